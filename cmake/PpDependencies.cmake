@@ -1,0 +1,11 @@
+# Debian's packages, found by pkg-config. Each is linked only by the folder that owns it.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
+pkg_check_modules(IGRAPH REQUIRED IMPORTED_TARGET igraph>=0.10.2)
+pkg_check_modules(HDF5 REQUIRED IMPORTED_TARGET hdf5>=1.10.8)
+pkg_check_modules(SYSTEMC REQUIRED IMPORTED_TARGET systemc>=2.3.4)
+pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
