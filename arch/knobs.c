@@ -1,0 +1,49 @@
+#include "arch/arch_internal.h"
+
+#define ROW(field, kind, unit_, def_, lo, hi, text_)                                          \
+    {.section = "arch", .name = #field, .type = kind, .unit = unit_, .def = def_, .min = lo,  \
+     .max = hi, .text = text_, .offset = offsetof(pp_arch, field)}
+#define INT(field, unit_, def_, lo, hi, text_) ROW(field, PP_KNOB_INT, unit_, def_, lo, hi, text_)
+#define REAL(field, unit_, def_, lo, hi, text_) ROW(field, PP_KNOB_REAL, unit_, def_, lo, hi, text_)
+#define CHOICE(field, def_, choices_, text_)                                                  \
+    {.section = "arch", .name = #field, .type = PP_KNOB_CHOICE, .unit = "", .def = def_,      \
+     .choices = choices_, .text = text_, .offset = offsetof(pp_arch, field)}
+#define MAX_PS 1000000000000.0 /* one second */
+
+/* Defaults: the core of joshi2020's estimate (one 100 ns read, every column with a converter of its
+ * own), with the 256 x 256 arrays of legallo2023. */
+static const pp_knob knobs[] = {
+    {.section = "arch", .name = "preset", .type = PP_KNOB_TEXT, .unit = "", .def = "none",
+     .text = "Published hardware whose figures are the defaults: none, 5pp-2019, hermes64, isaac.",
+     .offset = offsetof(pp_arch, preset)},
+    INT(rows, "weights", "256", 1, 65536, "Rows of a crossbar: inputs of one MVM."),
+    INT(cols, "weights", "256", 1, 65536, "Columns of a crossbar, each as wide as the devices of one weight or slice."),
+    CHOICE(cells, "differential", "differential|offset|reference_column", "How a cell carries the sign of a weight."),
+    INT(cell_bits, "bit", "0", 0, 8, "Bits that a device holds; 0: analog, any value."),
+    CHOICE(weights, "codes", "codes|float", "What is programmed: quantized codes or the float weights."),
+    CHOICE(input, "parallel", "parallel|pwm|bit_serial", "How inputs reach the rows: all bits at once, as pulse widths, or bit by bit."),
+    INT(mvm_ps, "ps", "100000", 1, MAX_PS, "Time of one read with parallel inputs."),
+    INT(t_lsb_ps, "ps", "1000", 1, MAX_PS, "Pulse width of one input step (pwm)."),
+    INT(t_fix_ps, "ps", "0", 0, MAX_PS, "Time of a read besides its pulses (pwm)."),
+    INT(bit_ps, "ps", "100000", 1, MAX_PS, "Time of one input slice (bit_serial)."),
+    INT(dac_bits, "bit", "1", 1, 16, "Input bits of a slice (bit_serial)."),
+    INT(phases, "reads", "1", 1, 8, "Reads for each MVM: 1, 2 for signed inputs on unipolar rows, 4 as on legallo2023."),
+    INT(adcs, "ADCs", "0", 0, 65536, "Converters of a crossbar, shared by its columns; 0: one a column."),
+    INT(adc_ps, "ps", "0", 0, MAX_PS, "Time of one conversion; it overlaps the next read."),
+    INT(adc_bits, "bit", "8", 0, 24, "Resolution of the converters; 0: ideal."),
+    CHOICE(adc_range, "percentile", "max|percentile|mse", "How the converters' range is calibrated."),
+    CHOICE(adc_scope, "tile", "tile|column", "What shares one converter range."),
+    REAL(adc_percentile, "%", "99.995", 50.0, 100.0, "Share of column sums inside the range (percentile)."),
+    INT(pipeline_ps, "ps", "0", 0, MAX_PS, "Latency of the tile's other pipeline stages (sample and hold, registers, shift and add)."),
+    INT(psum_bits, "bit", "16", 4, 32, "Width of a partial sum behind the converters and on channels."),
+    INT(digital_ps, "ps", "0", 0, MAX_PS, "Latency of the digital unit from the end of an MVM to the packet."),
+    INT(digital_interval_ps, "ps", "1000", 1, MAX_PS, "Time that a position keeps the digital unit busy in stages without a matrix."),
+    INT(memory_bytes, "B", "0", 0, 1e15, "Local memory of a core; 0: unlimited."),
+    REAL(core_pitch_mm, "mm", "1", 1e-6, 1000.0, "Distance of neighbouring cores."),
+    REAL(clock_hz, "Hz", "1000000000", 1.0, 1e12, "Clock of the digital units, for cycles in reports."),
+};
+
+pp_knob_table pp_arch_knobs(void)
+{
+    return (pp_knob_table){.knobs = knobs, .n = sizeof knobs / sizeof knobs[0]};
+}

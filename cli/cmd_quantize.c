@@ -1,0 +1,151 @@
+/* quantize: a network to integer codes, with the error of each layer. */
+#include "cli/commands.h"
+#include "cli/session.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Command-line short forms of the quant knobs. */
+static pp_status apply_options(pp_session *s, const pp_parsed *p)
+{
+    const char *method = pp_args_get(p, "method");
+    if (method != NULL && strcmp(method, "rtn") != 0)
+        return pp_fail(PP_EUSAGE, "quantize: --method %s is not available for this network: expected rtn", method);
+    int64_t v;
+    PP_TRY(pp_args_i64(p, "wbits", s->quant.wbits, 2, 8, &v));
+    s->quant.wbits = v;
+    PP_TRY(pp_args_i64(p, "abits", s->quant.abits, 4, 8, &v));
+    s->quant.abits = v;
+    if (pp_args_has(p, "calib"))
+        s->quant.calib = pp_args_get(p, "calib");
+    if (pp_args_has(p, "eval"))
+        s->workload.data = pp_args_get(p, "eval");
+    return PP_OK;
+}
+
+static double mean_kurtosis(const pp_qnetwork *q)
+{
+    double sum = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < q->stages->n; i++) {
+        if (q->stages->stage[i].matrix != PP_NONE) {
+            sum += q->stage[i].kurtosis;
+            n++;
+        }
+    }
+    return n > 0 ? sum / n : NAN;
+}
+
+static const char *clip_name(const pp_session *s)
+{
+    const char *text = pp_config_text(s->config, "quant", "weights");
+    return text != NULL ? text : "";
+}
+
+static pp_status print_json(const pp_session *s)
+{
+    pp_json *json = pp_json_object();
+    pp_json_add_text(json, "network", s->net->name);
+    pp_json_add_text(json, "method", "rtn");
+    pp_json_add_text(json, "weights", clip_name(s));
+    pp_json_add_i64(json, "wbits", s->quant.wbits);
+    pp_json_add_i64(json, "abits", s->quant.abits);
+    pp_json_add_text(json, "kvbits", NULL);
+    pp_json_add_i64(json, "seed", s->run_options.seed);
+    pp_json_add_f64(json, "invariance_error", 0); /* nothing is rotated */
+    pp_json_add_f64(json, "kurtosis_before", mean_kurtosis(s->q));
+    pp_json_add_f64(json, "kurtosis_after", mean_kurtosis(s->q));
+    if (s->accuracy.has_quant) {
+        pp_json_add_f64(json, "top1_float", s->accuracy.top1_float);
+        pp_json_add_f64(json, "top1", s->accuracy.top1_quant);
+        pp_json_add_i64(json, "images", s->accuracy.images);
+    }
+    pp_json_add_f64(json, "wall_s", pp_clock_s() - s->start_s);
+    pp_json_add_f64(json, "peak_rss_mb", pp_peak_rss_mb());
+    return pp_print_json(json);
+}
+
+static pp_status layer_row(const pp_session *s, pp_table *t, uint32_t i)
+{
+    const pp_qstage *q = &s->q->stage[i];
+    char bits[16], weights[24], out[24], kurtosis[24], acc[24], shift[16], scale[24];
+    snprintf(bits, sizeof bits, "%u", q->wbits);
+    snprintf(weights, sizeof weights, "%.2f", q->weight_sqnr_db);
+    snprintf(out, sizeof out, "%.2f", q->out_sqnr_db);
+    snprintf(kurtosis, sizeof kurtosis, "%.2f", q->kurtosis);
+    snprintf(acc, sizeof acc, "%.0f", q->acc_max);
+    snprintf(shift, sizeof shift, "%u", q->psum_shift);
+    snprintf(scale, sizeof scale, "%.5g", s->q->stream[i + 1].scale);
+    const char *cells[] = {s->stages->stage[i].name, bits, weights, out, kurtosis, acc, shift, scale};
+    return pp_table_row(t, cells);
+}
+
+static pp_status print_text(const pp_session *s)
+{
+    const char *headers[] = {"layer", "bits", "weights dB", "output dB", "kurtosis", "max |acc|", "shift", "output step"};
+    pp_table *t = NULL;
+    pp_status status = pp_table_new(&t, headers, 8);
+    for (uint32_t i = 0; i < s->stages->n && status == PP_OK; i++) {
+        if (s->stages->stage[i].matrix != PP_NONE)
+            status = layer_row(s, t, i);
+    }
+    if (status == PP_OK)
+        pp_table_print(t, stdout);
+    pp_table_free(t);
+    if (s->accuracy.has_quant)
+        printf("\ntop-1 on %u images of %s: float %.2f %%, W%dA%d %.2f %%\n", s->accuracy.images,
+               s->accuracy.data_name, 100 * s->accuracy.top1_float, (int)s->quant.wbits, (int)s->quant.abits,
+               100 * s->accuracy.top1_quant);
+    return status;
+}
+
+static pp_status quantize(pp_session *s, const pp_parsed *p)
+{
+    s->workload.model = p->operand[0];
+    PP_TRY(apply_options(s, p));
+    PP_TRY(pp_session_network(s));
+    if (!s->net->has_weights)
+        return pp_fail(PP_EUNSUPPORTED, "quantize: %s has shapes only, no weights", p->operand[0]);
+    PP_TRY(pp_session_quantize(s));
+    const char *dir = pp_args_get(p, "output");
+    if (dir != NULL)
+        PP_TRY(pp_qnetwork_write(s->q, dir, pp_args_has(p, "force")));
+    if (pp_session_evaluates(s))
+        PP_TRY(pp_session_evaluate_quantized(s));
+    return pp_args_has(p, "json") ? print_json(s) : print_text(s);
+}
+
+static int run(const pp_parsed *p)
+{
+    pp_session s;
+    pp_status status = pp_session_open(&s, p, NULL);
+    if (status == PP_OK)
+        status = quantize(&s, p);
+    pp_session_close(&s);
+    return pp_finish(status);
+}
+
+static const pp_arg args[] = {
+    {0, "method", "rtn", "how weights become codes: round to nearest within a clip range"},
+    {0, "wbits", "N", "bits of a weight, 2 to 8 (default 4)"},
+    {0, "abits", "N", "bits of an activation, 4 to 8 (default 8)"},
+    {0, "calib", "DATA", "calibration images (default: training images that come with the network)"},
+    {0, "eval", "DATA", "labelled images for top-1"},
+    {0, NULL, NULL, NULL},
+};
+
+const pp_command pp_cmd_quantize = {
+    .name = "quantize",
+    .operands = "MODEL",
+    .min_operands = 1,
+    .max_operands = 1,
+    .text = "quantize a network and print the error of each layer\n\n"
+            "Prints for each layer the signal-to-quantization-noise ratio of its weights and of its output\n"
+            "against float, and top-1 of both. -o DIR writes the codes (docs/quantization.md).",
+    .examples = "  pentaprism quantize resnet32-cifar10\n"
+                "  pentaprism quantize resnet32-cifar10 --wbits 3 --abits 6 --json\n"
+                "  pentaprism quantize resnet32-cifar10 -o resnet32-w4a8\n",
+    .args = args,
+    .run = run,
+};

@@ -1,0 +1,43 @@
+/* The settings that belong to the run as a whole, and the list of all tables. */
+#include "cli/session.h"
+
+static const pp_knob workload_knobs[] = {
+    {"workload", "model", PP_KNOB_TEXT, "", "resnet32-cifar10", 0, 0, NULL,
+     "network: a built-in name (`pentaprism model list`) or a path to a .safetensors with its card",
+     offsetof(pp_workload_options, model)},
+    {"workload", "data", PP_KNOB_TEXT, "", "auto", 0, 0, NULL,
+     "labelled images for top-1: auto, a built-in name (cifar10-test-1000, fashion-mnist) or a path",
+     offsetof(pp_workload_options, data)},
+    {"workload", "images", PP_KNOB_INT, "images", "1000", 0, 1000000, NULL,
+     "images evaluated for top-1 (at most what the data holds); 0: timing alone",
+     offsetof(pp_workload_options, images)},
+};
+
+static const pp_knob run_knobs[] = {
+    {"simulate", "seed", PP_KNOB_INT, "", "1", 0, 9007199254740991.0, NULL,
+     "seed of everything random; --seed sets it", offsetof(pp_run_options, seed)},
+};
+
+pp_knob_table pp_workload_knobs(void)
+{
+    return (pp_knob_table){workload_knobs, sizeof workload_knobs / sizeof *workload_knobs};
+}
+
+pp_knob_table pp_run_knobs(void)
+{
+    return (pp_knob_table){run_knobs, sizeof run_knobs / sizeof *run_knobs};
+}
+
+const pp_knob_table *pp_all_knobs(size_t *n)
+{
+    static pp_knob_table all[7];
+    all[0] = pp_workload_knobs();
+    all[1] = pp_quant_knobs();
+    all[2] = pp_arch_knobs();
+    all[3] = pp_fabric_knobs();
+    all[4] = pp_map_knobs();
+    all[5] = pp_sim_knobs();
+    all[6] = pp_run_knobs();
+    *n = sizeof all / sizeof *all;
+    return all;
+}

@@ -1,0 +1,302 @@
+#include "cli/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- opening: configuration from defaults, preset, file and overrides ---- */
+
+static pp_status apply_overrides(pp_session *s)
+{
+    for (size_t i = 0; i < s->args->n_options; i++) {
+        if (strcmp(s->args->option_name[i], "set") == 0)
+            PP_TRY(pp_config_set(s->config, s->args->option_value[i]));
+    }
+    const char *seed = pp_args_get(s->args, "seed");
+    if (seed == NULL)
+        return PP_OK;
+    char text[96];
+    snprintf(text, sizeof text, "simulate.seed=%.60s", seed);
+    return pp_config_set(s->config, text);
+}
+
+/* Values of a preset are defaults below what the user set. They go through the configuration, so that
+ * reports hold what was used. */
+static pp_status apply_preset(pp_session *s)
+{
+    const char *preset = pp_config_text(s->config, "arch", "preset");
+    const char *section, *name, *value;
+    for (size_t i = 0; pp_arch_preset_value(preset, i, &section, &name, &value); i++) {
+        if (pp_config_is_set(s->config, section, name))
+            continue;
+        char text[160];
+        snprintf(text, sizeof text, "%s.%s=%s", section, name, value);
+        PP_TRY(pp_config_set(s->config, text));
+    }
+    return PP_OK;
+}
+
+static pp_status bind_all(pp_session *s)
+{
+    pp_knob_table table = pp_workload_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->workload));
+    table = pp_run_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->run_options));
+    table = pp_quant_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->quant));
+    table = pp_map_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->map_options));
+    table = pp_sim_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->sim_options));
+    table = pp_fabric_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->fabric_options));
+    PP_TRY(pp_arch_resolve(&s->arch, s->config));
+    if (!pp_config_is_set(s->config, "quant", "psum_bits"))
+        s->quant.psum_bits = s->arch.psum_bits;
+    /* Patches that somebody chose by hand are not mixed with copies that the mapper chooses. */
+    if (pp_config_is_set(s->config, "mapping", "unroll") && strcmp(s->map_options.unroll, "auto") != 0 &&
+        !pp_config_is_set(s->config, "mapping", "copies"))
+        s->map_options.copies = "1";
+    return pp_fabric_parse(&s->fabric_options, s->arena, s->fabric_options.kind);
+}
+
+/* The command that makes the same report again: no output, threads or folders. */
+static pp_status canonical_command(pp_session *s, const char *file)
+{
+    PP_VEC(char) text = {0};
+    char *base = file != NULL ? pp_path_base(file) : NULL;
+    const char *parts[] = {"pentaprism ", s->args->command->name, base != NULL ? " " : "", base != NULL ? base : ""};
+    pp_status status = PP_OK;
+    for (size_t i = 0; i < 4 && status == PP_OK; i++) {
+        for (const char *c = parts[i]; *c != 0; c++)
+            status = pp_push(&text, *c) ? PP_OK : PP_ENOMEM;
+    }
+    for (size_t i = 0; i < s->args->n_options && status == PP_OK; i++) {
+        const char *name = s->args->option_name[i];
+        if (strcmp(name, "set") != 0 && strcmp(name, "seed") != 0)
+            continue;
+        char *piece = pp_strf(" --%s %s", name, s->args->option_value[i]);
+        status = piece != NULL ? PP_OK : PP_ENOMEM;
+        for (const char *c = piece; status == PP_OK && *c != 0; c++)
+            status = pp_push(&text, *c) ? PP_OK : PP_ENOMEM;
+        free(piece);
+    }
+    if (status == PP_OK)
+        status = pp_push(&text, 0) ? PP_OK : PP_ENOMEM;
+    free(base);
+    s->command = text.data;
+    return status;
+}
+
+pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file)
+{
+    *s = (pp_session){.args = args, .start_s = pp_clock_s()};
+    int64_t threads;
+    PP_TRY(pp_args_i64(args, "threads", pp_cpu_count(), 1, 1024, &threads));
+    pp_term_set_quiet(pp_args_has(args, "quiet"));
+    size_t n;
+    const pp_knob_table *tables = pp_all_knobs(&n);
+    PP_TRY(pp_arena_new(&s->arena));
+    PP_TRY(pp_config_new(&s->config, tables, n));
+    if (file != NULL)
+        PP_TRY(pp_config_load(s->config, file));
+    PP_TRY(apply_overrides(s));
+    PP_TRY(apply_preset(s));
+    PP_TRY(bind_all(s));
+    PP_TRY(canonical_command(s, file));
+    return pp_pool_new(&s->pool, (unsigned)threads);
+}
+
+void pp_session_close(pp_session *s)
+{
+    free(s->adc);
+    pp_crossbar_free(s->crossbar);
+    pp_run_result_free(s->run);
+    pp_mapping_free(s->mapping);
+    pp_fabric_free(s->fabric);
+    pp_qnetwork_free(s->q);
+    pp_dataset_free(s->data);
+    pp_dataset_free(s->calib);
+    pp_stages_free(s->stages);
+    pp_network_free(s->net);
+    pp_pool_free(s->pool);
+    pp_config_free(s->config);
+    pp_arena_free(s->arena);
+    free(s->command);
+}
+
+/* ---- steps ---- */
+
+pp_status pp_session_network(pp_session *s)
+{
+    PP_TRY(pp_model_open(&s->net, s->workload.model));
+    return pp_stages_build(&s->stages, s->net);
+}
+
+/* Data that goes with a network when the user names none. NULL: none is known. */
+static const char *usual_data(const pp_network *net, bool calibration)
+{
+    pp_shape in = net->ops[0].out;
+    if (in.h != 32 || in.w != 32 || in.c != 3)
+        return NULL;
+    return calibration ? "cifar10-calib" : "cifar10-test-1000";
+}
+
+static pp_status open_data(const pp_session *s, const char *name, bool calibration, int64_t limit, pp_dataset **out)
+{
+    if (strcmp(name, "auto") == 0)
+        name = usual_data(s->net, calibration);
+    if (name == NULL)
+        return pp_fail(PP_ENOTFOUND, "%s: no data set goes with %s by itself: set %s", s->workload.model, s->net->name,
+                       calibration ? "quant.calib" : "workload.data (or workload.images=0)");
+    PP_TRY(pp_dataset_open(out, name, (uint32_t)limit));
+    return pp_dataset_fits(*out, s->net);
+}
+
+pp_status pp_session_quantize(pp_session *s)
+{
+    if (s->net->has_weights)
+        PP_TRY(open_data(s, s->quant.calib, true, s->quant.calib_images, &s->calib));
+    return pp_quantize(&s->q, s->net, s->stages, &s->quant, s->calib, s->pool);
+}
+
+pp_status pp_session_map(pp_session *s)
+{
+    return pp_map(&s->mapping, &s->fabric, s->q, &s->arch, &s->fabric_options, &s->map_options,
+                  (uint64_t)s->run_options.seed, s->pool);
+}
+
+static pp_status need_data(pp_session *s)
+{
+    return s->data != NULL ? PP_OK : open_data(s, s->workload.data, false, s->workload.images, &s->data);
+}
+
+pp_status pp_session_simulate(pp_session *s)
+{
+    if (s->sim_options.execute > 0)
+        PP_TRY(need_data(s));
+    return pp_simulate(&s->run, s->q, &s->arch, s->fabric, s->mapping, &s->sim_options, s->data, NULL, NULL);
+}
+
+bool pp_session_evaluates(const pp_session *s)
+{
+    return s->workload.images > 0 && s->net != NULL && s->net->has_weights;
+}
+
+static pp_status keep_adc(pp_session *s)
+{
+    s->adc = pp_calloc(s->mapping->n_tiles, sizeof *s->adc);
+    if (s->adc == NULL)
+        return PP_ENOMEM;
+    for (uint32_t t = 0; t < s->mapping->n_tiles; t++) {
+        const pp_tile_adc *adc = pp_crossbar_adc(s->crossbar, t);
+        if (adc != NULL)
+            s->adc[t] = *adc;
+    }
+    s->accuracy.adc = s->adc;
+    return PP_OK;
+}
+
+/* Runs `run` over the data in chunks, so that the progress bar moves; fills *top1. */
+typedef pp_status (*run_fn)(pp_session *s, void *engine, uint32_t first, uint32_t n, float *logits);
+
+static pp_status run_float(pp_session *s, void *engine, uint32_t first, uint32_t n, float *logits)
+{
+    return pp_float_exec_run(engine, s->pool, s->data, first, n, logits, NULL, NULL);
+}
+
+static pp_status run_int(pp_session *s, void *engine, uint32_t first, uint32_t n, float *logits)
+{
+    return pp_int_exec_run(engine, s->pool, s->data, first, n, logits);
+}
+
+static pp_status run_crossbar(pp_session *s, void *engine, uint32_t first, uint32_t n, float *logits)
+{
+    return pp_crossbar_run(engine, s->pool, s->data, first, n, logits);
+}
+
+static pp_status evaluate(pp_session *s, const char *label, run_fn run, void *engine, double *top1)
+{
+    uint32_t n = s->data->n, classes = s->data->classes;
+    float *logits = pp_calloc((size_t)n * classes, sizeof *logits);
+    if (logits == NULL)
+        return PP_ENOMEM;
+    pp_progress bar;
+    pp_progress_begin(&bar, label, n);
+    pp_status status = PP_OK;
+    for (uint32_t first = 0; first < n && status == PP_OK; first += 128) {
+        uint32_t count = n - first < 128 ? n - first : 128;
+        status = run(s, engine, first, count, logits + (size_t)first * classes);
+        pp_progress_step(&bar, count);
+    }
+    pp_progress_end(&bar);
+    if (status == PP_OK)
+        *top1 = pp_top1(logits, s->data->labels, n, classes);
+    free(logits);
+    return status;
+}
+
+pp_status pp_session_evaluate_quantized(pp_session *s)
+{
+    PP_TRY(need_data(s));
+    double start = pp_clock_s();
+    pp_float_exec *f = NULL;
+    pp_int_exec *i = NULL;
+    pp_accuracy *a = &s->accuracy;
+    pp_status status;
+    PP_GOTO(done, status, pp_float_exec_new(&f, s->net, s->stages));
+    PP_GOTO(done, status, evaluate(s, "float", run_float, f, &a->top1_float));
+    PP_GOTO(done, status, pp_int_exec_new(&i, s->q));
+    PP_GOTO(done, status, evaluate(s, "quantized", run_int, i, &a->top1_quant));
+    a->has_float = a->has_quant = true;
+    a->images = s->data->n;
+    a->data_name = s->data->name;
+    a->data_sha256 = s->data->sha256;
+done:
+    pp_float_exec_free(f);
+    pp_int_exec_free(i);
+    s->evaluate_s += pp_clock_s() - start;
+    return status;
+}
+
+pp_status pp_session_evaluate(pp_session *s)
+{
+    PP_TRY(pp_session_evaluate_quantized(s));
+    double start = pp_clock_s();
+    PP_TRY(pp_crossbar_new(&s->crossbar, s->q, &s->arch, s->mapping, s->calib, s->pool));
+    PP_TRY(evaluate(s, "crossbars", run_crossbar, s->crossbar, &s->accuracy.top1_crossbar));
+    PP_TRY(keep_adc(s));
+    s->accuracy.has_crossbar = true;
+    s->crossbar_s = pp_clock_s() - start;
+    s->evaluate_s += s->crossbar_s;
+    return PP_OK;
+}
+
+pp_report_input pp_session_report(const pp_session *s)
+{
+    return (pp_report_input){
+        .config = s->config,
+        .command = s->command,
+        .seed = (uint64_t)s->run_options.seed,
+        .model = s->workload.model,
+        .net = s->net,
+        .stages = s->stages,
+        .q = s->q,
+        .arch = &s->arch,
+        .fabric = s->fabric,
+        .mapping = s->mapping,
+        .run = s->run,
+        .accuracy = s->accuracy.has_float ? &s->accuracy : NULL,
+    };
+}
+
+pp_status pp_print_json(pp_json *json)
+{
+    char *text = NULL;
+    pp_status status = pp_json_print(&text, json, true);
+    if (status == PP_OK && (puts(text) == EOF || fflush(stdout) != 0))
+        status = pp_fail(PP_EIO, "stdout: cannot be written");
+    free(text);
+    pp_json_free(json);
+    return status;
+}

@@ -1,0 +1,73 @@
+/* A session: what the commands share. From options and run file to network, quantized network,
+ * hardware, fabric, mapping, simulation, accuracy; each step builds what it needs and keeps it. */
+#ifndef PP_CLI_SESSION_H
+#define PP_CLI_SESSION_H
+
+#include "cli/args.h"
+#include "report/report.h"
+
+/* Section "workload", and the run's own knobs in other sections (cli/knobs.c). */
+typedef struct pp_workload_options {
+    const char *model;
+    const char *data;    /* "auto": what fits the network */
+    int64_t images;      /* evaluated for top-1; 0 = timing alone */
+} pp_workload_options;
+
+typedef struct pp_run_options {
+    int64_t seed;
+} pp_run_options;
+
+typedef struct pp_session {
+    const pp_parsed *args;
+    double start_s;
+    pp_config *config;
+    pp_arena *arena;
+    pp_pool *pool;
+    char *command;               /* canonical reproducing command */
+    pp_workload_options workload;
+    pp_run_options run_options;
+    pp_quant_options quant;
+    pp_fabric_options fabric_options;
+    pp_map_options map_options;
+    pp_sim_options sim_options;
+    pp_arch arch;
+    pp_network *net;
+    pp_stages *stages;
+    pp_dataset *calib, *data;
+    pp_qnetwork *q;
+    pp_fabric *fabric;
+    pp_mapping *mapping;
+    pp_run_result *run;
+    pp_crossbar *crossbar;
+    pp_accuracy accuracy;
+    pp_tile_adc *adc;
+    double evaluate_s, crossbar_s; /* wall clock of the evaluation, and of its crossbar part */
+} pp_session;
+
+/* Reads options and the run file (`file` may be NULL: defaults and --set), binds every section. */
+pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file);
+void pp_session_close(pp_session *s);
+
+/* Steps, in this order; each needs the ones before it. */
+pp_status pp_session_network(pp_session *s);
+pp_status pp_session_quantize(pp_session *s);
+pp_status pp_session_map(pp_session *s);
+pp_status pp_session_simulate(pp_session *s);
+/* Top-1 of float, quantized and crossbar networks on workload.images images. */
+pp_status pp_session_evaluate(pp_session *s);
+/* The same without crossbars: needs no mapping. */
+pp_status pp_session_evaluate_quantized(pp_session *s);
+
+/* Whether an evaluation was asked for and the network has weights. */
+bool pp_session_evaluates(const pp_session *s);
+pp_report_input pp_session_report(const pp_session *s);
+
+/* Tables of all rooms, for `knobs` and the configuration. */
+const pp_knob_table *pp_all_knobs(size_t *n);
+pp_knob_table pp_workload_knobs(void);
+pp_knob_table pp_run_knobs(void);
+
+/* Prints `json` (pretty) to stdout and frees it. */
+pp_status pp_print_json(pp_json *json);
+
+#endif

@@ -1,0 +1,57 @@
+# Install tree: static libraries, public headers under include/pentaprism/<room>/, the program, the zoo
+# (workloads/CMakeLists.txt), pentaprism.pc and a CMake package. The command line (cli/) is a program,
+# not a library: nothing of it is installed but the binary.
+include(CMakePackageConfigHelpers)
+
+set(PP_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/pentaprism)
+get_property(pp_all_rooms GLOBAL PROPERTY PP_ROOMS)
+set(pp_installed_rooms ${pp_all_rooms})
+list(REMOVE_ITEM pp_installed_rooms pp_cli)
+
+# What the rooms link to outside the house, found from the rooms themselves so that no list can drift:
+# PkgConfig::YAML -> YAML_MODULE_NAME = yaml-0.1.
+set(pp_outside)
+foreach(room ${pp_installed_rooms})
+  get_target_property(libraries ${room} LINK_LIBRARIES)
+  foreach(library ${libraries})
+    if(library MATCHES "^PkgConfig::(.+)$")
+      list(APPEND pp_outside ${CMAKE_MATCH_1})
+    endif()
+  endforeach()
+endforeach()
+list(REMOVE_DUPLICATES pp_outside)
+
+set(PP_PC_REQUIRES)
+set(PP_CONFIG_MODULES)
+foreach(prefix ${pp_outside})
+  list(APPEND PP_PC_REQUIRES ${${prefix}_MODULE_NAME})
+  string(APPEND PP_CONFIG_MODULES "pkg_check_modules(${prefix} REQUIRED QUIET IMPORTED_TARGET ${${prefix}_MODULE_NAME})\n")
+endforeach()
+list(JOIN PP_PC_REQUIRES " " PP_PC_REQUIRES)
+
+# Users stand left of what they use on a linker's line, and PP_ROOMS is in the order of building.
+set(PP_PC_LIBS ${pp_installed_rooms})
+list(REVERSE PP_PC_LIBS)
+list(TRANSFORM PP_PC_LIBS PREPEND "-l")
+list(JOIN PP_PC_LIBS " " PP_PC_LIBS)
+
+install(TARGETS ${pp_installed_rooms} EXPORT pentaprism-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS pentaprism RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(EXPORT pentaprism-targets NAMESPACE pentaprism:: DESTINATION ${PP_PACKAGE_DIR})
+foreach(room base workloads quant arch topology mapper sim report)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${room}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room}
+    FILES_MATCHING PATTERN "*.h" PATTERN "*_internal.h" EXCLUDE PATTERN "zoo" EXCLUDE PATTERN "training" EXCLUDE)
+endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# The prefix stands relative to the .pc file, so that an installed tree can be moved.
+file(RELATIVE_PATH PP_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" PP_PC_PREFIX "${PP_PC_PREFIX}")
+configure_file(${PROJECT_SOURCE_DIR}/cmake/pentaprism.pc.in ${PROJECT_BINARY_DIR}/pentaprism.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/pentaprism.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/pentaprism-config.cmake.in
+  ${PROJECT_BINARY_DIR}/pentaprism-config.cmake INSTALL_DESTINATION ${PP_PACKAGE_DIR})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/pentaprism-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/pentaprism-config.cmake ${PROJECT_BINARY_DIR}/pentaprism-config-version.cmake
+  DESTINATION ${PP_PACKAGE_DIR})

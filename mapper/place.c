@@ -1,0 +1,181 @@
+/* Placement: starts, judged by their routes; a search from the best of them where that can help; the best
+ * of all by certificate, then load of the busiest channel, then bits times channels. */
+#include "mapper/place_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_CANDIDATES = 8, RESTARTS = 4 };
+
+/* A placement that was tried, and how it came about. */
+typedef struct pp_candidate {
+    pp_start start;
+    uint32_t shift;
+    bool searched;
+    pp_layout *layout;
+} pp_candidate;
+
+typedef struct pp_placer {
+    const pp_task *task;
+    pp_candidate candidate[MAX_CANDIDATES]; /* starts, then restarts */
+    uint32_t n_starts, n;
+    uint64_t moves, seed;
+} pp_placer;
+
+/* ---- starts ---- */
+
+static bool wanted(const char *placement, pp_start start)
+{
+    return strcmp(placement, pp_start_name(start)) == 0 || strcmp(placement, "auto") == 0 ||
+           strcmp(placement, "search") == 0;
+}
+
+/* A placement asked for by name is tried even where it does not fit, for its message. */
+static void list_starts(pp_placer *p, const char *placement)
+{
+    const pp_fabric *fabric = p->task->fabric;
+    for (pp_start s = 0; s < PP_START_COUNT; s++)
+        for (uint32_t shift = 0; shift <= (s == PP_START_ZIGZAG); shift++) {
+            bool named = shift == 0 && strcmp(placement, pp_start_name(s)) == 0;
+            if (wanted(placement, s) && (named || pp_start_fits(fabric, s, shift, p->task->n_tiles)))
+                p->candidate[p->n_starts++] = (pp_candidate){.start = s, .shift = shift};
+        }
+    p->n = p->n_starts;
+}
+
+static pp_status try_start(void *payload, size_t index, unsigned worker)
+{
+    pp_placer *p = payload;
+    pp_candidate *c = &p->candidate[index];
+    (void)worker;
+    uint32_t *core = pp_alloc(p->task->n_tiles, sizeof *core);
+    pp_status status = core ? PP_OK : PP_ENOMEM;
+    if (status == PP_OK)
+        status = pp_start_cores(p->task->fabric, c->start, c->shift, p->task->n_tiles, core);
+    if (status == PP_OK)
+        status = pp_layout_new(&c->layout, p->task);
+    if (status == PP_OK) {
+        pp_layout_put(c->layout, core);
+        status = pp_layout_route_all(c->layout);
+    }
+    free(core);
+    return status;
+}
+
+static pp_status try_later_start(void *payload, size_t index, unsigned worker)
+{
+    return try_start(payload, index + 1, worker);
+}
+
+static bool is_embedding(const pp_candidate *c)
+{
+    return !c->layout->score.unreached && c->layout->score.certificate == PP_CERT_EMBEDDING;
+}
+
+/* Linear comes first and alone: on one row of a 5pp it is the embedding, and nothing can beat that. */
+static pp_status try_starts(pp_placer *p, pp_pool *pool)
+{
+    PP_TRY(try_start(p, 0, 0));
+    if (is_embedding(&p->candidate[0])) {
+        p->n = p->n_starts = 1;
+        return PP_OK;
+    }
+    return pp_pool_run(pool, p->n_starts - 1u, try_later_start, p);
+}
+
+static uint32_t best_of(const pp_placer *p, uint32_t n)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < n; i++)
+        if (pp_score_compare(&p->candidate[i].layout->score, &p->candidate[best].layout->score) < 0)
+            best = i;
+    return best;
+}
+
+/* ---- search ---- */
+
+static pp_status try_search(void *payload, size_t index, unsigned worker)
+{
+    pp_placer *p = payload;
+    (void)worker;
+    return pp_layout_anneal(p->candidate[p->n_starts + index].layout, p->moves, p->seed, index);
+}
+
+/* Restarts differ by their random numbers and by how hot they begin (anneal.c), and all come from the
+ * best start. */
+static pp_status search(pp_placer *p, pp_pool *pool)
+{
+    uint32_t from = best_of(p, p->n_starts);
+    for (uint32_t i = 0; i < RESTARTS && p->n < MAX_CANDIDATES; i++) {
+        pp_candidate *c = &p->candidate[p->n];
+        *c = (pp_candidate){.start = p->candidate[from].start, .searched = true};
+        PP_TRY(pp_layout_new(&c->layout, p->task));
+        p->n++;
+        PP_TRY(pp_layout_copy(c->layout, p->candidate[from].layout));
+    }
+    return pp_pool_run(pool, p->n - p->n_starts, try_search, p);
+}
+
+/* An embedding cannot be bettered; anything else may be, by fewer hops if not by its certificate. */
+static bool worth_searching(const pp_placer *p, const pp_map_options *options)
+{
+    bool asked = strcmp(options->placement, "search") == 0 || strcmp(options->placement, "auto") == 0;
+    return asked && p->moves && !is_embedding(&p->candidate[best_of(p, p->n_starts)]);
+}
+
+/* ---- result ---- */
+
+static pp_status unreachable(const pp_task *task, const pp_layout *layout, const pp_mapping *m)
+{
+    for (uint32_t n = 0; n < task->n_nets; n++) {
+        const pp_task_net *net = &task->net[n];
+        const pp_net_tree *tree = &layout->tree[n];
+        for (uint32_t s = 0; tree->unreached && s < net->n_sinks; s++) {
+            uint32_t tile = task->sink_tile[net->first_sink + s], end = layout->sink_end[net->first_sink + s];
+            char from[64], to[64];
+            if (end != PP_NONE || task->leave[layout->core[net->src]] == task->enter[layout->core[tile]])
+                continue;
+            pp_vertex_label(task->fabric, task->leave[layout->core[net->src]], from, sizeof from);
+            pp_vertex_label(task->fabric, task->enter[layout->core[tile]], to, sizeof to);
+            return pp_fail(PP_EINFEASIBLE, "fabric %s has no way from %s to %s for the flow from stage %u to stage %u",
+                           task->fabric->name, from, to, m->tile[net->src].stage, m->tile[tile].stage);
+        }
+    }
+    return pp_fail(PP_EINTERNAL, "a flow without a way was not found again");
+}
+
+static pp_status keep(const pp_placer *p, pp_mapping *m)
+{
+    const pp_candidate *best = &p->candidate[best_of(p, p->n)];
+    if (best->layout->score.unreached)
+        return unreachable(p->task, best->layout, m);
+    PP_TRY(pp_layout_commit(best->layout, m));
+    m->placement = pp_strf("%s%s", pp_start_name(best->start), best->searched ? " + search" : "");
+    return m->placement ? PP_OK : PP_ENOMEM;
+}
+
+pp_status pp_map_place(pp_mapping *m, const pp_fabric *fabric, const pp_map_options *options, uint64_t seed,
+                       pp_pool *pool)
+{
+    pp_task *task = NULL;
+    pp_status status;
+    PP_TRY(pp_task_new(&task, m, fabric));
+    pp_placer p = {.task = task, .seed = seed};
+    if (options->effort > 0)
+        p.moves = (uint64_t)options->effort * task->n_tiles;
+    list_starts(&p, options->placement);
+    if (!p.n_starts) {
+        status = pp_fail(PP_EINVAL, "mapping.placement is '%s', expected auto, linear, snake, zigzag or search",
+                         options->placement);
+        goto done;
+    }
+    PP_GOTO(done, status, try_starts(&p, pool));
+    if (worth_searching(&p, options))
+        PP_GOTO(done, status, search(&p, pool));
+    status = keep(&p, m);
+done:
+    for (uint32_t i = 0; i < MAX_CANDIDATES; i++)
+        pp_layout_free(p.candidate[i].layout);
+    pp_task_free(task);
+    return status;
+}

@@ -1,0 +1,137 @@
+/* Placement and routing inside mapper/: the task (what must be connected), a layout (where tiles sit and
+ * how nets run), and the passes over it. Nothing here allocates in an inner loop. */
+#ifndef PP_MAPPER_PLACE_INTERNAL_H
+#define PP_MAPPER_PLACE_INTERNAL_H
+
+#include "mapper/mapper.h"
+
+/* ---- the task (place_task.c) ---- */
+
+/* Weight of the heaviest edge that any net needs: all others are scaled to it. */
+#define PP_WEIGHT_FULL 256
+
+/* One multicast. Its channel ranges are cut into atoms, so that a set of channels is a bit mask. */
+typedef struct pp_task_net {
+    uint32_t src;                 /* tile */
+    uint8_t kind;                 /* pp_flow_kind */
+    uint32_t first_flow, n_flows; /* task.net_flow */
+    uint32_t first_sink, n_sinks; /* task.sink_*: distinct destination tiles, in tile order */
+    uint32_t first_atom, n_atoms; /* task.atom: channels in each atom, at most 64 atoms */
+    uint32_t width;               /* bits of a value */
+    uint64_t pixels, packets;     /* an inference */
+    uint64_t bits;                /* with all its atoms, headers included */
+    uint32_t weight;              /* the same, scaled */
+} pp_task_net;
+
+typedef struct pp_task {
+    const pp_fabric *fabric; /* borrowed */
+    pp_routing routing;
+    uint32_t n_tiles, n_nets, n_sinks;
+    pp_task_net *net;
+    uint32_t *net_flow; /* [n_flows] */
+    uint32_t *sink_tile;
+    uint64_t *sink_mask; /* atoms that the sink needs */
+    uint32_t *atom;
+    uint32_t *touch_first, *touch; /* nets that begin or end at a tile: CSR */
+    uint64_t max_bits;             /* of a net */
+    uint32_t *leave, *enter;       /* [n_cores] vertex where the core's packets enter and leave the network */
+    uint32_t *slow;                /* [n_network] 256 x fastest rate / rate of the channel */
+} pp_task;
+
+/* Nets of the mapping's flows on `fabric`; fails when there are more tiles than cores. */
+pp_status pp_task_new(pp_task **out, const pp_mapping *m, const pp_fabric *fabric);
+void pp_task_free(pp_task *task);
+/* Bits an inference on an edge that carries the atoms in `mask`, headers included; and its weight. */
+uint64_t pp_task_bits(const pp_task *task, const pp_task_net *net, uint64_t mask);
+uint32_t pp_task_weight(const pp_task *task, const pp_task_net *net, uint64_t mask);
+
+/* ---- layouts (route.c) ---- */
+
+typedef struct pp_branch {
+    uint32_t channel, parent; /* parent: index in the same tree, PP_NONE at the root */
+    uint32_t to;              /* vertex at its far end */
+    uint32_t depth;           /* network channels from the source, this one included */
+    uint32_t weight;
+    uint64_t mask;
+} pp_branch;
+
+/* The tree of one net, parents first. */
+typedef struct pp_net_tree {
+    pp_branch *data;
+    size_t len, cap;
+    uint32_t unreached; /* sinks without a way */
+    int64_t self;       /* energy that does not depend on other nets */
+} pp_net_tree;
+
+/* Smaller is better, compared field by field. */
+typedef struct pp_score {
+    uint32_t unreached;
+    uint32_t certificate; /* pp_certificate */
+    uint64_t max_load;    /* bits on the busiest network channel, slower channels count more */
+    uint64_t flow_hops;   /* network channels, summed over flows: latency and pass-through traffic */
+    uint64_t bit_hops;    /* bits x network channels of all trees */
+} pp_score;
+
+/* What a shared channel costs. Energy of a channel with `count` nets and `load`:
+ * count_cost x count (count - 1) / 2 + load_cost x max(0, load - cap). */
+typedef struct pp_congestion {
+    int64_t count_cost, load_cost, cap;
+} pp_congestion;
+
+typedef struct pp_route_scratch pp_route_scratch;
+
+typedef struct pp_layout {
+    const pp_task *task;    /* borrowed */
+    uint32_t *core;         /* [n_tiles] */
+    uint32_t *tile_of_core; /* [n_cores], PP_NONE when free */
+    pp_net_tree *tree;      /* [n_nets] */
+    uint32_t *sink_end;     /* [n_sinks] branch at whose far end the sink is; PP_NONE: at the root's vertex */
+    int64_t *load;          /* [n_network] weights */
+    uint32_t *count;        /* [n_network] nets */
+    int64_t *history;       /* [n_network] price of channels that were fought over (negotiation) */
+    pp_congestion congestion;
+    int64_t energy; /* of everything routed, history left out */
+    pp_score score; /* as of the last pp_layout_score */
+    pp_route_scratch *scratch;
+} pp_layout;
+
+/* All tiles unplaced, no net routed. */
+pp_status pp_layout_new(pp_layout **out, const pp_task *task);
+void pp_layout_free(pp_layout *layout);
+/* Copies everything but scratch; both belong to one task. */
+pp_status pp_layout_copy(pp_layout *to, const pp_layout *from);
+/* Tile t goes to core[t]; routes are forgotten. */
+void pp_layout_put(pp_layout *layout, const uint32_t *core);
+/* Changes the prices and recomputes the energy. */
+void pp_layout_price(pp_layout *layout, pp_congestion congestion);
+/* Routes a net that has no route, at the present prices; or takes its route away (the array stays). */
+pp_status pp_layout_route(pp_layout *layout, uint32_t net);
+void pp_layout_rip(pp_layout *layout, uint32_t net);
+/* Puts a tree back that was taken away: `tree` and sink ends as pp_layout_take gave them. */
+void pp_layout_take(pp_layout *layout, uint32_t net, pp_net_tree *tree, uint32_t *sink_end);
+void pp_layout_give(pp_layout *layout, uint32_t net, pp_net_tree *tree, const uint32_t *sink_end);
+/* Computes and keeps the score. */
+pp_score pp_layout_score(pp_layout *layout);
+int pp_score_compare(const pp_score *a, const pp_score *b);
+
+/* ---- passes ---- */
+
+/* Routes all nets of placed tiles (route_negotiate.c): by the fabric's routing function, or, when that
+ * is BALANCED, by negotiation. Ends with the best routes seen and their score. */
+pp_status pp_layout_route_all(pp_layout *layout);
+
+/* Starts (place_start.c): core of the i-th tile for a named order; PP_EUNSUPPORTED when the fabric is
+ * no grid and the order needs one. `shift` (zigzag): tiles left out at the beginning of the band. */
+typedef enum pp_start { PP_START_LINEAR, PP_START_SNAKE, PP_START_ZIGZAG, PP_START_COUNT } pp_start;
+const char *pp_start_name(pp_start start);
+bool pp_start_fits(const pp_fabric *fabric, pp_start start, uint32_t shift, uint32_t n_tiles);
+pp_status pp_start_cores(const pp_fabric *fabric, pp_start start, uint32_t shift, uint32_t n_tiles, uint32_t *core);
+
+/* Simulated annealing of a routed layout (anneal.c): `moves` proposals, random numbers keyed by
+ * (seed, object). Ends with the best layout seen, which is never worse than the one that came in. */
+pp_status pp_layout_anneal(pp_layout *layout, uint64_t moves, uint64_t seed, uint64_t object);
+
+/* Writes the layout into the mapping: cores, nets, edges, hops, ports, loads, certificate (route_commit.c). */
+pp_status pp_layout_commit(const pp_layout *layout, pp_mapping *m);
+
+#endif

@@ -1,0 +1,137 @@
+/* From the choice of patches and copies to plan and tiles. */
+#include "mapper/mapper_internal.h"
+
+#include <stdlib.h>
+
+bool pp_stage_may_copy(const pp_stage *stage)
+{
+    return stage->matrix != PP_NONE && stage->pool == PP_NONE;
+}
+
+pp_mvm_time pp_stage_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t stage, const pp_tiling *t)
+{
+    const pp_stage *s = &q->stages->stage[stage];
+    uint64_t digital = (uint64_t)arch->digital_interval_ps;
+    if (s->matrix == PP_NONE)
+        return (pp_mvm_time){.interval_ps = digital, .latency_ps = digital};
+    uint32_t wbits = q->stage[stage].wbits, weights = t->cols_max / pp_arch_slices(arch, wbits);
+    return pp_arch_mvm(arch, weights, q->stream[s->inputs[0].stream].bits, wbits);
+}
+
+pp_patch pp_stream_patch(const pp_mapping *m, uint32_t stream)
+{
+    return stream == 0 ? (pp_patch){1, 1} : m->plan[stream - 1].out_patch;
+}
+
+/* A chain adds on the way: every core sends and receives one stream of sums, however many row tiles
+ * there are, where a tree receives two and a star all of them (hardware model sec. 4). */
+static uint32_t resolve(int reduction, uint32_t row_tiles)
+{
+    return row_tiles == 1 || reduction == PP_REDUCE_AUTO ? PP_REDUCE_CHAIN : (uint32_t)reduction;
+}
+
+static pp_status plan_stage(pp_plan *plan, pp_tiling *tiling, const pp_qnetwork *q, const pp_arch *arch, uint32_t stage,
+                            pp_choice choice, int reduction)
+{
+    const pp_stage *s = &q->stages->stage[stage];
+    plan->patch = pp_patch_clamp(choice.patch, s->fire);
+    PP_TRY(pp_tiling_find(tiling, q, arch, stage, plan->patch));
+    plan->positions = pp_positions(s->fire, plan->patch);
+    plan->copies = pp_stage_may_copy(s) ? choice.copies : 1;
+    if (plan->copies > plan->positions)
+        plan->copies = plan->positions;
+    plan->row_tiles = tiling->row_tiles;
+    plan->col_tiles = tiling->col_tiles;
+    plan->out_patch = pp_stage_out_patch(q->stages, stage, plan->patch);
+    plan->out_positions = pp_positions(s->out, plan->out_patch);
+    plan->reduction = resolve(reduction, plan->row_tiles);
+    plan->mvm = pp_stage_mvm(q, arch, stage, tiling);
+    plan->busy_ps = plan->mvm.interval_ps * pp_copy_count(plan->positions, 0, plan->copies);
+    return PP_OK;
+}
+
+static pp_status number_tiles(pp_mapping *m, const pp_qnetwork *q)
+{
+    uint64_t tiles = 0;
+    for (uint32_t s = 0; s < m->n_stages; s++) {
+        uint64_t n = (uint64_t)m->plan[s].copies * m->plan[s].row_tiles * m->plan[s].col_tiles;
+        m->plan[s].first_tile = (uint32_t)tiles;
+        m->plan[s].n_tiles = (uint32_t)n;
+        tiles += n;
+        if (tiles > INT32_MAX)
+            return pp_fail(PP_EUNSUPPORTED, "%s takes more than %d crossbars", q->net->name, INT32_MAX);
+    }
+    m->n_tiles = (uint32_t)tiles;
+    return PP_OK;
+}
+
+static void fill_tiles(pp_mapping *m, const pp_qnetwork *q, const pp_tiling *tiling)
+{
+    pp_tile *tile = m->tile;
+    for (uint32_t s = 0; s < m->n_stages; s++)
+        for (uint32_t copy = 0; copy < m->plan[s].copies; copy++)
+            for (uint32_t col = 0; col < m->plan[s].col_tiles; col++)
+                for (uint32_t row = 0; row < m->plan[s].row_tiles; row++, tile++) {
+                    *tile = (pp_tile){.stage = s, .copy = copy, .core = PP_NONE};
+                    pp_tiling_tile(tile, &tiling[s], &q->stages->stage[s], col, row);
+                }
+}
+
+static void note_largest(pp_mapping *m)
+{
+    for (uint32_t s = 0; s < m->n_stages; s++) {
+        uint32_t pixels = m->plan[s].patch.y * m->plan[s].patch.x;
+        m->unroll_max = pixels > m->unroll_max ? pixels : m->unroll_max;
+        m->copies_max = m->plan[s].copies > m->copies_max ? m->plan[s].copies : m->copies_max;
+    }
+}
+
+pp_status pp_mapping_build(pp_mapping **out, const pp_qnetwork *q, const pp_arch *arch, const pp_choice *choice,
+                           int reduction)
+{
+    pp_status status = PP_ENOMEM;
+    uint32_t n = q->stages->n;
+    *out = NULL;
+    pp_mapping *m = pp_calloc(1, sizeof *m);
+    pp_tiling *tiling = pp_calloc(n, sizeof *tiling);
+    if (!m || !tiling)
+        goto done;
+    m->n_stages = n;
+    m->plan = pp_calloc(n, sizeof *m->plan);
+    if (!m->plan)
+        goto done;
+    for (uint32_t s = 0; s < n; s++)
+        PP_GOTO(done, status, plan_stage(&m->plan[s], &tiling[s], q, arch, s, choice[s], reduction));
+    PP_GOTO(done, status, number_tiles(m, q));
+    m->tile = pp_calloc(m->n_tiles, sizeof *m->tile);
+    status = m->tile ? PP_OK : PP_ENOMEM;
+    if (status != PP_OK)
+        goto done;
+    fill_tiles(m, q, tiling);
+    note_largest(m);
+    PP_GOTO(done, status, pp_flows_build(m, q));
+    *out = m;
+    m = NULL;
+done:
+    free(tiling);
+    pp_mapping_free(m);
+    return status;
+}
+
+pp_status pp_map_plan(pp_mapping **out, const pp_qnetwork *q, const pp_arch *arch, const pp_channel *channel,
+                      uint32_t header_bits, const pp_map_options *options)
+{
+    pp_unroll_spec spec;
+    pp_status status;
+    *out = NULL;
+    PP_TRY(pp_buffers_check(options->buffers));
+    PP_TRY(pp_unroll_parse(&spec, q, options));
+    pp_choice *choice = pp_calloc(q->stages->n, sizeof *choice);
+    if (!choice)
+        return PP_ENOMEM;
+    PP_GOTO(done, status, pp_unroll_search(choice, &spec, q, arch, channel, header_bits, options));
+    status = pp_mapping_build(out, q, arch, choice, options->reduction);
+done:
+    free(choice);
+    return status;
+}

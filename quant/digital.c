@@ -1,0 +1,191 @@
+/* The digital end of the datapath by its definition (docs/quantization.md). Slow and obvious. */
+#include "quant/quant_internal.h"
+
+#include <assert.h>
+#include <math.h>
+
+int64_t pp_qstage_psum(const pp_qnetwork *q, uint32_t stage, int64_t acc)
+{
+    return pp_saturate(pp_rshift_even(acc, q->stage[stage].psum_shift), q->psum_bits);
+}
+
+static int64_t clamp64(int64_t v, int64_t lo, int64_t hi)
+{
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+static int64_t activate(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pre)
+{
+    pp_act act = q->stages->stage[stage].act;
+    return act == PP_ACT_NONE ? pre : clamp64(pre, 0, pp_act_ceiling(act, q->stage[stage].unit[c]));
+}
+
+void pp_qstage_digital_pixel(const pp_qnetwork *q, uint32_t stage, const int64_t *sum, const int16_t *residual,
+                             int64_t *act)
+{
+    const pp_qstage *s = &q->stage[stage];
+    assert(s->code && (residual != NULL) == (s->add_mult != NULL));
+    for (uint32_t c = 0; c < s->cout; c++) {
+        int64_t pre = sum[c] + s->bias[c];
+        if (residual)
+            pre += pp_rescale(residual[c], s->add_mult[c], s->add_shift);
+        act[c] = activate(q, stage, c, pre);
+    }
+}
+
+int32_t pp_quantize_value(const pp_qformat *f, double value)
+{
+    double code = nearbyint(value / f->scale);
+    return code <= f->qmin ? f->qmin : code >= f->qmax ? f->qmax : (int32_t)code;
+}
+
+static int32_t to_format(const pp_qformat *f, int64_t v)
+{
+    return (int32_t)clamp64(v, f->qmin, f->qmax);
+}
+
+int32_t pp_qstage_requant(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pooled)
+{
+    const pp_qstage *s = &q->stage[stage];
+    return to_format(&q->stream[stage + 1], pp_rescale(pooled, s->out_mult[c], s->out_shift));
+}
+
+/* a x full / divisor, half to even, for a, full >= 0. */
+static int64_t scale_multiplier(int64_t mult, uint32_t full, uint32_t divisor)
+{
+    int64_t a = mult * full, low = a / divisor, rest = a % divisor;
+    return low + (2 * rest > divisor || (2 * rest == divisor && (low & 1)));
+}
+
+int32_t pp_qstage_requant_partial(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pooled, uint32_t full,
+                                  uint32_t divisor)
+{
+    const pp_qstage *s = &q->stage[stage];
+    if (divisor == full || divisor == 0)
+        return pp_qstage_requant(q, stage, c, pooled);
+    int64_t mult = scale_multiplier(s->out_mult[c], full, divisor);
+    return to_format(&q->stream[stage + 1], pp_rescale(pooled, mult, s->out_shift));
+}
+
+int64_t pp_pool_reduce(const pp_op *pool, const pp_qwindow *w, pp_shape map, const int64_t *at)
+{
+    bool max = pool->kind == PP_OP_MAX_POOL;
+    if (w->valid == 0)
+        return 0;
+    int64_t result = max ? INT64_MIN : 0;
+    for (uint32_t y = w->y0; y < w->y1; y += w->step_y) {
+        for (uint32_t x = w->x0; x < w->x1; x += w->step_x) {
+            int64_t v = at[((size_t)y * map.w + x) * map.c];
+            result = max ? (v > result ? v : result) : result + v;
+        }
+    }
+    return result;
+}
+
+/* ---- stages without a matrix ---- */
+
+static int64_t data_value(const pp_qstage *s, uint32_t k, const int16_t *map, size_t at)
+{
+    return pp_rescale(map[at], s->in_mult[k], s->in_shift);
+}
+
+static void data_pool(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t x, const int16_t *map, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_op *pool = &q->net->ops[st->first_op];
+    pp_qwindow w = pp_pool_window(pool, st->in, y, x);
+    bool max = pool->kind == PP_OP_MAX_POOL;
+    for (uint32_t c = 0; c < st->in.c; c++) {
+        act[c] = max && w.valid ? INT64_MIN : 0;
+        for (uint32_t iy = w.y0; iy < w.y1; iy += w.step_y) {
+            for (uint32_t ix = w.x0; ix < w.x1; ix += w.step_x) {
+                int64_t v = data_value(&q->stage[stage], 0, map, ((size_t)iy * st->in.w + ix) * st->in.c + c);
+                act[c] = !max ? act[c] + v : v > act[c] ? v : act[c];
+            }
+        }
+    }
+}
+
+static void data_join(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *const *inputs, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    bool concat = q->net->ops[st->first_op].kind == PP_OP_CONCAT;
+    uint32_t first = 0;
+    for (uint32_t k = 0; k < st->n_inputs; k++) {
+        uint32_t width = pp_stream_shape(q->net, q->stages, st->inputs[k].stream).c;
+        for (uint32_t c = 0; c < width; c++) {
+            int64_t v = data_value(&q->stage[stage], k, inputs[k], pixel * width + c);
+            act[first + c] = concat || k == 0 ? v : act[first + c] + v;
+        }
+        first += concat ? width : 0;
+    }
+}
+
+static void data_subsample(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t x, const int16_t *map,
+                           int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_window *w = &q->net->ops[st->first_op].window;
+    size_t pixel = (size_t)y * w->sh * st->in.w + (size_t)x * w->sw;
+    for (uint32_t c = 0; c < st->fire.c; c++)
+        act[c] = c < st->in.c ? data_value(&q->stage[stage], 0, map, pixel * st->in.c + c) : 0;
+}
+
+/* Map [H][W][C] to one pixel in C,H,W order. */
+static void data_flatten(const pp_qnetwork *q, uint32_t stage, const int16_t *map, int64_t *act)
+{
+    pp_shape in = q->stages->stage[stage].in;
+    size_t pixels = (size_t)in.h * in.w;
+    for (size_t p = 0; p < pixels; p++)
+        for (uint32_t c = 0; c < in.c; c++)
+            act[c * pixels + p] = data_value(&q->stage[stage], 0, map, p * in.c + c);
+}
+
+void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t x, const int16_t *const *inputs,
+                          int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    assert(st->matrix == PP_NONE);
+    switch (q->net->ops[st->first_op].kind) {
+    case PP_OP_MAX_POOL:
+    case PP_OP_AVG_POOL:
+    case PP_OP_GLOBAL_POOL:
+        data_pool(q, stage, y, x, inputs[0], act);
+        break;
+    case PP_OP_SUBSAMPLE:
+        data_subsample(q, stage, y, x, inputs[0], act);
+        break;
+    case PP_OP_FLATTEN:
+        data_flatten(q, stage, inputs[0], act);
+        break;
+    default: /* add, concat, activation: same pixel of every input */
+        data_join(q, stage, (size_t)y * st->fire.w + x, inputs, act);
+        break;
+    }
+    for (uint32_t c = 0; c < st->fire.c; c++)
+        act[c] = activate(q, stage, c, act[c]);
+}
+
+/* ---- pooling and requantization ---- */
+
+void pp_qstage_tail(const pp_qnetwork *q, uint32_t stage, const int64_t *act, int16_t *codes, double *logits)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_qstage *s = &q->stage[stage];
+    const pp_op *tail = pp_stage_tail_pool(q->net, st), *pool = pp_stage_any_pool(q->net, st);
+    uint32_t full = pool ? pp_pool_full(pool) : 1;
+    for (uint32_t y = 0; y < st->out.h; y++) {
+        for (uint32_t x = 0; x < st->out.w; x++) {
+            pp_qwindow w = pool ? pp_pool_window(pool, tail ? st->fire : st->in, y, x) : (pp_qwindow){.divisor = 1};
+            uint32_t divisor = pool && pool->kind != PP_OP_MAX_POOL && w.divisor ? w.divisor : full;
+            for (uint32_t c = 0; c < st->out.c; c++) {
+                size_t at = ((size_t)y * st->out.w + x) * st->out.c + c;
+                int64_t v = tail ? pp_pool_reduce(pool, &w, st->fire, act + c) : act[at];
+                if (codes)
+                    codes[at] = (int16_t)pp_qstage_requant_partial(q, stage, c, v, full, divisor);
+                else
+                    logits[at] = (double)v * s->unit[c] / divisor;
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/* Knobs of section "quant". */
+#include "quant/quant_internal.h"
+
+#define FIELD(name) offsetof(pp_quant_options, name)
+
+static const pp_knob knobs[] = {
+    {"quant", "wbits", PP_KNOB_INT, "bit", "4", 2, 8, NULL, "bits of a weight, symmetric per output channel",
+     FIELD(wbits)},
+    {"quant", "abits", PP_KNOB_INT, "bit", "8", 4, 8, NULL, "bits of an activation, one scale per stream",
+     FIELD(abits)},
+    {"quant", "weights", PP_KNOB_CHOICE, "", "mse", 0, 0, "max|mse|output",
+     "weight scales: largest weight, clip search by error of the weights, or codes and scales by error of the output",
+     FIELD(weights)},
+    {"quant", "activations", PP_KNOB_CHOICE, "", "mse", 0, 0, "minmax|percentile|mse",
+     "range of a stream: all of it, a percentile, or clip search by squared error", FIELD(activations)},
+    {"quant", "percentile", PP_KNOB_REAL, "%", "99.99", 90, 100, NULL,
+     "share of the values that the range holds (activations: percentile)", FIELD(percentile)},
+    {"quant", "calib_images", PP_KNOB_INT, "", "256", 1, 1024, NULL, "images that the calibration runs on",
+     FIELD(calib_images)},
+    {"quant", "calib", PP_KNOB_TEXT, "", "cifar10-calib", 0, 0, NULL, "dataset of the calibration images",
+     FIELD(calib)},
+    {"quant", "bias_correction", PP_KNOB_BOOL, "", "true", 0, 0, NULL,
+     "shift biases by the mean error that quantization causes on the calibration images", FIELD(bias_correction)},
+    {"quant", "psum_bits", PP_KNOB_INT, "bit", "16", 8, 32, NULL, "width of partial sums", FIELD(psum_bits)},
+};
+
+pp_knob_table pp_quant_knobs(void)
+{
+    return (pp_knob_table){knobs, sizeof knobs / sizeof *knobs};
+}
+
+const char *pp_wquant_name(int weights)
+{
+    static const char *const name[] = {[PP_WQUANT_MAX] = "max", [PP_WQUANT_MSE] = "mse", [PP_WQUANT_OUTPUT] = "output"};
+    return name[weights];
+}
+
+const char *pp_aquant_name(int activations)
+{
+    static const char *const name[] = {[PP_AQUANT_MINMAX] = "minmax", [PP_AQUANT_PERCENTILE] = "percentile",
+                                       [PP_AQUANT_MSE] = "mse"};
+    return name[activations];
+}

@@ -1,0 +1,178 @@
+/* quant/: number formats, calibration, the quantized network and its integer reference.
+ *
+ * The integer datapath of one stage (hardware model sec. 3; docs/quantization.md is normative):
+ *
+ *   acc[t][c]  = sum over the rows of row tile t of weight code x input code      exact
+ *   psum[t][c] = sat_psum_bits(rshift(ADC(acc[t][c]), psum_shift))
+ *   sum[c]     = sat_psum_bits(sum over t of psum[t][c])
+ *   pre[c]     = sum[c] + bias[c] + rescale(residual[c], add_mult[c], add_shift)   int64 in digital unit
+ *   act        = activation(pre), in psum units of column c
+ *   pool       = max, or sum over the window (the division is inside out_mult)
+ *   out[c]     = saturate(rescale(pool[c], out_mult[c], out_shift))              the one requantization
+ *
+ * rshift and rescale round half to even. The last stage is not requantized: its result is pre[c], and
+ * logit = pre[c] x unit[c]. Without ADC (ideal) and with one row tile this is the integer reference;
+ * row tiles change it only through rshift when psum_shift > 0, so the reference takes the row tiles. */
+#ifndef PP_QUANT_QUANT_H
+#define PP_QUANT_QUANT_H
+
+#include "workloads/workloads.h"
+
+/* MAX: the largest weight is the largest code. MSE: clip search. OUTPUT: starts from MSE, then codes and
+ * scale of each channel in turn for the smallest error of the channel's output on the calibration images
+ * (second moments of the quantized inputs). */
+typedef enum pp_wquant { PP_WQUANT_MAX, PP_WQUANT_MSE, PP_WQUANT_OUTPUT } pp_wquant;
+typedef enum pp_aquant { PP_AQUANT_MINMAX, PP_AQUANT_PERCENTILE, PP_AQUANT_MSE } pp_aquant;
+
+/* Section "quant" of a run file (knobs: quant/knobs.c). */
+typedef struct pp_quant_options {
+    int64_t wbits;          /* 2..8, default 4: symmetric per output channel, codes -(2^(b-1)-1) .. +(...) */
+    int64_t abits;          /* 4..8, default 8 */
+    int weights;            /* pp_wquant: clip search by mean squared error (default) or the maximum */
+    int activations;        /* pp_aquant */
+    double percentile;
+    int64_t calib_images;   /* default 256 */
+    const char *calib;      /* dataset, default cifar10-calib for CIFAR networks */
+    bool bias_correction;   /* shift biases by the mean error that quantization causes on the calibration images */
+    int64_t psum_bits;      /* default 16; follows arch.psum_bits when that is set */
+} pp_quant_options;
+pp_knob_table pp_quant_knobs(void);
+
+/* Format of a stream: value = code x scale, codes qmin .. qmax. Unsigned when the stream is never
+ * negative (ends in ReLU), else symmetric signed. */
+typedef struct pp_qformat {
+    uint32_t bits;
+    bool is_signed;
+    int32_t qmin, qmax;
+    double scale;
+} pp_qformat;
+
+/* One stage. Without a matrix code, w_scale, bias and add_mult are NULL, cout is the width of the fired
+ * map, and all unit[c] are equal: the largest scale of the inputs / 2^8. */
+typedef struct pp_qstage {
+    uint32_t wbits;
+    uint32_t cout, krows;      /* krows = (Cin/groups) kh kw, weight row of one output channel */
+    int8_t *code;              /* [cout][Cin/groups][kh][kw]; linear on a flattened map: [out][C][H][W] */
+    double *w_scale;           /* [cout] */
+    double *unit;              /* [cout] value of one psum unit: w_scale x s_in x 2^psum_shift */
+    uint32_t psum_shift;
+    int64_t *bias;             /* [cout] psum units */
+    int64_t *add_mult;         /* [cout] residual code -> psum units; NULL without a residual */
+    uint32_t add_shift;
+    int64_t *in_mult;          /* stages without a matrix: [n_inputs] code of input k -> units; else NULL */
+    uint32_t in_shift;
+    int64_t *out_mult;         /* [cout] psum units -> output code; NULL on the last stage */
+    uint32_t out_shift;
+    /* quality */
+    double weight_sqnr_db;     /* of the weights */
+    double out_sqnr_db;        /* of the stage's stream against float, on the calibration images */
+    double kurtosis;           /* of the input stream, float, calibration images */
+    double acc_max;            /* largest |acc| seen on the calibration images */
+} pp_qstage;
+
+typedef struct pp_qnetwork {
+    const pp_network *net;     /* borrowed, like stages */
+    const pp_stages *stages;
+    pp_quant_options options;
+    uint32_t psum_bits;
+    pp_qformat *stream;        /* [stages->n + 1] */
+    pp_qstage *stage;          /* [stages->n] */
+    bool has_values;           /* false: shapes and widths only (no weights here) */
+    char calib_name[64], calib_sha256[65];
+    uint32_t calib_images;
+    void *owner;
+} pp_qnetwork;
+
+/* Quantizes. calib NULL (or a network without weights): shapes and widths only, has_values = false. */
+pp_status pp_quantize(pp_qnetwork **out, const pp_network *net, const pp_stages *stages,
+                      const pp_quant_options *options, const pp_dataset *calib, pp_pool *pool);
+void pp_qnetwork_free(pp_qnetwork *q);
+pp_status pp_qnetwork_check(const pp_qnetwork *q);
+pp_status pp_qnetwork_dump(char **out, const pp_qnetwork *q);
+/* Directory DIR: model.safetensors (codes, scales, multipliers, formats) and quant.json
+ * (docs/quantization.md is the format). Read back equal to the bit. */
+pp_status pp_qnetwork_write(const pp_qnetwork *q, const char *dir, bool force);
+pp_status pp_qnetwork_read(pp_qnetwork **out, const pp_network *net, const pp_stages *stages, const char *dir);
+
+/* ---- the arithmetic, shared by reference, fast paths and simulator ---- */
+
+/* v / 2^shift, half to even. */
+int64_t pp_rshift_even(int64_t v, uint32_t shift);
+/* v x mult / 2^shift, half to even (128-bit inside). */
+int64_t pp_rescale(int64_t v, int64_t mult, uint32_t shift);
+int64_t pp_saturate(int64_t v, uint32_t bits); /* two's complement range of `bits` */
+/* Multipliers for ratios (finite, >= 0, not all zero): mult[i] = round(ratio[i] x 2^shift) with the largest
+ * in [2^29, 2^30), shift from 0 to 62. PP_ERANGE when the largest ratio is 2^30 or more. */
+pp_status pp_multipliers(const double *ratio, size_t n, int64_t *mult, uint32_t *shift);
+/* Partial sum of one row tile: rshift, then saturated to psum_bits. */
+int64_t pp_qstage_psum(const pp_qnetwork *q, uint32_t stage, int64_t acc);
+
+/* Quantizes one normalised image to stream 0: codes int16 [h][w][c]. */
+void pp_quantize_input(const pp_qnetwork *q, const float *image, int16_t *codes);
+/* Digital end of the datapath for firing map -> stream: from sums [fire.h][fire.w][cout] (after
+ * sat_psum_bits) and the residual codes (NULL without) to out codes [out.h][out.w][c]; on the last
+ * stage `logits` [c] instead. Slow, obvious; used by reference and execution-driven simulation. */
+void pp_qstage_digital_pixel(const pp_qnetwork *q, uint32_t stage, const int64_t *sum, const int16_t *residual,
+                             int64_t *act); /* one fired pixel: sum[cout] -> activated psum units [cout] */
+int32_t pp_qstage_requant(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pooled);
+/* The same for average pooling whose window holds only `divisor` positions that count: out_mult, made for
+ * the full window of `full`, is scaled by full / divisor (half to even). */
+int32_t pp_qstage_requant_partial(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pooled, uint32_t full,
+                                  uint32_t divisor);
+/* Stage without a matrix: fired pixel (y, x) from the whole code maps of its inputs [h][w][c], to activated
+ * units act[fire.c]. */
+void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t x, const int16_t *const *inputs,
+                          int64_t *act);
+/* Pooling and requantization of a whole fired map: act [fire.h][fire.w][fire.c] -> codes of the stream
+ * [h][w][c], or logits on the last stage (the other is NULL). */
+void pp_qstage_tail(const pp_qnetwork *q, uint32_t stage, const int64_t *act, int16_t *codes, double *logits);
+
+/* ---- integer reference executor ---- */
+
+/* Row tiles of each stage: n[stage] tiles; tile t of a stage takes input channels (inside a group)
+ * [lo[stage][t], lo[stage][t + 1]). NULL: one tile each. */
+typedef struct pp_row_tiles {
+    const uint32_t *n;
+    const uint32_t *const *lo;
+} pp_row_tiles;
+
+/* Slow reference, one image: codes of every stream (streams[s] = new array [h][w][c] of int16) and
+ * logits [classes]. */
+pp_status pp_qref_run(const pp_qnetwork *q, const pp_row_tiles *tiles, const int16_t *input, int16_t ***streams,
+                      double *logits);
+void pp_qref_free(const pp_qnetwork *q, int16_t **streams);
+
+/* ---- fast integer path ---- */
+
+/* Packed matrix of a stage restricted to input channels [c_lo, c_hi) of each group: raw accumulators of a
+ * whole map. AVX2 (8-bit multiply-add: weights up to 7 bits cannot saturate 16 bits; 8-bit weights take
+ * 16-bit multiply-add), AVX-512/VNNI where it was run, plain C otherwise; all equal to the bit. */
+typedef struct pp_qconv pp_qconv;
+pp_status pp_qconv_new(pp_qconv **out, const pp_qnetwork *q, uint32_t stage, uint32_t c_lo, uint32_t c_hi);
+void pp_qconv_free(pp_qconv *conv);
+/* Bytes of scratch that pp_qconv_run needs (64-byte aligned). */
+size_t pp_qconv_scratch(const pp_qconv *conv);
+/* x: codes of the whole input stream as bytes, [h][w][c] (unsigned formats: the code; signed: the
+ * code + 128). acc: [fire.h][fire.w][cout], int32. */
+void pp_qconv_run(const pp_qconv *conv, const uint8_t *x, int32_t *acc, void *scratch);
+/* Vectorised digital end for a whole map: sums -> byte codes of the stream (same convention as x), or
+ * logits on the last stage. Equal to pp_qstage_digital_pixel + pp_qstage_requant to the bit. */
+void pp_qstage_finish(const pp_qnetwork *q, uint32_t stage, const int32_t *sum, const uint8_t *residual,
+                      uint8_t *out, double *logits, void *scratch);
+size_t pp_qstage_finish_scratch(const pp_qnetwork *q, uint32_t stage);
+/* acc[n] (n a multiple of cout or not) -> partial sums in place: pp_qstage_psum of each. */
+void pp_qstage_psum_map(const pp_qnetwork *q, uint32_t stage, int32_t *acc, size_t n);
+/* Whole stage without a matrix on byte maps (scratch: pp_qstage_data_scratch bytes). */
+void pp_qstage_data(const pp_qnetwork *q, uint32_t stage, const uint8_t *const *inputs, uint8_t *out, double *logits,
+                    void *scratch);
+size_t pp_qstage_data_scratch(const pp_qnetwork *q, uint32_t stage);
+
+/* The whole network without tiles, one image a worker; equal to pp_qref_run to the bit.
+ * Images [first, first + n) -> logits[n][classes]. */
+typedef struct pp_int_exec pp_int_exec;
+pp_status pp_int_exec_new(pp_int_exec **out, const pp_qnetwork *q);
+void pp_int_exec_free(pp_int_exec *exec);
+pp_status pp_int_exec_run(pp_int_exec *exec, pp_pool *pool, const pp_dataset *data, uint32_t first, uint32_t n,
+                          float *logits);
+
+#endif

@@ -1,0 +1,197 @@
+/* Codes and scales that minimise the error of a stage's output rather than that of its weights.
+ *
+ * The output error of one channel is e' H e with e = w - scale code and H the second moments of the
+ * stage's (quantized) inputs. Coordinate descent: one code after the other moves to its best integer, then
+ * the scale to its best value, until nothing moves. Every move lowers the error, so it ends. */
+#include "quant/quant_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Sampled input windows; products of bytes below 256 add up below 2^31. */
+enum { SAMPLES = 8192, ROUNDS = 4, SWEEPS = 4 };
+/* Added to the diagonal, as a share of its mean: keeps rows without input near their weights.
+ * PAPER: gptq2022: 1 % damping. */
+static const double damping = 0.01;
+
+/* One sweep over the codes; gradient = target - scale H code. Whether a code moved. */
+static bool sweep(const double *moment, size_t n, int32_t top, double scale, int8_t *code, double *gradient)
+{
+    bool moved = false;
+    for (size_t j = 0; j < n; j++) {
+        const double *row = moment + j * n;
+        int32_t best = (int32_t)nearbyint(fmin(fmax(code[j] + gradient[j] / (scale * row[j]), -top), top));
+        int32_t step = best - code[j];
+        if (step == 0)
+            continue;
+        moved = true;
+        code[j] = (int8_t)best;
+        double move = scale * step;
+        for (size_t i = 0; i < n; i++)
+            gradient[i] -= move * row[i];
+    }
+    return moved;
+}
+
+static void times_codes(const double *moment, size_t n, const int8_t *code, double *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = 0;
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; code[j] != 0 && i < n; i++)
+            out[i] += moment[j * n + i] * code[j];
+}
+
+void pp_refine_row(const double *moment, const double *target, size_t n, uint32_t bits, double *scale, int8_t *code,
+                   double *work)
+{
+    double *gradient = work, *product = work + n;
+    for (int round = 0; round < ROUNDS; round++) {
+        times_codes(moment, n, code, product);
+        double along = 0, square = 0;
+        for (size_t i = 0; i < n; i++) {
+            along += code[i] * target[i];
+            square += code[i] * product[i];
+        }
+        if (!(along > 0 && square > 0))
+            return; /* no weight left */
+        *scale = along / square;
+        for (size_t i = 0; i < n; i++)
+            gradient[i] = target[i] - *scale * product[i];
+        bool moved = false;
+        for (int i = 0; i < SWEEPS && sweep(moment, n, pp_wmax(bits), *scale, code, gradient); i++)
+            moved = true;
+        if (!moved)
+            return;
+    }
+}
+
+/* ---- second moments ---- */
+
+typedef struct moment_job {
+    const pp_qrun *run;
+    uint32_t stage, group, per_image, samples;
+    pp_qgeom geom;
+    size_t n;           /* krows */
+    int16_t *window;    /* [n][samples] codes */
+    double *moment;     /* [n][n] */
+    const float *weight;
+    double **work;      /* [workers][3 n] */
+} moment_job;
+
+/* Windows of one image at positions drawn from a stream of their own. */
+static pp_status sample_image(void *payload, size_t image, unsigned worker)
+{
+    (void)worker;
+    const moment_job *j = payload;
+    const pp_qgeom *g = &j->geom;
+    const pp_qnetwork *q = j->run->q;
+    uint32_t stream = q->stages->stage[j->stage].inputs[0].stream;
+    const uint8_t *map = j->run->stream[stream][image];
+    int32_t zero = pp_format_zero(&q->stream[stream]);
+    pp_rng rng = pp_rng_make(j->stage, image);
+    for (uint32_t s = 0; s < j->per_image; s++) {
+        uint32_t p = pp_rng_below(&rng, g->fire.h * g->fire.w), y = p / g->fire.w, x = p % g->fire.w;
+        int16_t *out = j->window + image * j->per_image + s;
+        for (uint32_t c = 0; c < g->cin_g; c++)
+            for (uint32_t ky = 0; ky < g->win.kh; ky++)
+                for (uint32_t kx = 0; kx < g->win.kw; kx++, out += j->samples) {
+                    int64_t iy = (int64_t)y * g->win.sh + (int64_t)ky * g->win.dh - g->win.top;
+                    int64_t ix = (int64_t)x * g->win.sw + (int64_t)kx * g->win.dw - g->win.left;
+                    bool inside = iy >= 0 && ix >= 0 && iy < g->in.h && ix < g->in.w;
+                    size_t at = inside ? ((size_t)iy * g->in.w + (size_t)ix) * g->in.c + j->group * g->cin_g + c : 0;
+                    *out = (int16_t)(inside ? map[at] - zero : 0);
+                }
+    }
+    return PP_OK;
+}
+
+static int32_t dot(const int16_t *a, const int16_t *b, uint32_t n)
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* Row i of the moments, up to the diagonal; integer sums, exact. */
+static pp_status moment_row(void *payload, size_t i, unsigned worker)
+{
+    (void)worker;
+    const moment_job *j = payload;
+    for (size_t k = 0; k <= i; k++)
+        j->moment[i * j->n + k] = dot(j->window + i * j->samples, j->window + k * j->samples, j->samples);
+    return PP_OK;
+}
+
+static void complete(const moment_job *j)
+{
+    double mean = 0;
+    for (size_t i = 0; i < j->n; i++)
+        mean += j->moment[i * j->n + i] / (double)j->n;
+    for (size_t i = 0; i < j->n; i++) {
+        for (size_t k = 0; k < i; k++)
+            j->moment[k * j->n + i] = j->moment[i * j->n + k];
+        j->moment[i * j->n + i] += mean > 0 ? damping * mean : 1;
+    }
+}
+
+static pp_status refine_channel(void *payload, size_t index, unsigned worker)
+{
+    const moment_job *j = payload;
+    pp_qstage *s = &j->run->q->stage[j->stage];
+    size_t c = (size_t)j->group * j->geom.cout_g + index;
+    double *target = j->work[worker];
+    const float *w = j->weight + c * j->n;
+    for (size_t i = 0; i < j->n; i++) {
+        target[i] = 0;
+        for (size_t k = 0; k < j->n; k++)
+            target[i] += j->moment[i * j->n + k] * (double)w[k];
+    }
+    pp_refine_row(j->moment, target, j->n, s->wbits, &s->w_scale[c], s->code + c * j->n, target + j->n);
+    return PP_OK;
+}
+
+static pp_status refine_group(moment_job *j)
+{
+    pp_pool *pool = j->run->pool;
+    PP_TRY(pp_pool_run(pool, j->run->images, sample_image, j));
+    PP_TRY(pp_pool_run(pool, j->n, moment_row, j));
+    complete(j);
+    return pp_pool_run(pool, j->geom.cout_g, refine_channel, j);
+}
+
+pp_status pp_refine_stage(const pp_qrun *run, uint32_t stage, const float *weight)
+{
+    const pp_stage *st = &run->q->stages->stage[stage];
+    moment_job j = {.run = run, .stage = stage, .geom = pp_qgeom_of(run->q->net, st), .weight = weight,
+                    .n = run->q->stage[stage].krows};
+    unsigned workers = pp_pool_threads(run->pool);
+    uint32_t positions = j.geom.fire.h * j.geom.fire.w;
+    if (j.n > PP_REFINE_ROWS) {
+        pp_warn("stage '%s': %zu rows are too many for quant.weights=output, clip search instead", st->name, j.n);
+        return PP_OK;
+    }
+    j.per_image = SAMPLES / run->images;
+    j.per_image = j.per_image < 1 ? 1 : j.per_image > positions ? positions : j.per_image;
+    j.samples = j.per_image * run->images;
+    pp_status status = PP_ENOMEM;
+    j.window = pp_alloc(j.n * j.samples, sizeof *j.window);
+    j.moment = pp_alloc(j.n * j.n, sizeof *j.moment);
+    j.work = pp_calloc(workers, sizeof *j.work);
+    if (!j.window || !j.moment || !j.work)
+        goto done;
+    for (unsigned i = 0; i < workers; i++)
+        if (!(j.work[i] = pp_alloc(3 * j.n, sizeof **j.work)))
+            goto done;
+    status = PP_OK;
+    for (j.group = 0; j.group < j.geom.groups && status == PP_OK; j.group++)
+        status = refine_group(&j);
+done:
+    for (unsigned i = 0; j.work && i < workers; i++)
+        free(j.work[i]);
+    free(j.work);
+    free(j.window);
+    free(j.moment);
+    return status;
+}

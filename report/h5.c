@@ -1,0 +1,203 @@
+#include "report/h5_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void pp_h5_quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static pp_status failed(const char *path)
+{
+    return pp_fail(PP_EIO, "%s: the report cannot be written (disk full?)", path);
+}
+
+/* HDF5 stamps objects with the time unless told not to, and reports must not differ by it. */
+static hid_t untimed(hid_t class_id)
+{
+    hid_t plist = H5Pcreate(class_id);
+    if (plist >= 0)
+        H5Pset_obj_track_times(plist, 0);
+    return plist;
+}
+
+pp_status pp_h5_create(hid_t *out, const char *path)
+{
+    hid_t plist = untimed(H5P_FILE_CREATE);
+    *out = H5Fcreate(path, H5F_ACC_TRUNC, plist, H5P_DEFAULT);
+    H5Pclose(plist);
+    return *out >= 0 ? PP_OK : failed(path);
+}
+
+pp_status pp_h5_close(hid_t file, const char *path)
+{
+    herr_t flushed = H5Fflush(file, H5F_SCOPE_GLOBAL);
+    herr_t closed = H5Fclose(file);
+    return flushed >= 0 && closed >= 0 ? PP_OK : failed(path);
+}
+
+static hid_t text_type(size_t size)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size > 0 ? size : 1);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+pp_status pp_h5_text_attribute(hid_t object, const char *name, const char *value)
+{
+    hid_t type = text_type(strlen(value)), space = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    herr_t written = attribute >= 0 ? H5Awrite(attribute, type, value) : -1;
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(type);
+    return written >= 0 ? PP_OK : failed(name);
+}
+
+pp_status pp_h5_group(hid_t file, const char *name, const char *description)
+{
+    hid_t plist = untimed(H5P_GROUP_CREATE);
+    hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, plist, H5P_DEFAULT);
+    H5Pclose(plist);
+    if (group < 0)
+        return failed(name);
+    pp_status status = pp_h5_text_attribute(group, "description", description);
+    H5Gclose(group);
+    return status;
+}
+
+/* Type of a column; in files little-endian whatever the machine. */
+static hid_t column_type(const pp_h5_column *c, bool in_file)
+{
+    switch (c->kind) {
+    case PP_H5_U32:
+        return H5Tcopy(in_file ? H5T_STD_U32LE : H5T_NATIVE_UINT32);
+    case PP_H5_I64:
+        return H5Tcopy(in_file ? H5T_STD_I64LE : H5T_NATIVE_INT64);
+    case PP_H5_U64:
+        return H5Tcopy(in_file ? H5T_STD_U64LE : H5T_NATIVE_UINT64);
+    case PP_H5_F64:
+        return H5Tcopy(in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE);
+    case PP_H5_BOOL:
+        return H5Tcopy(in_file ? H5T_STD_U8LE : H5T_NATIVE_UCHAR);
+    case PP_H5_TEXT:
+        return text_type(c->size);
+    }
+    return -1;
+}
+
+static pp_status make_dataset(hid_t file, const char *path, hid_t file_type, hid_t memory_type, hid_t space,
+                              const void *data, const char *units, const char *description)
+{
+    hid_t plist = untimed(H5P_DATASET_CREATE);
+    hid_t set = H5Dcreate2(file, path, file_type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+    H5Pclose(plist);
+    if (set < 0)
+        return failed(path);
+    pp_status status = PP_OK;
+    if (data != NULL && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        status = failed(path);
+    if (status == PP_OK)
+        status = pp_h5_text_attribute(set, "units", units[0] != 0 ? units : "1");
+    if (status == PP_OK)
+        status = pp_h5_text_attribute(set, "description", description);
+    H5Dclose(set);
+    return status;
+}
+
+pp_status pp_h5_scalar(hid_t file, const char *path, const pp_h5_column *c, const void *row)
+{
+    hid_t file_type = column_type(c, true), memory_type = column_type(c, false), space = H5Screate(H5S_SCALAR);
+    pp_status status = make_dataset(file, path, file_type, memory_type, space, (const char *)row + c->offset, c->units,
+                                    c->description);
+    H5Sclose(space);
+    H5Tclose(memory_type);
+    H5Tclose(file_type);
+    return status;
+}
+
+pp_status pp_h5_text(hid_t file, const char *path, const char *value, const char *description)
+{
+    hid_t type = text_type(strlen(value)), space = H5Screate(H5S_SCALAR);
+    pp_status status = make_dataset(file, path, type, type, space, value, "", description);
+    H5Sclose(space);
+    H5Tclose(type);
+    return status;
+}
+
+/* Compound type of a row; packed in the file, so that padding never reaches it. */
+static hid_t row_type(const pp_h5_column *columns, size_t n, size_t stride, bool in_file)
+{
+    hid_t type = H5Tcreate(H5T_COMPOUND, stride);
+    for (size_t i = 0; i < n; i++) {
+        hid_t column = column_type(&columns[i], in_file);
+        H5Tinsert(type, columns[i].name, columns[i].offset, column);
+        H5Tclose(column);
+    }
+    if (in_file)
+        H5Tpack(type);
+    return type;
+}
+
+/* "busy_ps: ps; share: 1" for a table. */
+static char *join_units(const pp_h5_column *columns, size_t n)
+{
+    char *text = pp_strdup("");
+    for (size_t i = 0; i < n && text != NULL; i++) {
+        const char *units = columns[i].units[0] != 0 ? columns[i].units : "1";
+        char *longer = pp_strf("%s%s%s: %s", text, i > 0 ? "; " : "", columns[i].name, units);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static char *join_description(const char *description, const pp_h5_column *columns, size_t n)
+{
+    char *text = pp_strdup(description);
+    for (size_t i = 0; i < n && text != NULL; i++) {
+        char *longer = pp_strf("%s\n%s: %s", text, columns[i].name, columns[i].description);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+pp_status pp_h5_table(hid_t file, const char *path, const char *description, const pp_h5_column *columns,
+                      size_t n_columns, const void *rows, size_t stride, size_t n)
+{
+    char *units = join_units(columns, n_columns), *text = join_description(description, columns, n_columns);
+    pp_status status = PP_ENOMEM;
+    if (units != NULL && text != NULL) {
+        hsize_t count = n;
+        hid_t file_type = row_type(columns, n_columns, stride, true);
+        hid_t memory_type = row_type(columns, n_columns, stride, false);
+        hid_t space = H5Screate_simple(1, &count, NULL);
+        status = make_dataset(file, path, file_type, memory_type, space, n > 0 ? rows : NULL, units, text);
+        H5Sclose(space);
+        H5Tclose(memory_type);
+        H5Tclose(file_type);
+    }
+    free(units);
+    free(text);
+    return status;
+}
+
+bool pp_h5_read_scalar(hid_t file, const char *path, const pp_h5_column *c, void *row)
+{
+    hid_t set = H5Dopen2(file, path, H5P_DEFAULT);
+    if (set < 0)
+        return false;
+    hid_t type = column_type(c, false), space = H5Dget_space(set);
+    char *field = (char *)row + c->offset;
+    bool ok = H5Sget_simple_extent_npoints(space) == 1 && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, field) >= 0;
+    if (ok && c->kind == PP_H5_TEXT)
+        field[c->size - 1] = 0;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Dclose(set);
+    return ok;
+}

@@ -1,0 +1,41 @@
+/* A thin layer over HDF5: groups, scalars and compound tables, always with `units` and `description`,
+ * never with a time stamp. */
+#ifndef PP_REPORT_H5_INTERNAL_H
+#define PP_REPORT_H5_INTERNAL_H
+
+#include "base/base.h"
+
+#include <hdf5.h>
+
+typedef enum pp_h5_kind { PP_H5_U32, PP_H5_I64, PP_H5_U64, PP_H5_F64, PP_H5_BOOL, PP_H5_TEXT } pp_h5_kind;
+
+/* One column of a table, or one scalar: where it stands in the row's struct. */
+typedef struct pp_h5_column {
+    const char *name;
+    pp_h5_kind kind;
+    size_t offset, size; /* size: of a text field (char array) */
+    const char *units, *description;
+} pp_h5_column;
+
+#define PP_H5_COLUMN(type, field, kind_, units_, description_) \
+    {#field, kind_, offsetof(type, field), sizeof((type *)0)->field, units_, description_}
+
+/* Silences HDF5's own messages; once before any call. */
+void pp_h5_quiet(void);
+
+/* Creates `path` (truncates) with time tracking off. */
+pp_status pp_h5_create(hid_t *out, const char *path);
+pp_status pp_h5_close(hid_t file, const char *path);
+pp_status pp_h5_group(hid_t file, const char *name, const char *description);
+pp_status pp_h5_text_attribute(hid_t object, const char *name, const char *value);
+/* Scalar dataset from a struct field. */
+pp_status pp_h5_scalar(hid_t file, const char *path, const pp_h5_column *column, const void *row);
+/* Scalar text of any length. */
+pp_status pp_h5_text(hid_t file, const char *path, const char *value, const char *description);
+/* Table of n rows (structs of `stride` bytes); n == 0 is an empty table. */
+pp_status pp_h5_table(hid_t file, const char *path, const char *description, const pp_h5_column *columns,
+                      size_t n_columns, const void *rows, size_t stride, size_t n);
+/* Reads a scalar into the field; false when the dataset is not there. */
+bool pp_h5_read_scalar(hid_t file, const char *path, const pp_h5_column *column, void *row);
+
+#endif

@@ -1,0 +1,141 @@
+/* The summary and tables as people read them. */
+#include "report/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void heading(FILE *f, const char *text, bool colour)
+{
+    fprintf(f, colour ? "\n\033[1m%s\033[0m\n" : "\n%s\n", text);
+}
+
+static void print_accuracy(const pp_summary *s, FILE *f, bool colour)
+{
+    heading(f, "accuracy", colour);
+    fprintf(f, "  top-1 float        %6.2f %%   %u images of %s\n", 100 * s->top1_float, s->eval_images, s->data);
+    if (s->has_quant)
+        fprintf(f, "  top-1 quantized    %6.2f %%   weights %d bit, activations %d bit\n", 100 * s->top1_quant,
+                (int)s->wbits, (int)s->abits);
+    if (s->has_crossbar && s->adc_bits > 0)
+        fprintf(f, "  top-1 crossbars    %6.2f %%   tiled, %d-bit ADC\n", 100 * s->top1_crossbar, (int)s->adc_bits);
+    else if (s->has_crossbar)
+        fprintf(f, "  top-1 crossbars    %6.2f %%   tiled, ideal ADC\n", 100 * s->top1_crossbar);
+}
+
+static void print_timing(const pp_summary *s, FILE *f, bool colour)
+{
+    heading(f, "timing", colour);
+    fprintf(f, "  throughput      %12.0f inferences/s   %u simulated, switching %s\n", s->throughput_ips, s->images,
+            s->switching);
+    fprintf(f, "  interval        %12.3f us             bound %.3f us, set by %s\n",
+            (double)s->initiation_interval_ps * 1e-6, (double)s->bound_initiation_interval_ps * 1e-6, s->bound_by);
+    fprintf(f, "  first latency   %12.3f us             bound %.3f us\n", s->latency_first_us, s->bound_latency_us);
+    fprintf(f, "  busiest stage   %s; busiest channel %.1f %% busy; %" PRIu64 " events\n", s->slowest_stage,
+            100 * s->max_channel_utilisation, s->events);
+}
+
+void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)
+{
+    FILE *f = stdio_file;
+    fprintf(f, colour ? "\033[1m%s\033[0m on %s\n" : "%s on %s\n", s->network, s->fabric);
+    heading(f, "mapping", colour);
+    fprintf(f, "  network         %" PRIu64 " parameters, %.1f M multiply-accumulates, %u stages\n", s->parameters,
+            (double)s->macs * 1e-6, s->n_stages);
+    fprintf(f, "  cores           %u of %u used, crossbars %d x %d, up to %u pixels an MVM, %u cop%s\n", s->cores_used,
+            s->n_cores, (int)s->array_rows, (int)s->array_cols, s->unroll_max, s->copies_max,
+            s->copies_max == 1 ? "y" : "ies");
+    fprintf(f, "  certificate     %s: %u of %u flows on one channel, at most %u (%s)\n", s->certificate,
+            s->single_channel_flows, s->n_flows, s->max_hops, s->placement);
+    fprintf(f, "  channels        %.4g Gbit/s (%d lane%s); required: busiest %.3f, mean %.3f, busiest port %.3f Gbit/s\n",
+            s->channel_gbps, (int)s->lanes, s->lanes == 1 ? "" : "s", s->max_channel_required_gbps,
+            s->mean_channel_required_gbps, s->max_port_required_gbps);
+    if (s->has_timing)
+        print_timing(s, f, colour);
+    if (s->has_float)
+        print_accuracy(s, f, colour);
+    if (strncmp(s->fabric, "5pp", 3) == 0)
+        fprintf(f, "\n5pp: after the links published for the 64-core chip (legallo2023).\n");
+}
+
+/* ---- aligned tables ---- */
+
+struct pp_table {
+    size_t columns, rows, cap;
+    char **cell; /* [rows + 1][columns]; row 0: headers */
+    int *width;
+};
+
+static pp_status add_row(pp_table *t, const char *const *cells)
+{
+    if (t->rows == t->cap) {
+        size_t cap = t->cap * 2 + 16;
+        char **grown = pp_realloc(t->cell, cap * t->columns, sizeof *grown);
+        if (grown == NULL)
+            return PP_ENOMEM;
+        t->cell = grown;
+        t->cap = cap;
+    }
+    char **row = t->cell + t->rows * t->columns;
+    memset(row, 0, t->columns * sizeof *row);
+    t->rows++;
+    for (size_t c = 0; c < t->columns; c++) {
+        row[c] = pp_strdup(cells[c]);
+        if (row[c] == NULL)
+            return PP_ENOMEM;
+        int width = (int)strlen(cells[c]);
+        t->width[c] = width > t->width[c] ? width : t->width[c];
+    }
+    return PP_OK;
+}
+
+pp_status pp_table_new(pp_table **out, const char *const *headers, size_t n_columns)
+{
+    pp_table *t = pp_calloc(1, sizeof *t);
+    *out = t;
+    if (t == NULL)
+        return PP_ENOMEM;
+    t->columns = n_columns;
+    t->width = pp_calloc(n_columns, sizeof *t->width);
+    return t->width != NULL ? add_row(t, headers) : PP_ENOMEM;
+}
+
+pp_status pp_table_row(pp_table *t, const char *const *cells)
+{
+    return add_row(t, cells);
+}
+
+/* A column of numbers reads best flush right. */
+static bool is_numeric(const pp_table *t, size_t column)
+{
+    for (size_t r = 1; r < t->rows; r++) {
+        const char *text = t->cell[r * t->columns + column];
+        if (text[0] != 0 && strspn(text, "0123456789.+-einfa%") != strlen(text))
+            return false;
+    }
+    return t->rows > 1;
+}
+
+void pp_table_print(const pp_table *t, void *stdio_file)
+{
+    FILE *f = stdio_file;
+    for (size_t r = 0; r < t->rows; r++) {
+        for (size_t c = 0; c < t->columns; c++) {
+            int width = c + 1 == t->columns && !is_numeric(t, c) ? 0 : t->width[c];
+            fprintf(f, is_numeric(t, c) ? "%s%*s" : "%s%-*s", c > 0 ? "  " : "", width, t->cell[r * t->columns + c]);
+        }
+        fputc('\n', f);
+    }
+}
+
+void pp_table_free(pp_table *t)
+{
+    if (t == NULL)
+        return;
+    for (size_t i = 0; i < t->rows * t->columns; i++)
+        free(t->cell[i]);
+    free(t->cell);
+    free(t->width);
+    free(t);
+}

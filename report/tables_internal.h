@@ -1,0 +1,20 @@
+/* The tables of a report: each fills rows from the run's structs and writes itself. */
+#ifndef PP_REPORT_TABLES_INTERNAL_H
+#define PP_REPORT_TABLES_INTERNAL_H
+
+#include "report/h5_internal.h"
+#include "report/report.h"
+
+pp_status pp_write_config_table(hid_t file, const pp_report_input *in);
+pp_status pp_write_workload_tables(hid_t file, const pp_report_input *in);
+pp_status pp_write_quant_tables(hid_t file, const pp_report_input *in);
+pp_status pp_write_fabric_tables(hid_t file, const pp_report_input *in);
+pp_status pp_write_mapping_tables(hid_t file, const pp_report_input *in);
+pp_status pp_write_timing_tables(hid_t file, const pp_report_input *in);
+pp_status pp_write_accuracy_tables(hid_t file, const pp_report_input *in);
+
+/* Text into a fixed field, rest zeroed. */
+void pp_put_text(char *field, size_t size, const char *text);
+#define PP_PUT(field, text) pp_put_text(field, sizeof(field), text)
+
+#endif

@@ -1,0 +1,179 @@
+/* Tables of /timing and /accuracy. */
+#include "report/tables_internal.h"
+
+#include <stdlib.h>
+
+typedef struct image_row {
+    uint32_t inference;
+    uint64_t done_ps, interval_ps;
+} image_row;
+
+static const pp_h5_column image_columns[] = {
+    PP_H5_COLUMN(image_row, inference, PP_H5_U32, "", "inference"),
+    PP_H5_COLUMN(image_row, done_ps, PP_H5_U64, "ps", "when its last output was complete"),
+    PP_H5_COLUMN(image_row, interval_ps, PP_H5_U64, "ps", "time since the one before (0 for the first)"),
+};
+
+static pp_status write_images(hid_t file, const pp_run_result *r)
+{
+    image_row *rows = pp_calloc(r->images, sizeof *rows);
+    if (rows == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < r->images; i++)
+        rows[i] = (image_row){i, r->done_ps[i], i > 0 ? r->done_ps[i] - r->done_ps[i - 1] : 0};
+    pp_status status = pp_h5_table(file, "/timing/inferences", "inferences in order", image_columns, 3, rows, sizeof *rows, r->images);
+    free(rows);
+    return status;
+}
+
+typedef struct stage_time_row {
+    char stage[64];
+    uint64_t firings, first_fire_ps, first_done_ps, last_done_ps, busy_ps, wait_input_ps, wait_room_ps;
+    double utilisation;
+} stage_time_row;
+
+static const pp_h5_column stage_time_columns[] = {
+    PP_H5_COLUMN(stage_time_row, stage, PP_H5_TEXT, "", "stage"),
+    PP_H5_COLUMN(stage_time_row, firings, PP_H5_U64, "", "firings, all copies and inferences"),
+    PP_H5_COLUMN(stage_time_row, first_fire_ps, PP_H5_U64, "ps", "first inference: first firing starts"),
+    PP_H5_COLUMN(stage_time_row, first_done_ps, PP_H5_U64, "ps", "first inference: first result"),
+    PP_H5_COLUMN(stage_time_row, last_done_ps, PP_H5_U64, "ps", "first inference: last result"),
+    PP_H5_COLUMN(stage_time_row, busy_ps, PP_H5_U64, "ps", "its busiest core computed"),
+    PP_H5_COLUMN(stage_time_row, wait_input_ps, PP_H5_U64, "ps", "that core waited for inputs"),
+    PP_H5_COLUMN(stage_time_row, wait_room_ps, PP_H5_U64, "ps", "that core waited for room in a consumer's buffer"),
+    PP_H5_COLUMN(stage_time_row, utilisation, PP_H5_F64, "", "busy share of that core, steady state"),
+};
+
+static pp_status write_stage_times(hid_t file, const pp_report_input *in)
+{
+    const pp_run_result *r = in->run;
+    stage_time_row *rows = pp_calloc(r->n_stages, sizeof *rows);
+    if (rows == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < r->n_stages; i++) {
+        const pp_stage_result *s = &r->stage[i];
+        rows[i] = (stage_time_row){.firings = s->firings, .first_fire_ps = s->first_fire_ps, .first_done_ps = s->first_done_ps,
+                                   .last_done_ps = s->last_done_ps, .busy_ps = s->busy_ps, .wait_input_ps = s->wait_input_ps,
+                                   .wait_room_ps = s->wait_room_ps, .utilisation = s->utilisation};
+        PP_PUT(rows[i].stage, in->stages->stage[i].name);
+    }
+    pp_status status = pp_h5_table(file, "/timing/stages", "what each stage did", stage_time_columns,
+                                   sizeof stage_time_columns / sizeof *stage_time_columns, rows, sizeof *rows, r->n_stages);
+    free(rows);
+    return status;
+}
+
+static const pp_h5_column core_time_columns[] = {
+    PP_H5_COLUMN(pp_core_result, tile, PP_H5_U32, "", "tile (row of /mapping/tiles)"),
+    PP_H5_COLUMN(pp_core_result, core, PP_H5_U32, "", "core (row of /fabric/cores)"),
+    PP_H5_COLUMN(pp_core_result, firings, PP_H5_U64, "", "firings"),
+    PP_H5_COLUMN(pp_core_result, busy_ps, PP_H5_U64, "ps", "time computing"),
+    PP_H5_COLUMN(pp_core_result, utilisation, PP_H5_F64, "", "busy share, steady state"),
+    PP_H5_COLUMN(pp_core_result, memory_high_bytes, PP_H5_U64, "byte", "most local memory in use at once"),
+};
+
+typedef struct channel_time_row {
+    uint32_t channel, queue_high;
+    uint64_t packets, bits, busy_ps, wait_ps;
+    double utilisation;
+} channel_time_row;
+
+static const pp_h5_column channel_time_columns[] = {
+    PP_H5_COLUMN(channel_time_row, channel, PP_H5_U32, "", "channel (row of /fabric/channels)"),
+    PP_H5_COLUMN(channel_time_row, queue_high, PP_H5_U32, "", "most packets waiting"),
+    PP_H5_COLUMN(channel_time_row, packets, PP_H5_U64, "", "packets carried"),
+    PP_H5_COLUMN(channel_time_row, bits, PP_H5_U64, "bit", "payload and headers carried"),
+    PP_H5_COLUMN(channel_time_row, busy_ps, PP_H5_U64, "ps", "time busy"),
+    PP_H5_COLUMN(channel_time_row, wait_ps, PP_H5_U64, "ps", "time that packets waited for it, summed"),
+    PP_H5_COLUMN(channel_time_row, utilisation, PP_H5_F64, "", "busy share, steady state"),
+};
+
+static pp_status write_channel_times(hid_t file, const pp_run_result *r)
+{
+    channel_time_row *rows = pp_calloc(r->n_channels, sizeof *rows);
+    if (rows == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < r->n_channels; i++) {
+        const pp_channel_result *c = &r->channel[i];
+        rows[i] = (channel_time_row){i, c->queue_high, c->packets, c->bits, c->busy_ps, c->wait_ps, c->utilisation};
+    }
+    pp_status status = pp_h5_table(file, "/timing/channels", "what each channel and port carried", channel_time_columns,
+                                   sizeof channel_time_columns / sizeof *channel_time_columns, rows, sizeof *rows, r->n_channels);
+    free(rows);
+    return status;
+}
+
+typedef struct flow_time_row {
+    uint32_t flow, buffer_high;
+    uint64_t packets, latency_max_ps;
+    double latency_mean_ps;
+} flow_time_row;
+
+static const pp_h5_column flow_time_columns[] = {
+    PP_H5_COLUMN(flow_time_row, flow, PP_H5_U32, "", "flow (row of /mapping/flows)"),
+    PP_H5_COLUMN(flow_time_row, buffer_high, PP_H5_U32, "position", "most positions in its buffer at once"),
+    PP_H5_COLUMN(flow_time_row, packets, PP_H5_U64, "", "packets delivered"),
+    PP_H5_COLUMN(flow_time_row, latency_max_ps, PP_H5_U64, "ps", "longest time from ready to delivered"),
+    PP_H5_COLUMN(flow_time_row, latency_mean_ps, PP_H5_F64, "ps", "mean of that time"),
+};
+
+static pp_status write_flow_times(hid_t file, const pp_run_result *r)
+{
+    flow_time_row *rows = pp_calloc(r->n_flows, sizeof *rows);
+    if (rows == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < r->n_flows; i++) {
+        const pp_flow_result *f = &r->flow[i];
+        double mean = f->packets > 0 ? (double)f->latency_sum_ps / (double)f->packets : 0;
+        rows[i] = (flow_time_row){i, f->buffer_high, f->packets, f->latency_max_ps, mean};
+    }
+    pp_status status = pp_h5_table(file, "/timing/flows", "what each flow's buffer held", flow_time_columns,
+                                   sizeof flow_time_columns / sizeof *flow_time_columns, rows, sizeof *rows, r->n_flows);
+    free(rows);
+    return status;
+}
+
+pp_status pp_write_timing_tables(hid_t file, const pp_report_input *in)
+{
+    const pp_run_result *r = in->run;
+    PP_TRY(write_images(file, r));
+    PP_TRY(write_stage_times(file, in));
+    PP_TRY(pp_h5_table(file, "/timing/cores", "what each core did", core_time_columns,
+                       sizeof core_time_columns / sizeof *core_time_columns, r->core, sizeof *r->core, r->n_tiles));
+    PP_TRY(write_channel_times(file, r));
+    return write_flow_times(file, r);
+}
+
+/* ---- /accuracy ---- */
+
+typedef struct adc_row {
+    uint32_t tile;
+    double full_scale_min, full_scale_max, clipped_share, sqnr_db;
+} adc_row;
+
+static const pp_h5_column adc_columns[] = {
+    PP_H5_COLUMN(adc_row, tile, PP_H5_U32, "", "tile (row of /mapping/tiles)"),
+    PP_H5_COLUMN(adc_row, full_scale_min, PP_H5_F64, "", "smallest full scale of its columns, accumulator units"),
+    PP_H5_COLUMN(adc_row, full_scale_max, PP_H5_F64, "", "largest full scale of its columns, accumulator units"),
+    PP_H5_COLUMN(adc_row, clipped_share, PP_H5_F64, "", "clipped share of conversions, calibration images"),
+    PP_H5_COLUMN(adc_row, sqnr_db, PP_H5_F64, "dB", "signal to conversion noise, calibration images"),
+};
+
+pp_status pp_write_accuracy_tables(hid_t file, const pp_report_input *in)
+{
+    const pp_accuracy *a = in->accuracy;
+    PP_TRY(pp_h5_text(file, "/accuracy/data_sha256", a->data_sha256, "SHA-256 of the images"));
+    if (a->adc == NULL || in->mapping == NULL)
+        return PP_OK;
+    adc_row *rows = pp_calloc(in->mapping->n_tiles, sizeof *rows);
+    if (rows == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < in->mapping->n_tiles; i++) {
+        const pp_tile_adc *t = &a->adc[i];
+        rows[i] = (adc_row){i, t->full_scale_min, t->full_scale_max, t->clipped_share, t->sqnr_db};
+    }
+    pp_status status = pp_h5_table(file, "/accuracy/adc", "converters of each tile", adc_columns, 5, rows, sizeof *rows,
+                                   in->mapping->n_tiles);
+    free(rows);
+    return status;
+}

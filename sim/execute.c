@@ -1,0 +1,408 @@
+/* Execution-driven mode: what a firing computes from its buffers, and what leaves with its packets.
+ * docs/quantization.md is the arithmetic, docs/timing.md the rules of the buffers. */
+#include "sim/execute_internal.h"
+
+#include "sim/execute_buffer.h"
+
+#include <stdlib.h>
+
+/* Records of one tile, values [pixel][column]. */
+typedef struct pp_exec_tile {
+    pp_sim_ring pending;  /* started firings: accumulators, then residual codes */
+    pp_sim_ring out;      /* joined, waiting to be emitted: codes, or partial sums */
+    size_t patch_values;  /* pixels of the firing patch x columns */
+    size_t out_values;    /* pixels of an emitted patch x columns */
+    int64_t *act;         /* pooled stages: [fire.h x fire.w][columns] */
+    uint32_t *act_image;  /* inference + 1 that act holds of each pixel; 0: none */
+    uint32_t next_out;    /* position of the stream that comes next, in its inference */
+} pp_exec_tile;
+
+struct pp_exec {
+    const pp_sim *s;
+    uint32_t images, classes;
+    pp_exec_buffers *buffers;
+    pp_exec_tile *tile;
+    int64_t *window;      /* gathered inputs of one firing */
+    size_t window_values;
+    int64_t *sum, *act;   /* [widest cout] */
+    int16_t *residual;    /* [widest cout] */
+    double *logits;
+};
+
+/* ---- making and freeing ---- */
+
+static uint32_t columns_of(const pp_sim *s, uint32_t tile)
+{
+    return s->m->tile[tile].out_hi - s->m->tile[tile].out_lo;
+}
+
+static uint32_t pixels_of(pp_shape map, pp_patch patch)
+{
+    return (patch.y < map.h ? patch.y : map.h) * (patch.x < map.w ? patch.x : map.w);
+}
+
+static pp_status tile_new(pp_exec *x, uint32_t index)
+{
+    const pp_sim *s = x->s;
+    const pp_stage *stage = &s->q->stages->stage[s->tile[index].stage];
+    const pp_plan *plan = &s->m->plan[s->tile[index].stage];
+    uint32_t columns = columns_of(s, index);
+    pp_exec_tile *t = &x->tile[index];
+    t->patch_values = (size_t)pixels_of(stage->fire, plan->patch) * columns;
+    t->out_values = s->tile[index].head ? (size_t)pixels_of(stage->out, plan->out_patch) * columns : t->patch_values;
+    pp_sim_ring_init(&t->pending, 2 * t->patch_values * sizeof(int64_t));
+    pp_sim_ring_init(&t->out, t->out_values * sizeof(int64_t));
+    if (stage->pool == PP_NONE || !s->tile[index].head)
+        return PP_OK;
+    size_t pixels = (size_t)stage->fire.h * stage->fire.w;
+    t->act = pp_calloc(pixels * columns, sizeof *t->act);
+    t->act_image = pp_calloc(pixels, sizeof *t->act_image);
+    return t->act && t->act_image ? PP_OK : PP_ENOMEM;
+}
+
+static pp_status scratch_new(pp_exec *x)
+{
+    const pp_sim *s = x->s;
+    size_t widest = 1;
+    for (uint32_t i = 0; i < s->m->n_stages; i++) {
+        const pp_stage *stage = &s->q->stages->stage[i];
+        if (stage->matrix == PP_NONE)
+            return pp_fail(PP_EUNSUPPORTED, "stage '%s' has no matrix: values move through stages with one only",
+                           stage->name);
+        widest = stage->fire.c > widest ? stage->fire.c : widest;
+        size_t values = (size_t)stage->in.h * stage->in.w * stage->in.c;
+        x->window_values = values > x->window_values ? values : x->window_values;
+    }
+    x->classes = s->q->stages->stage[s->q->stages->output].out.c;
+    x->window = pp_calloc(x->window_values, sizeof *x->window);
+    x->sum = pp_calloc(widest, sizeof *x->sum);
+    x->act = pp_calloc(widest, sizeof *x->act);
+    x->residual = pp_calloc(widest, sizeof *x->residual);
+    x->logits = pp_calloc((size_t)x->images * x->classes, sizeof *x->logits);
+    return x->window && x->sum && x->act && x->residual && x->logits ? PP_OK : PP_ENOMEM;
+}
+
+pp_status pp_exec_new(pp_exec **out, const pp_sim *s, const pp_dataset *data, uint32_t images)
+{
+    pp_exec *x = pp_calloc(1, sizeof *x);
+    if (!x)
+        return PP_ENOMEM;
+    *out = x; /* the caller frees it also when the rest fails */
+    x->s = s;
+    x->images = images;
+    PP_TRY(scratch_new(x));
+    PP_TRY(pp_exec_buffers_new(&x->buffers, s, data, images));
+    x->tile = pp_calloc(s->m->n_tiles, sizeof *x->tile);
+    if (!x->tile)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < s->m->n_tiles; i++)
+        PP_TRY(tile_new(x, i));
+    return PP_OK;
+}
+
+void pp_exec_free(pp_exec *x)
+{
+    if (!x)
+        return;
+    for (uint32_t i = 0; x->tile && i < x->s->m->n_tiles; i++) {
+        free(x->tile[i].pending.data);
+        free(x->tile[i].out.data);
+        free(x->tile[i].act);
+        free(x->tile[i].act_image);
+    }
+    free(x->tile);
+    pp_exec_buffers_free(x->buffers);
+    free(x->window);
+    free(x->sum);
+    free(x->act);
+    free(x->residual);
+    free(x->logits);
+    free(x);
+}
+
+const double *pp_exec_logits(const pp_exec *x, uint32_t *images, uint32_t *classes)
+{
+    *images = x->images;
+    *classes = x->classes;
+    return x->logits;
+}
+
+static pp_status push(pp_sim_ring *ring, int64_t **record)
+{
+    if (pp_sim_ring_full(ring))
+        PP_TRY(pp_sim_ring_grow(ring));
+    *record = pp_sim_ring_at(ring, ring->tail++);
+    return PP_OK;
+}
+
+/* ---- firing: accumulators from the buffers ---- */
+
+static pp_rect patch_rect(pp_shape map, pp_patch patch, uint32_t p)
+{
+    uint32_t columns = (map.w + patch.x - 1) / patch.x;
+    uint32_t y0 = p / columns * patch.y, x0 = p % columns * patch.x;
+    uint32_t y1 = y0 + patch.y - 1, x1 = x0 + patch.x - 1;
+    return (pp_rect){y0, x0, y1 < map.h ? y1 : map.h - 1, x1 < map.w ? x1 : map.w - 1};
+}
+
+/* One output channel at one output pixel: the weights of the tile's rows times the gathered window. */
+typedef struct pp_dot {
+    const pp_op *op;
+    const int8_t *code;  /* [cout][Cin / groups][kh][kw] */
+    uint32_t cout, cpg;  /* output channels; input channels a group */
+    uint32_t kh, kw, in_lo, in_hi;
+    pp_rect in;          /* that the window holds */
+} pp_dot;
+
+static bool tap_inside(uint32_t at, uint32_t before, uint32_t lo, uint32_t hi, uint32_t *out)
+{
+    if (at < before + lo || at - before > hi)
+        return false;
+    *out = at - before - lo;
+    return true;
+}
+
+static int64_t dot(const pp_exec *x, const pp_dot *d, uint32_t o, uint32_t oy, uint32_t ox)
+{
+    const pp_window *w = &d->op->window;
+    bool map = d->op->kind == PP_OP_LINEAR; /* reads the whole map: one window */
+    uint32_t group_lo = o / (d->cout / (map ? 1 : d->op->groups)) * d->cpg;
+    uint32_t lo = d->in_lo > group_lo ? d->in_lo : group_lo;
+    uint32_t hi = d->in_hi < group_lo + d->cpg ? d->in_hi : group_lo + d->cpg;
+    uint32_t channels = d->in_hi - d->in_lo, width = d->in.x1 - d->in.x0 + 1, iy, ix;
+    int64_t acc = 0;
+    for (uint32_t ky = 0; ky < d->kh; ky++) {
+        if (!tap_inside(map ? ky : oy * w->sh + ky * w->dh, map ? 0 : w->top, d->in.y0, d->in.y1, &iy))
+            continue;
+        for (uint32_t kx = 0; kx < d->kw; kx++) {
+            if (!tap_inside(map ? kx : ox * w->sw + kx * w->dw, map ? 0 : w->left, d->in.x0, d->in.x1, &ix))
+                continue;
+            const int64_t *pixel = x->window + ((size_t)iy * width + ix) * channels;
+            for (uint32_t c = lo; c < hi; c++) {
+                size_t at = (((size_t)o * d->cpg + c - group_lo) * d->kh + ky) * d->kw + kx;
+                acc += d->code[at] * pixel[c - d->in_lo];
+            }
+        }
+    }
+    return acc;
+}
+
+static pp_dot dot_of(const pp_exec *x, const pp_tile *tile, pp_rect in)
+{
+    const pp_stage *stage = &x->s->q->stages->stage[tile->stage];
+    const pp_op *op = &x->s->q->net->ops[stage->matrix];
+    bool map = op->kind == PP_OP_LINEAR;
+    return (pp_dot){.op = op,
+                    .code = x->s->q->stage[tile->stage].code,
+                    .cout = stage->fire.c,
+                    .cpg = map ? stage->in.c : stage->in.c / op->groups,
+                    .kh = map ? stage->in.h : op->window.kh,
+                    .kw = map ? stage->in.w : op->window.kw,
+                    .in_lo = tile->in_lo,
+                    .in_hi = tile->in_hi,
+                    .in = in};
+}
+
+static pp_status accumulate(pp_exec *x, uint32_t tile, uint32_t image, pp_rect out, int64_t *acc)
+{
+    const pp_tile *t = &x->s->m->tile[tile];
+    const pp_stage *stage = &x->s->q->stages->stage[t->stage];
+    uint32_t shift = x->s->q->stage[t->stage].psum_shift;
+    pp_rect in = {0, 0, stage->in.h - 1, stage->in.w - 1};
+    bool reads = x->s->q->net->ops[stage->matrix].kind == PP_OP_LINEAR ||
+                 pp_op_reads(x->s->q->net, stage->matrix, 0, out, &in);
+    if (reads)
+        PP_TRY(pp_exec_gather(x->buffers, tile, 0, image, in, t->in_lo, t->in_hi, x->window));
+    pp_dot d = dot_of(x, t, in);
+    for (uint32_t y = out.y0; y <= out.y1; y++)
+        for (uint32_t xx = out.x0; xx <= out.x1; xx++)
+            for (uint32_t o = t->out_lo; o < t->out_hi; o++)
+                *acc++ = reads ? pp_rshift_even(dot(x, &d, o, y, xx), shift) : 0;
+    return PP_OK;
+}
+
+pp_status pp_exec_fire(pp_exec *x, uint32_t tile, uint32_t image, uint32_t position)
+{
+    if (image >= x->images)
+        return PP_OK;
+    const pp_tile *t = &x->s->m->tile[tile];
+    const pp_stage *stage = &x->s->q->stages->stage[t->stage];
+    pp_rect out = patch_rect(stage->fire, x->s->m->plan[t->stage].patch, position);
+    int64_t *record;
+    PP_TRY(push(&x->tile[tile].pending, &record));
+    PP_TRY(accumulate(x, tile, image, out, record));
+    if (stage->add == PP_NONE || !t->head)
+        return PP_OK;
+    return pp_exec_gather(x->buffers, tile, 1, image, out, t->out_lo, t->out_hi, record + x->tile[tile].patch_values);
+}
+
+/* ---- joining: the digital unit ---- */
+
+/* Sum of one pixel's columns -> activated values in psum units, in place. */
+static void activate(pp_exec *x, uint32_t tile, int64_t *values, const int64_t *residual)
+{
+    const pp_tile *t = &x->s->m->tile[tile];
+    uint32_t columns = t->out_hi - t->out_lo;
+    bool add = x->s->q->stages->stage[t->stage].add != PP_NONE;
+    for (uint32_t c = 0; c < columns; c++) {
+        x->sum[t->out_lo + c] = pp_saturate(values[c], x->s->q->psum_bits);
+        x->residual[t->out_lo + c] = add ? (int16_t)residual[c] : 0;
+    }
+    pp_qstage_digital_pixel(x->s->q, t->stage, x->sum, add ? x->residual : NULL, x->act);
+    for (uint32_t c = 0; c < columns; c++)
+        values[c] = x->act[t->out_lo + c];
+}
+
+static int64_t finish_value(pp_exec *x, uint32_t tile, uint32_t image, uint32_t column, int64_t pooled)
+{
+    const pp_tile *t = &x->s->m->tile[tile];
+    uint32_t channel = t->out_lo + column;
+    if (t->stage != x->s->q->stages->output)
+        return pp_qstage_requant(x->s->q, t->stage, channel, pooled);
+    x->logits[(size_t)image * x->classes + channel] = (double)pooled * x->s->q->stage[t->stage].unit[channel];
+    return pooled;
+}
+
+/* Without pooling the firing's pixels are the position. */
+static pp_status emit_plain(pp_exec *x, uint32_t tile, uint32_t image, const int64_t *act, uint32_t pixels)
+{
+    uint32_t columns = columns_of(x->s, tile);
+    int64_t *out;
+    PP_TRY(push(&x->tile[tile].out, &out));
+    for (uint32_t i = 0; i < pixels * columns; i++)
+        out[i] = finish_value(x, tile, image, i % columns, act[i]);
+    return PP_OK;
+}
+
+static pp_status pool_value(const pp_exec *x, uint32_t tile, uint32_t image, pp_rect in, uint32_t column, int64_t *out)
+{
+    const pp_exec_tile *t = &x->tile[tile];
+    const pp_stage *stage = &x->s->q->stages->stage[x->s->m->tile[tile].stage];
+    uint32_t columns = columns_of(x->s, tile);
+    bool max = x->s->q->net->ops[stage->pool].kind == PP_OP_MAX_POOL;
+    int64_t result = max ? INT64_MIN : 0;
+    for (uint32_t y = in.y0; y <= in.y1; y++)
+        for (uint32_t xx = in.x0; xx <= in.x1; xx++) {
+            size_t pixel = (size_t)y * stage->fire.w + xx;
+            if (t->act_image[pixel] != image + 1)
+                return pp_fail(PP_EINTERNAL, "stage '%s': pooling reads pixel (%u,%u) before it is computed",
+                               stage->name, y, xx);
+            int64_t v = t->act[pixel * columns + column];
+            result = !max ? result + v : v > result ? v : result;
+        }
+    *out = result;
+    return PP_OK;
+}
+
+static pp_status emit_pooled(pp_exec *x, uint32_t tile, uint32_t image, uint32_t position)
+{
+    const pp_stage *stage = &x->s->q->stages->stage[x->s->m->tile[tile].stage];
+    uint32_t y = position / stage->out.w, xx = position % stage->out.w, columns = columns_of(x->s, tile);
+    pp_rect in = {1, 1, 0, 0};
+    int64_t *out, pooled = 0;
+    PP_TRY(push(&x->tile[tile].out, &out));
+    bool reads = pp_op_reads(x->s->q->net, stage->pool, 0, (pp_rect){y, xx, y, xx}, &in);
+    for (uint32_t c = 0; c < columns; c++) {
+        if (reads)
+            PP_TRY(pool_value(x, tile, image, in, c, &pooled));
+        out[c] = finish_value(x, tile, image, c, pooled);
+    }
+    return PP_OK;
+}
+
+/* Keeps the pixels of a firing for pooling, and pools what is complete with it. */
+static pp_status pool(pp_exec *x, uint32_t tile, uint32_t image, uint32_t firing, const int64_t *act)
+{
+    const pp_sim_tile *st = &x->s->tile[tile];
+    const pp_stage *stage = &x->s->q->stages->stage[st->stage];
+    pp_exec_tile *t = &x->tile[tile];
+    uint32_t columns = columns_of(x->s, tile);
+    pp_rect r = patch_rect(stage->fire, x->s->m->plan[st->stage].patch, firing);
+    for (uint32_t y = r.y0; y <= r.y1; y++)
+        for (uint32_t xx = r.x0; xx <= r.x1; xx++) {
+            size_t pixel = (size_t)y * stage->fire.w + xx;
+            t->act_image[pixel] = image + 1;
+            for (uint32_t c = 0; c < columns; c++)
+                t->act[pixel * columns + c] = *act++;
+        }
+    for (uint32_t i = 0; i < st->emission[firing]; i++)
+        PP_TRY(emit_pooled(x, tile, image, t->next_out++));
+    if (firing + 1 == st->firings)
+        t->next_out = 0;
+    return PP_OK;
+}
+
+/* A head finishes the sums of a firing. */
+static pp_status finish(pp_exec *x, uint32_t tile, uint32_t image, uint32_t firing, int64_t *sums,
+                        const int64_t *residual)
+{
+    const pp_sim_tile *st = &x->s->tile[tile];
+    const pp_stage *stage = &x->s->q->stages->stage[st->stage];
+    uint32_t columns = columns_of(x->s, tile);
+    uint32_t pixels =
+        pp_patch_pixels(stage->fire, x->s->m->plan[st->stage].patch, st->copy + firing * st->copies);
+    for (uint32_t i = 0; i < pixels; i++)
+        activate(x, tile, sums + (size_t)i * columns, residual + (size_t)i * columns);
+    return stage->pool == PP_NONE ? emit_plain(x, tile, image, sums, pixels) : pool(x, tile, image, firing, sums);
+}
+
+pp_status pp_exec_join(pp_exec *x, uint32_t tile, uint64_t firing)
+{
+    const pp_sim_tile *st = &x->s->tile[tile];
+    uint32_t image = (uint32_t)(firing / st->firings), own = (uint32_t)(firing % st->firings);
+    if (image >= x->images)
+        return PP_OK;
+    pp_exec_tile *t = &x->tile[tile];
+    if (t->pending.head == t->pending.tail)
+        return pp_fail(PP_EINTERNAL, "stage '%s': a result without a firing",
+                       x->s->q->stages->stage[st->stage].name);
+    int64_t *sums = pp_sim_ring_at(&t->pending, t->pending.head++);
+    for (uint32_t i = 0; i < st->n_psum; i++) {
+        uint32_t flow = x->s->psum_flow[st->first_psum + i];
+        const int64_t *more;
+        PP_TRY(pp_exec_read(x->buffers, flow, firing, &more));
+        for (size_t v = 0; v < t->patch_values; v++)
+            sums[v] += more[v];
+        pp_exec_buffers_release(x->buffers, flow, firing + 1);
+    }
+    if (st->head)
+        return finish(x, tile, image, own, sums, sums + t->patch_values);
+    int64_t *out;
+    PP_TRY(push(&t->out, &out));
+    for (size_t v = 0; v < t->patch_values; v++)
+        out[v] = sums[v];
+    return PP_OK;
+}
+
+/* ---- packets ---- */
+
+pp_status pp_exec_emit(pp_exec *x, uint32_t tile, uint32_t image)
+{
+    if (image >= x->images)
+        return PP_OK;
+    const pp_sim *s = x->s;
+    const pp_sim_tile *st = &s->tile[tile];
+    pp_exec_tile *t = &x->tile[tile];
+    if (t->out.head == t->out.tail)
+        return pp_fail(PP_EINTERNAL, "stage '%s': a packet without values", s->q->stages->stage[st->stage].name);
+    const int64_t *values = pp_sim_ring_at(&t->out, t->out.head++);
+    uint32_t columns = columns_of(s, tile);
+    for (uint32_t n = 0; n < st->n_net; n++) {
+        const pp_net *net = &s->m->net[s->m->net_of_tile[st->first_net + n]];
+        for (uint32_t i = 0; i < net->n_flows; i++)
+            PP_TRY(pp_exec_depart(x->buffers, s->m->net_flow[net->first_flow + i], values, columns,
+                                  s->m->tile[tile].out_lo, t->out_values / columns));
+    }
+    return PP_OK;
+}
+
+pp_status pp_exec_arrive(pp_exec *x, uint32_t flow, uint64_t packet)
+{
+    return packet / x->s->flow[flow].positions < x->images ? pp_exec_buffers_arrive(x->buffers, flow) : PP_OK;
+}
+
+void pp_exec_release(pp_exec *x, uint32_t flow, uint64_t until)
+{
+    uint64_t most = (uint64_t)x->images * x->s->flow[flow].positions;
+    pp_exec_buffers_release(x->buffers, flow, until < most ? until : most);
+}

@@ -1,0 +1,111 @@
+/* sim/: time (discrete events over a mapping) and values (the tiled crossbars). */
+#ifndef PP_SIM_SIM_H
+#define PP_SIM_SIM_H
+
+#include "mapper/mapper.h"
+#include "sim/kernel.h"
+
+typedef enum pp_switching {
+    PP_SWITCH_IDEAL, /* each flow has a private path: serialisation at channel rate, no sharing */
+    PP_SWITCH_SAF,   /* store and forward: a hop starts when the whole packet is there */
+    PP_SWITCH_VCT    /* virtual cut-through: a hop starts when the head is there and the channel is free */
+} pp_switching;
+
+/* Section "simulate" of a run file (knobs: sim/knobs.c). */
+typedef struct pp_sim_options {
+    int64_t images;         /* inferences through the pipeline, default 100 */
+    int kernel;             /* pp_kernel_kind */
+    int switching;          /* pp_switching, default vct */
+    int64_t execute;        /* inferences whose real values move through the buffers, default 0 */
+    bool exact;             /* true: never extrapolate a repeating pipeline */
+} pp_sim_options;
+pp_knob_table pp_sim_knobs(void);
+
+/* ---- results (sim -> report); arrays owned by the result ---- */
+
+typedef struct pp_stage_result {
+    uint64_t firings;            /* all copies, all inferences */
+    uint64_t first_fire_ps, first_done_ps, last_done_ps; /* first inference: first firing starts, first and last result */
+    double utilisation;          /* of its busiest core, over the steady window */
+    uint64_t wait_input_ps, wait_room_ps, busy_ps; /* of its busiest core */
+} pp_stage_result;
+
+typedef struct pp_core_result {
+    uint32_t tile, core;
+    uint64_t firings, busy_ps;
+    double utilisation;
+    uint64_t memory_high_bytes;  /* input buffers and waiting outputs together, most at once */
+} pp_core_result;
+
+typedef struct pp_channel_result {
+    uint64_t packets, bits, busy_ps; /* bits: payload + headers; equals inferences x channel_bits */
+    double utilisation;          /* over the steady window */
+    uint64_t wait_ps;            /* time that packets waited for it */
+    uint32_t queue_high;         /* most packets waiting */
+} pp_channel_result;
+
+typedef struct pp_flow_result {
+    uint64_t packets;
+    uint32_t buffer_high;        /* most positions held */
+    uint64_t latency_sum_ps, latency_max_ps; /* packet ready -> delivered */
+} pp_flow_result;
+
+typedef struct pp_run_result {
+    uint32_t images;
+    uint64_t *done_ps;           /* [images] when the last output of each inference is complete */
+    uint64_t latency_first_ps;   /* done_ps[0] (pixels enter from time 0) */
+    uint64_t interval_ps;        /* steady: (done[last] - done[w]) / (last - w), rounded; docs/timing.md */
+    double throughput_ips;       /* 1e12 / interval */
+    uint64_t end_ps;
+    uint64_t events, trace_hash; /* of the kernel */
+    double extrapolated_share;   /* of the inferences that were extrapolated, 0 when all were simulated */
+    double max_channel_utilisation;
+    uint32_t n_stages, n_tiles, n_channels, n_flows;
+    pp_stage_result *stage;
+    pp_core_result *core;        /* [n_tiles] */
+    pp_channel_result *channel;
+    pp_flow_result *flow;
+    uint32_t executed;           /* inferences with values */
+    double *logits;              /* [executed][classes] */
+    uint32_t classes;
+    double simulate_s;           /* wall clock; never in reports */
+} pp_run_result;
+
+void pp_run_result_free(pp_run_result *r);
+
+/* Optional observer of what happens (report/ implements Perfetto and CSV). All REQUIRED. */
+typedef struct pp_trace_ops {
+    void (*fire)(void *sink, uint64_t start_ps, uint64_t end_ps, uint32_t tile, uint32_t inference, uint32_t position);
+    void (*packet)(void *sink, uint64_t start_ps, uint64_t end_ps, uint32_t channel, uint32_t flow_net, uint32_t position);
+} pp_trace_ops;
+
+/* Simulates the pipeline. q supplies widths (and values when options->execute > 0, with `data`).
+ * A deadlock is PP_EDEADLOCK: the text names the operators that wait on each other and the buffer that
+ * would free them. trace may be NULL. */
+pp_status pp_simulate(pp_run_result **out, const pp_qnetwork *q, const pp_arch *arch, const pp_fabric *fabric,
+                      const pp_mapping *m, const pp_sim_options *options, const pp_dataset *data,
+                      const pp_trace_ops *trace, void *sink);
+
+/* ---- values: the tiled crossbars ---- */
+
+/* The numeric path of the same mapping: for each row tile the raw accumulators, the ADC, the sum, the
+ * digital end. With ideal ADCs (arch.adc_bits = 0) it equals the integer reference to the bit. */
+typedef struct pp_crossbar pp_crossbar;
+/* Calibrates ADC ranges on `calib` (arch.adc_range, adc_scope). */
+pp_status pp_crossbar_new(pp_crossbar **out, const pp_qnetwork *q, const pp_arch *arch, const pp_mapping *m,
+                          const pp_dataset *calib, pp_pool *pool);
+void pp_crossbar_free(pp_crossbar *x);
+/* Images [first, first + n) -> logits[n][classes]; one image a worker, any thread count the same bits. */
+pp_status pp_crossbar_run(pp_crossbar *x, pp_pool *pool, const pp_dataset *data, uint32_t first, uint32_t n,
+                          float *logits);
+/* Per tile figures for the report. */
+typedef struct pp_tile_adc {
+    double full_scale_min, full_scale_max; /* accumulator units over the tile's columns */
+    double clipped_share;                  /* of conversions on the calibration images */
+    double sqnr_db;                        /* of the converted partial sums, calibration images */
+} pp_tile_adc;
+const pp_tile_adc *pp_crossbar_adc(const pp_crossbar *x, uint32_t tile);
+/* Slow reference of the same, one image, plain loops tile by tile: logits[classes]. */
+pp_status pp_crossbar_reference(const pp_crossbar *x, const int16_t *input, double *logits);
+
+#endif

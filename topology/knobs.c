@@ -1,0 +1,39 @@
+#include "topology/topology_internal.h"
+
+#define ROW(field, kind, unit_, def_, lo, hi, text_)                                              \
+    {.section = "fabric", .name = #field, .type = kind, .unit = unit_, .def = def_, .min = lo,    \
+     .max = hi, .text = text_, .offset = offsetof(pp_fabric_options, field)}
+#define INT(field, unit_, def_, lo, hi, text_) ROW(field, PP_KNOB_INT, unit_, def_, lo, hi, text_)
+#define REAL(field, unit_, def_, lo, hi, text_) ROW(field, PP_KNOB_REAL, unit_, def_, lo, hi, text_)
+#define TEXT(field, def_, text_) ROW(field, PP_KNOB_TEXT, "", def_, 0, 0, text_)
+#define BOOL(field, def_, text_) ROW(field, PP_KNOB_BOOL, "", def_, 0, 1, text_)
+
+/* 8 bit x 625 MHz = 5 Gbit/s is the channel of joshi2020's estimate. Header, wire, router and credit
+ * times are 0 there; FIFOs do not throttle. */
+static const pp_knob knobs[] = {
+    TEXT(kind, "5pp", "Kind of fabric (5pp, mesh, torus, ring, file), or a whole FABRIC string such as 5pp:rows=8,cols=8."),
+    TEXT(file, "", "GraphML file when the kind is file."),
+    INT(rows, "cores", "0", 0, PP_FABRIC_MAX_CORES, "Rows of a grid; 0: as many as the mapping needs."),
+    INT(cols, "cores", "0", 0, PP_FABRIC_MAX_CORES, "Columns of a grid; 0: as many as the mapping needs."),
+    INT(cores, "cores", "0", 0, PP_FABRIC_MAX_CORES, "Cores of a ring; 0: as many as the mapping needs."),
+    INT(reach, "cores", "2", 1, PP_FABRIC_MAX_REACH, "5pp: farthest column that a channel reaches along its row."),
+    TEXT(row_direction, "both", "5pp: channels along rows go both ways, forward, or alternate from row to row."),
+    BOOL(wrap, "false", "5pp: rows and columns close to rings."),
+    INT(width_bits, "bit", "8", 1, 65536, "Bits that a lane moves in one clock cycle of the channel."),
+    REAL(clock_hz, "Hz", "625000000", 1.0, 1e12, "Clock of the channels."),
+    REAL(rate_gbps, "Gbit/s", "0", 0.0, 1e6, "Rate of a lane, in place of width x clock; 0: width x clock."),
+    INT(lanes, "lanes", "1", 1, 4096, "Lanes of a channel; the bits of a packet are striped over them."),
+    INT(header_bits, "bit", "0", 0, 65536, "Bits that each packet carries besides its payload."),
+    INT(wire_ps, "ps", "0", 0, 1000000000, "Latency of a pitch of wire."),
+    INT(router_ps, "ps", "0", 0, 1000000000, "Latency of a hop through a switch."),
+    INT(fifo_packets, "packets", "0", 0, 1000000000, "Packets that the FIFO behind a network channel holds; 0: unlimited."),
+    INT(credit_ps, "ps", "0", 0, 1000000000, "Time until the sender knows that a FIFO place is free again."),
+    TEXT(local_ports, "auto", "Ports between a core and its switch: per_link, a number, or auto (per_link on 5pp and files, 1 on router fabrics)."),
+    INT(local_lanes, "lanes", "0", 0, 4096, "Lanes of a port; 0: as the channels."),
+    TEXT(routing, "auto", "How packets find their way: auto, xy, yx, shortest, balanced."),
+};
+
+pp_knob_table pp_fabric_knobs(void)
+{
+    return (pp_knob_table){.knobs = knobs, .n = sizeof knobs / sizeof knobs[0]};
+}

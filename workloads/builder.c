@@ -1,0 +1,283 @@
+/* Networks under construction. */
+#include "workloads/network_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct pp_builder {
+    pp_network *net; /* ops stay in `ops` until finish */
+    pp_network_owner *owner;
+    PP_VEC(pp_op) ops;
+};
+
+static pp_status add_input(pp_builder *b, const char *name, pp_shape input)
+{
+    b->net->name = pp_arena_strdup(b->owner->arena, name);
+    b->net->weights_file = "";
+    if (!b->net->name)
+        return PP_ENOMEM;
+    for (size_t i = 0; i < 4; i++)
+        b->net->std[i] = 1;
+    pp_op op = {.name = "input", .kind = PP_OP_INPUT, .groups = 1, .in = input, .out = input};
+    op.window = (pp_window){.kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+    PP_TRY(pp_op_infer_(&op, NULL));
+    return pp_push(&b->ops, op) ? PP_OK : PP_ENOMEM;
+}
+
+pp_status pp_builder_new(pp_builder **out, const char *name, pp_shape input)
+{
+    *out = NULL;
+    pp_status status = PP_ENOMEM;
+    pp_builder *b = pp_calloc(1, sizeof *b);
+    if (!b)
+        return PP_ENOMEM;
+    b->net = pp_calloc(1, sizeof *b->net);
+    b->owner = pp_calloc(1, sizeof *b->owner);
+    if (!b->net || !b->owner)
+        goto fail;
+    b->net->owner = b->owner;
+    PP_GOTO(fail, status, pp_arena_new(&b->owner->arena));
+    PP_GOTO(fail, status, add_input(b, name, input));
+    *out = b;
+    return PP_OK;
+fail:
+    pp_builder_free(b);
+    return status;
+}
+
+void pp_builder_free(pp_builder *b)
+{
+    if (!b)
+        return;
+    if (b->net)
+        b->net->owner = b->owner; /* also when only one of the two was made */
+    if (b->net)
+        pp_network_free(b->net);
+    else
+        free(b->owner);
+    free(b->ops.data);
+    free(b);
+}
+
+void pp_builder_take_file_(pp_builder *b, void *file, void (*close_file)(void *file))
+{
+    b->owner->file = file;
+    b->owner->close_file = close_file;
+}
+
+pp_status pp_builder_source_(pp_builder *b, const char *weights_file, const char *sha256)
+{
+    b->net->weights_file = pp_arena_strdup(b->owner->arena, weights_file);
+    if (!b->net->weights_file) {
+        b->net->weights_file = "";
+        return PP_ENOMEM;
+    }
+    memcpy(b->net->weights_sha256, sha256, sizeof b->net->weights_sha256);
+    return PP_OK;
+}
+
+void pp_builder_normalise(pp_builder *b, const float *mean, const float *std)
+{
+    for (uint32_t i = 0; i < b->ops.data[0].out.c && i < 4; i++) {
+        b->net->mean[i] = mean[i];
+        b->net->std[i] = std[i];
+    }
+}
+
+uint32_t pp_builder_find_(const pp_builder *b, const char *name)
+{
+    for (uint32_t i = 0; i < b->ops.len; i++)
+        if (strcmp(b->ops.data[i].name, name) == 0)
+            return i;
+    return PP_NONE;
+}
+
+const pp_op *pp_builder_op_(const pp_builder *b, uint32_t op)
+{
+    return &b->ops.data[op];
+}
+
+/* Copies name and inputs, checks what does not depend on the kind, finds the shape, appends. */
+static pp_status append(pp_builder *b, pp_op *op, const char *name, const uint32_t *inputs, uint32_t n, uint32_t *out)
+{
+    if (pp_builder_find_(b, name) != PP_NONE)
+        return pp_fail(PP_EEXIST, "operator '%s' is defined twice", name);
+    if (b->ops.len >= PP_NONE - 1)
+        return pp_fail(PP_ERANGE, "operator '%s': too many operators", name);
+    for (uint32_t k = 0; k < n; k++)
+        if (inputs[k] >= b->ops.len)
+            return pp_fail(PP_EINVAL, "operator '%s': input %u is operator %u, which is not defined yet", name, k,
+                           inputs[k]);
+    uint32_t *copy = pp_arena_get(b->owner->arena, n, sizeof *copy);
+    op->name = pp_arena_strdup(b->owner->arena, name);
+    if (!copy || !op->name)
+        return PP_ENOMEM;
+    memcpy(copy, inputs, n * sizeof *copy);
+    op->inputs = copy;
+    op->n_inputs = n;
+    op->groups = op->groups ? op->groups : 1;
+    if (op->window.kh == 0)
+        op->window = (pp_window){.kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+    PP_TRY(pp_op_infer_(op, b->ops.data));
+    if (!pp_push(&b->ops, *op))
+        return PP_ENOMEM;
+    if (out)
+        *out = (uint32_t)b->ops.len - 1;
+    return PP_OK;
+}
+
+/* The view that the operator keeps: the given one when its shape is right, else the bare shape. */
+static pp_status set_tensor(pp_tensor *slot, const char *op, const char *what, const pp_tensor *given, uint32_t ndim,
+                            const uint64_t *dim)
+{
+    *slot = (pp_tensor){.dtype = PP_DTYPE_F32, .ndim = ndim};
+    memcpy(slot->dim, dim, ndim * sizeof *dim);
+    if (!given)
+        return PP_OK;
+    bool same = given->ndim == ndim;
+    for (uint32_t i = 0; same && i < ndim; i++)
+        same = given->dim[i] == dim[i];
+    if (!same) {
+        char have[96], want[96];
+        pp_tensor_shape_text_(have, sizeof have, given);
+        pp_tensor_shape_text_(want, sizeof want, slot);
+        return pp_fail(PP_EINVAL, "operator '%s': its %s has shape %s; expected %s", op, what, have, want);
+    }
+    if (given->dtype != PP_DTYPE_F32 && given->dtype != PP_DTYPE_F16 && given->dtype != PP_DTYPE_BF16)
+        return pp_fail(PP_EUNSUPPORTED, "operator '%s': its %s is %s; expected F32, F16 or BF16", op, what,
+                       pp_dtype_name_(given->dtype));
+    slot->dtype = given->dtype;
+    slot->data = given->data;
+    return PP_OK;
+}
+
+static pp_status known_input(const pp_builder *b, const char *name, uint32_t input)
+{
+    if (input >= b->ops.len)
+        return pp_fail(PP_EINVAL, "operator '%s': its input is operator %u, which is not defined yet", name, input);
+    return PP_OK;
+}
+
+pp_status pp_build_conv(pp_builder *b, const char *name, uint32_t input, uint32_t cout, const pp_window *window,
+                        uint32_t groups, bool has_bias, bool batch_norm, const pp_tensor *weight,
+                        const pp_tensor *bias, uint32_t *out)
+{
+    PP_TRY(known_input(b, name, input));
+    pp_op op = {.kind = PP_OP_CONV, .window = *window, .groups = groups, .batch_norm = batch_norm, .out = {.c = cout}};
+    uint32_t cin = groups ? b->ops.data[input].out.c / groups : 0;
+    uint64_t dim[4] = {cout, cin, window->kh, window->kw};
+    if (groups == 0 || window->kh == 0 || window->kw == 0)
+        return pp_fail(PP_ERANGE, "operator '%s': groups and kernel must be at least 1", name);
+    PP_TRY(set_tensor(&op.weight, name, "weight", weight, 4, dim));
+    if (has_bias)
+        PP_TRY(set_tensor(&op.bias, name, "bias", bias, 1, dim));
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_linear(pp_builder *b, const char *name, uint32_t input, uint32_t features, bool has_bias,
+                          const pp_tensor *weight, const pp_tensor *bias, uint32_t *out)
+{
+    PP_TRY(known_input(b, name, input));
+    pp_op op = {.kind = PP_OP_LINEAR, .out = {.c = features}};
+    pp_shape in = b->ops.data[input].out;
+    uint64_t dim[2] = {features, (uint64_t)in.h * in.w * in.c};
+    PP_TRY(set_tensor(&op.weight, name, "weight", weight, 2, dim));
+    if (has_bias)
+        PP_TRY(set_tensor(&op.bias, name, "bias", bias, 1, dim));
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_pool(pp_builder *b, const char *name, pp_op_kind kind, uint32_t input, const pp_window *window,
+                        uint32_t *out)
+{
+    pp_op op = {.kind = kind};
+    if (!pp_op_traits_(kind)->pool)
+        return pp_fail(PP_EINVAL, "operator '%s': '%s' is not a pooling", name, pp_op_kind_name(kind));
+    if (kind != PP_OP_GLOBAL_POOL) {
+        if (!window || window->kh == 0 || window->kw == 0)
+            return pp_fail(PP_EINVAL, "operator '%s': a pooling needs a window of at least 1x1", name);
+        op.window = *window;
+    }
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_join(pp_builder *b, const char *name, pp_op_kind kind, const uint32_t *inputs, uint32_t n,
+                        uint32_t *out)
+{
+    pp_op op = {.kind = kind};
+    const pp_op_traits *t = pp_op_traits_(kind);
+    if (t->min_in < 2)
+        return pp_fail(PP_EINVAL, "operator '%s': '%s' does not join streams", name, t->name);
+    if (n < t->min_in || n > t->max_in)
+        return pp_fail(PP_EINVAL, "operator '%s': %u inputs, '%s' takes %s", name, n, t->name,
+                       t->max_in == 2 ? "2" : "at least 2");
+    return append(b, &op, name, inputs, n, out);
+}
+
+pp_status pp_build_subsample(pp_builder *b, const char *name, uint32_t input, uint32_t stride, uint32_t channels,
+                             uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_SUBSAMPLE, .out = {.c = channels}};
+    op.window = (pp_window){.kh = 1, .kw = 1, .sh = stride, .sw = stride, .dh = 1, .dw = 1};
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_act(pp_builder *b, const char *name, uint32_t input, pp_act act, uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_ACT, .act = act};
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_flatten(pp_builder *b, const char *name, uint32_t input, uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_FLATTEN};
+    return append(b, &op, name, &input, 1, out);
+}
+
+/* Every matrix operator has its values, or none has. */
+static pp_status weights_whole(pp_network *net)
+{
+    const pp_op *with = NULL, *without = NULL;
+    for (uint32_t i = 0; i < net->n_ops; i++) {
+        const pp_op *op = &net->ops[i];
+        if (!pp_op_traits_(op->kind)->matrix)
+            continue;
+        if (op->weight.data && (op->bias.ndim == 0 || op->bias.data))
+            with = op;
+        else
+            without = op;
+        if (op->bias.data && !op->weight.data)
+            with = op;
+    }
+    if (with && without)
+        return pp_fail(PP_EINVAL, "operator '%s' has no weights or no bias, operator '%s' has", without->name,
+                       with->name);
+    net->has_weights = with != NULL;
+    return PP_OK;
+}
+
+static pp_status finish(pp_builder *b)
+{
+    pp_network *net = b->net;
+    net->ops = pp_arena_get(b->owner->arena, b->ops.len, sizeof *net->ops);
+    if (!net->ops)
+        return PP_ENOMEM;
+    net->n_ops = (uint32_t)b->ops.len;
+    memcpy(net->ops, b->ops.data, b->ops.len * sizeof *net->ops);
+    net->output = net->n_ops - 1;
+    PP_TRY(weights_whole(net));
+    return pp_network_check(net);
+}
+
+pp_status pp_builder_finish(pp_network **out, pp_builder *b)
+{
+    *out = NULL;
+    pp_status status = finish(b);
+    if (status == PP_OK) {
+        *out = b->net;
+        b->net = NULL;
+        b->owner = NULL;
+    }
+    pp_builder_free(b);
+    return status;
+}

@@ -1,0 +1,154 @@
+/* Operators without weights, on padded buffers. */
+#include "workloads/exec_internal.h"
+
+static float *pixel_of(pp_view v, size_t y, size_t x)
+{
+    return v.at + y * v.row + x * v.pixel;
+}
+
+/* Taps of outputs `o` along one axis that are inside the map: kernel positions [*k0, *k1). */
+static void inside(uint32_t o, uint32_t kernel, uint32_t stride, uint32_t dilation, uint32_t pad, uint32_t size,
+                   uint32_t *k0, uint32_t *k1)
+{
+    *k0 = 0;
+    *k1 = kernel;
+    while (*k0 < kernel && (int64_t)o * stride + (int64_t)*k0 * dilation < pad)
+        ++*k0;
+    while (*k1 > *k0 && (int64_t)o * stride + (int64_t)(*k1 - 1) * dilation - pad >= size)
+        --*k1;
+}
+
+typedef struct taps {
+    uint32_t y0, y1, x0, x1; /* kernel positions inside the map */
+} taps;
+
+static taps taps_of(const pp_op *op, pp_shape in, uint32_t y, uint32_t x)
+{
+    const pp_window *w = &op->window;
+    taps t;
+    inside(y, w->kh, w->sh, w->dh, w->top, in.h, &t.y0, &t.y1);
+    inside(x, w->kw, w->sw, w->dw, w->left, in.w, &t.x0, &t.x1);
+    return t;
+}
+
+static const float *tap_at(const pp_op *op, pp_view in, uint32_t y, uint32_t x, uint32_t ky, uint32_t kx)
+{
+    const pp_window *w = &op->window;
+    return pixel_of(in, (size_t)y * w->sh + (size_t)ky * w->dh - w->top, (size_t)x * w->sw + (size_t)kx * w->dw - w->left);
+}
+
+static void max_pool(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            taps t = taps_of(op, in->shape, y, x);
+            float *to = pixel_of(out, y, x);
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                to[c] = tap_at(op, *in, y, x, t.y0, t.x0)[c];
+            for (uint32_t ky = t.y0; ky < t.y1; ky++)
+                for (uint32_t kx = t.x0; kx < t.x1; kx++) {
+                    const float *from = tap_at(op, *in, y, x, ky, kx);
+                    for (uint32_t c = 0; c < out.shape.c; c++)
+                        to[c] = from[c] > to[c] ? from[c] : to[c];
+                }
+        }
+}
+
+static void clear(float *to, uint32_t n)
+{
+    for (uint32_t c = 0; c < n; c++)
+        to[c] = 0;
+}
+
+static void avg_pool(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            taps t = taps_of(op, in->shape, y, x);
+            float *to = pixel_of(out, y, x);
+            float count = op->window.count_padding ? (float)op->window.kh * (float)op->window.kw
+                                                   : (float)(t.y1 - t.y0) * (float)(t.x1 - t.x0);
+            clear(to, out.shape.c);
+            for (uint32_t ky = t.y0; ky < t.y1; ky++)
+                for (uint32_t kx = t.x0; kx < t.x1; kx++) {
+                    const float *from = tap_at(op, *in, y, x, ky, kx);
+                    for (uint32_t c = 0; c < out.shape.c; c++)
+                        to[c] += from[c];
+                }
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                to[c] /= count;
+        }
+}
+
+static void global_pool(const pp_op *op, const pp_view *in, pp_view out)
+{
+    (void)op;
+    clear(out.at, out.shape.c);
+    for (uint32_t y = 0; y < in->shape.h; y++)
+        for (uint32_t x = 0; x < in->shape.w; x++)
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                out.at[c] += pixel_of(*in, y, x)[c];
+    for (uint32_t c = 0; c < out.shape.c; c++)
+        out.at[c] /= (float)in->shape.h * (float)in->shape.w;
+}
+
+static void add(const pp_op *op, const pp_view *in, pp_view out)
+{
+    (void)op;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++)
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                pixel_of(out, y, x)[c] = pixel_of(in[0], y, x)[c] + pixel_of(in[1], y, x)[c];
+}
+
+static void concat(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            float *to = pixel_of(out, y, x);
+            for (uint32_t k = 0; k < op->n_inputs; k++)
+                for (uint32_t c = 0; c < in[k].shape.c; c++)
+                    *to++ = pixel_of(in[k], y, x)[c];
+        }
+}
+
+static void flatten(const pp_op *op, const pp_view *in, pp_view out)
+{
+    float *to = out.at;
+    (void)op;
+    for (uint32_t c = 0; c < in->shape.c; c++)
+        for (uint32_t y = 0; y < in->shape.h; y++)
+            for (uint32_t x = 0; x < in->shape.w; x++)
+                *to++ = pixel_of(*in, y, x)[c];
+}
+
+static void act(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++)
+            for (uint32_t c = 0; c < out.shape.c; c++) {
+                float v = pixel_of(*in, y, x)[c];
+                if (op->act != PP_ACT_NONE)
+                    v = v > 0 ? v : 0;
+                pixel_of(out, y, x)[c] = op->act == PP_ACT_RELU6 && v > 6 ? 6 : v;
+            }
+}
+
+static void subsample(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++)
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                pixel_of(out, y, x)[c] =
+                    c < in->shape.c ? pixel_of(*in, (size_t)y * op->window.sh, (size_t)x * op->window.sw)[c] : 0;
+}
+
+static void (*const run[PP_OP_KIND_COUNT])(const pp_op *op, const pp_view *in, pp_view out) = {
+    [PP_OP_MAX_POOL] = max_pool, [PP_OP_AVG_POOL] = avg_pool, [PP_OP_GLOBAL_POOL] = global_pool, [PP_OP_ADD] = add,
+    [PP_OP_CONCAT] = concat,     [PP_OP_FLATTEN] = flatten,   [PP_OP_ACT] = act, [PP_OP_SUBSAMPLE] = subsample,
+};
+
+void pp_data_run_(const pp_op *op, const pp_view *in, pp_view out)
+{
+    run[op->kind](op, in, out);
+}

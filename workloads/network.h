@@ -1,0 +1,127 @@
+/* The network graph: operators, shapes, weight views.
+ *
+ * A feature map is [H][W][C] (a token sequence is 1 x T x d). Operator 0 is the input. Operators
+ * stand in topological order: every input of operator i has an index below i. The network owns its
+ * strings, arrays and the memory-mapped files that weights are views into. Const once built. */
+#ifndef PP_WORKLOADS_NETWORK_H
+#define PP_WORKLOADS_NETWORK_H
+
+#include "base/base.h"
+
+#define PP_NONE UINT32_MAX
+
+typedef struct pp_shape {
+    uint32_t h, w, c;
+} pp_shape;
+
+typedef enum pp_dtype { PP_DTYPE_F32, PP_DTYPE_F16, PP_DTYPE_BF16, PP_DTYPE_I8, PP_DTYPE_U8, PP_DTYPE_I32, PP_DTYPE_I64 } pp_dtype;
+
+/* A view of a tensor, row-major. data == NULL: the shape is known, the values are not (a network
+ * built from its shape alone). Not owned here; may be unaligned (a view into a mapped file). */
+typedef struct pp_tensor {
+    pp_dtype dtype;
+    uint32_t ndim;
+    uint64_t dim[4];
+    const void *data;
+} pp_tensor;
+
+/* Elements of a tensor; bytes of one element; element i as float (F32, F16, BF16). */
+uint64_t pp_tensor_count(const pp_tensor *t);
+size_t pp_dtype_size(pp_dtype dtype);
+float pp_tensor_f32(const pp_tensor *t, uint64_t i);
+/* All elements as float into out[count]. */
+void pp_tensor_read_f32(const pp_tensor *t, float *out);
+
+typedef enum pp_op_kind {
+    PP_OP_INPUT,
+    PP_OP_CONV,        /* weight [Cout][Cin/groups][kh][kw], optional bias [Cout] */
+    PP_OP_LINEAR,      /* weight [out][in]; in = H*W*C of its input (any shape), read in C,H,W order */
+    PP_OP_MAX_POOL,
+    PP_OP_AVG_POOL,
+    PP_OP_GLOBAL_POOL, /* mean over H x W */
+    PP_OP_ADD,         /* two inputs of one shape */
+    PP_OP_CONCAT,      /* along channels */
+    PP_OP_FLATTEN,     /* H x W x C -> 1 x 1 x HWC in C,H,W order (that of PyTorch) */
+    PP_OP_ACT,
+    PP_OP_SUBSAMPLE,   /* pixel (y sh, x sw), channels above those of the input are zero */
+    PP_OP_KIND_COUNT
+} pp_op_kind;
+
+typedef enum pp_act { PP_ACT_NONE, PP_ACT_RELU, PP_ACT_RELU6, PP_ACT_COUNT } pp_act;
+
+const char *pp_op_kind_name(pp_op_kind kind); /* "conv" ... */
+const char *pp_act_name(pp_act act);
+
+/* Window of a convolution or pooling. Output size along y: (H + top + bottom - dh (kh - 1) - 1) / sh + 1. */
+typedef struct pp_window {
+    uint32_t kh, kw, sh, sw, dh, dw;
+    uint32_t top, left, bottom, right; /* zero padding */
+    bool count_padding;                /* average pooling: divisor counts padded positions */
+} pp_window;
+
+typedef struct pp_op {
+    const char *name;
+    pp_op_kind kind;
+    pp_act act;              /* PP_OP_ACT only: fusion happens in stages, not here */
+    uint32_t n_inputs;
+    const uint32_t *inputs;  /* operator indices */
+    pp_shape in, out;        /* in: shape of inputs[0] */
+    pp_window window;        /* conv, pools; linear and others: 1x1 */
+    uint32_t groups;         /* conv: >= 1 */
+    pp_tensor weight, bias;  /* bias.ndim == 0: none */
+    bool batch_norm;         /* followed by a batch norm folded into it: counts 2 Cout parameters */
+} pp_op;
+
+typedef struct pp_network {
+    const char *name;
+    uint32_t n_ops;
+    pp_op *ops;
+    uint32_t output;         /* operator whose result leaves the network */
+    bool has_weights;
+    float mean[4], std[4];   /* input: (pixel / 255 - mean[c]) / std[c], c < C <= 4 */
+    const char *weights_file;    /* base name of the weights ("" when none) */
+    char weights_sha256[65];     /* of that file's content ("" when none) */
+    void *owner;                 /* arena, mapped files: private */
+} pp_network;
+
+void pp_network_free(pp_network *net);
+/* Verifies every invariant above (shapes, order, weight sizes, finite weights when present), and that
+ * every result is read or is the output. The message names the operator. */
+pp_status pp_network_check(const pp_network *net);
+/* Stable text of the graph for diffs; new string. */
+pp_status pp_network_dump(char **out, const pp_network *net);
+
+/* Learned parameters (weights, biases, batch-norm scale and shift: the published count) and
+ * multiply-accumulates of one inference. */
+uint64_t pp_op_parameters(const pp_op *op);
+uint64_t pp_op_macs(const pp_op *op);
+uint64_t pp_network_parameters(const pp_network *net);
+uint64_t pp_network_macs(const pp_network *net);
+
+/* ---- building ---- */
+
+/* A network under construction; strings and arrays are copied. Each pp_build_* adds one operator and
+ * gives its index through `out` (NULL allowed). Shape errors are reported with the operator's name. */
+typedef struct pp_builder pp_builder;
+pp_status pp_builder_new(pp_builder **out, const char *name, pp_shape input);
+void pp_builder_free(pp_builder *b); /* NULL allowed; not needed after pp_builder_finish */
+/* weight, bias may be NULL (shape only). batch_norm: see pp_op. */
+pp_status pp_build_conv(pp_builder *b, const char *name, uint32_t input, uint32_t cout, const pp_window *window,
+                        uint32_t groups, bool has_bias, bool batch_norm, const pp_tensor *weight,
+                        const pp_tensor *bias, uint32_t *out);
+pp_status pp_build_linear(pp_builder *b, const char *name, uint32_t input, uint32_t features, bool has_bias,
+                          const pp_tensor *weight, const pp_tensor *bias, uint32_t *out);
+pp_status pp_build_pool(pp_builder *b, const char *name, pp_op_kind kind, uint32_t input, const pp_window *window,
+                        uint32_t *out); /* window NULL for PP_OP_GLOBAL_POOL */
+pp_status pp_build_join(pp_builder *b, const char *name, pp_op_kind kind, const uint32_t *inputs, uint32_t n,
+                        uint32_t *out); /* add, concat */
+pp_status pp_build_subsample(pp_builder *b, const char *name, uint32_t input, uint32_t stride, uint32_t channels,
+                             uint32_t *out);
+pp_status pp_build_act(pp_builder *b, const char *name, uint32_t input, pp_act act, uint32_t *out);
+pp_status pp_build_flatten(pp_builder *b, const char *name, uint32_t input, uint32_t *out);
+/* Scaling of the input's first four channels: (pixel / 255 - mean[c]) / std[c]; default 0 and 1. */
+void pp_builder_normalise(pp_builder *b, const float *mean, const float *std);
+/* Checks the network, takes the builder, and frees it (also on failure). Output: last operator. */
+pp_status pp_builder_finish(pp_network **out, pp_builder *b);
+
+#endif

@@ -1,0 +1,54 @@
+/* Shared by the files that make, check and read networks. */
+#ifndef PP_WORKLOADS_NETWORK_INTERNAL_H
+#define PP_WORKLOADS_NETWORK_INTERNAL_H
+
+#include "workloads/network.h"
+#include "workloads/stage.h"
+
+/* Limits that keep every product of a shape far below 64 bits. */
+#define PP_DIM_MAX 1048576u
+#define PP_ELEMENTS_MAX (UINT64_C(1) << 31)
+
+/* What a network keeps alive: its arena, and the file that its weights are views into (closed by
+ * `close_file`, so that the graph does not depend on any file format). */
+typedef struct pp_network_owner {
+    pp_arena *arena;
+    void *file;
+    void (*close_file)(void *file);
+} pp_network_owner;
+
+/* One row an operator kind, in op.c. */
+typedef struct pp_op_traits {
+    const char *name;
+    bool matrix;           /* has a weight, goes through a crossbar */
+    bool pool;             /* a stage can end in it */
+    bool window;           /* op->window matters (else 1x1) */
+    uint32_t min_in, max_in;
+    /* Rectangle of an input of shape `in` (input k) that output rectangle `out` reads; false: none. */
+    bool (*reads)(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect);
+} pp_op_traits;
+
+const pp_op_traits *pp_op_traits_(pp_op_kind kind);
+
+/* Shape of the result of `op` (name, kind, inputs, window, weight.dim, out.c where the operator
+ * chooses it) from the shapes of its inputs; fails with the operator's name. Sets op->in, op->out. */
+pp_status pp_op_infer_(pp_op *op, const pp_op *ops);
+
+/* "F32" ... as in safetensors headers, and back. */
+const char *pp_dtype_name_(pp_dtype dtype);
+bool pp_dtype_find_(const char *name, pp_dtype *out);
+/* "[16,3,3,3]". */
+void pp_tensor_shape_text_(char *text, size_t size, const pp_tensor *t);
+
+/* First element that is not finite; false when all are. */
+bool pp_tensor_not_finite_(const pp_tensor *t, uint64_t *index, float *value);
+
+/* Builder, for the importers: the file that the weights are views into (the builder closes it, also
+ * on failure), its name and hash, and the scaling of the input. */
+void pp_builder_take_file_(pp_builder *b, void *file, void (*close_file)(void *file));
+pp_status pp_builder_source_(pp_builder *b, const char *weights_file, const char *sha256);
+/* Index of the operator of that name; PP_NONE when there is none. */
+uint32_t pp_builder_find_(const pp_builder *b, const char *name);
+const pp_op *pp_builder_op_(const pp_builder *b, uint32_t op);
+
+#endif

@@ -1,0 +1,137 @@
+/* Operator kinds: one row each, and what follows from a row. */
+#include "workloads/network_internal.h"
+
+typedef struct span {
+    uint32_t lo, hi;
+} span;
+
+/* Coordinates of [0, size) along one axis that outputs [out.lo, out.hi] read: the smallest and the
+ * largest tap that is not padding. (Between them there may be coordinates that no tap reads.) */
+static bool window_span(span out, uint32_t kernel, uint32_t stride, uint32_t dilation, uint32_t pad, uint32_t size,
+                        span *in)
+{
+    int64_t lo = INT64_MAX, hi = -1;
+    for (uint32_t o = out.lo; o <= out.hi; o++) {
+        for (uint32_t k = 0; k < kernel; k++) {
+            int64_t at = (int64_t)o * stride + (int64_t)k * dilation - pad;
+            if (at < 0 || at >= size)
+                continue;
+            lo = at < lo ? at : lo;
+            hi = at > hi ? at : hi;
+        }
+    }
+    if (hi < 0)
+        return false;
+    *in = (span){(uint32_t)lo, (uint32_t)hi};
+    return true;
+}
+
+static bool reads_window(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
+{
+    const pp_window *w = &op->window;
+    span y, x;
+    if (!window_span((span){out.y0, out.y1}, w->kh, w->sh, w->dh, w->top, in.h, &y) ||
+        !window_span((span){out.x0, out.x1}, w->kw, w->sw, w->dw, w->left, in.w, &x))
+        return false;
+    *rect = (pp_rect){.y0 = y.lo, .x0 = x.lo, .y1 = y.hi, .x1 = x.hi};
+    return true;
+}
+
+static bool reads_all(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
+{
+    (void)op;
+    (void)out;
+    *rect = (pp_rect){.y0 = 0, .x0 = 0, .y1 = in.h - 1, .x1 = in.w - 1};
+    return true;
+}
+
+static bool reads_same(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
+{
+    (void)op;
+    (void)in;
+    *rect = out;
+    return true;
+}
+
+static bool reads_nothing(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
+{
+    (void)op;
+    (void)in;
+    (void)out;
+    (void)rect;
+    return false;
+}
+
+static const pp_op_traits traits[PP_OP_KIND_COUNT] = {
+    [PP_OP_INPUT] = {.name = "input", .reads = reads_nothing},
+    [PP_OP_CONV] = {.name = "conv", .matrix = true, .window = true, .min_in = 1, .max_in = 1, .reads = reads_window},
+    [PP_OP_LINEAR] = {.name = "linear", .matrix = true, .min_in = 1, .max_in = 1, .reads = reads_all},
+    [PP_OP_MAX_POOL] = {.name = "max_pool", .pool = true, .window = true, .min_in = 1, .max_in = 1,
+                        .reads = reads_window},
+    [PP_OP_AVG_POOL] = {.name = "avg_pool", .pool = true, .window = true, .min_in = 1, .max_in = 1,
+                        .reads = reads_window},
+    [PP_OP_GLOBAL_POOL] = {.name = "global_pool", .pool = true, .min_in = 1, .max_in = 1, .reads = reads_all},
+    [PP_OP_ADD] = {.name = "add", .min_in = 2, .max_in = 2, .reads = reads_same},
+    [PP_OP_CONCAT] = {.name = "concat", .min_in = 2, .max_in = PP_DIM_MAX, .reads = reads_same},
+    [PP_OP_FLATTEN] = {.name = "flatten", .min_in = 1, .max_in = 1, .reads = reads_all},
+    [PP_OP_ACT] = {.name = "act", .min_in = 1, .max_in = 1, .reads = reads_same},
+    [PP_OP_SUBSAMPLE] = {.name = "subsample", .window = true, .min_in = 1, .max_in = 1, .reads = reads_window},
+};
+
+static const char *const acts[PP_ACT_COUNT] = {
+    [PP_ACT_NONE] = "none", [PP_ACT_RELU] = "relu", [PP_ACT_RELU6] = "relu6"};
+
+const pp_op_traits *pp_op_traits_(pp_op_kind kind)
+{
+    return &traits[kind];
+}
+
+const char *pp_op_kind_name(pp_op_kind kind)
+{
+    return traits[kind].name;
+}
+
+const char *pp_act_name(pp_act act)
+{
+    return acts[act];
+}
+
+bool pp_op_reads(const pp_network *net, uint32_t op, uint32_t k, pp_rect out, pp_rect *in)
+{
+    const pp_op *o = &net->ops[op];
+    return k < o->n_inputs && traits[o->kind].reads(o, net->ops[o->inputs[k]].out, out, in);
+}
+
+uint64_t pp_op_parameters(const pp_op *op)
+{
+    if (!traits[op->kind].matrix)
+        return 0;
+    uint64_t n = pp_tensor_count(&op->weight);
+    if (op->bias.ndim > 0)
+        n += pp_tensor_count(&op->bias);
+    if (op->batch_norm)
+        n += 2 * (uint64_t)op->out.c;
+    return n;
+}
+
+uint64_t pp_op_macs(const pp_op *op)
+{
+    /* Every weight is used once an output position. */
+    return traits[op->kind].matrix ? pp_tensor_count(&op->weight) * op->out.h * op->out.w : 0;
+}
+
+uint64_t pp_network_parameters(const pp_network *net)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < net->n_ops; i++)
+        n += pp_op_parameters(&net->ops[i]);
+    return n;
+}
+
+uint64_t pp_network_macs(const pp_network *net)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < net->n_ops; i++)
+        n += pp_op_macs(&net->ops[i]);
+    return n;
+}

@@ -1,0 +1,202 @@
+/* The float reference: every operator by its definition, sums in double, nothing fused. */
+#include "workloads/network_internal.h"
+#include "workloads/workloads.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct ref_op {
+    const pp_op *op;
+    const float *const *in; /* results of its inputs */
+    const pp_shape *in_shape;
+    float *out;
+} ref_op;
+
+static size_t at(pp_shape s, size_t y, size_t x, size_t c)
+{
+    return (y * s.w + x) * s.c + c;
+}
+
+/* Input coordinate of tap k of output o; false when it is padding. */
+static bool tap(uint32_t o, uint32_t k, uint32_t stride, uint32_t dilation, uint32_t pad, uint32_t size, size_t *coord)
+{
+    int64_t i = (int64_t)o * stride + (int64_t)k * dilation - pad;
+    *coord = i < 0 ? 0 : (size_t)i;
+    return i >= 0 && i < size;
+}
+
+static float conv_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t co)
+{
+    const pp_op *op = r->op;
+    const pp_window *w = &op->window;
+    uint32_t cin = op->in.c / op->groups, c0 = co / (op->out.c / op->groups) * cin;
+    double sum = op->bias.ndim ? (double)pp_tensor_f32(&op->bias, co) : 0;
+    for (uint32_t ci = 0; ci < cin; ci++)
+        for (uint32_t ky = 0; ky < w->kh; ky++)
+            for (uint32_t kx = 0; kx < w->kw; kx++) {
+                size_t iy, ix;
+                if (!tap(y, ky, w->sh, w->dh, w->top, op->in.h, &iy) || !tap(x, kx, w->sw, w->dw, w->left, op->in.w, &ix))
+                    continue;
+                uint64_t i = (((uint64_t)co * cin + ci) * w->kh + ky) * w->kw + kx;
+                sum += (double)pp_tensor_f32(&op->weight, i) * (double)r->in[0][at(op->in, iy, ix, c0 + ci)];
+            }
+    return (float)sum;
+}
+
+static float linear_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t co)
+{
+    (void)y;
+    (void)x;
+    const pp_op *op = r->op;
+    double sum = op->bias.ndim ? (double)pp_tensor_f32(&op->bias, co) : 0;
+    uint64_t i = (uint64_t)co * op->in.c * op->in.h * op->in.w;
+    for (uint32_t c = 0; c < op->in.c; c++)
+        for (uint32_t iy = 0; iy < op->in.h; iy++)
+            for (uint32_t ix = 0; ix < op->in.w; ix++)
+                sum += (double)pp_tensor_f32(&op->weight, i++) * (double)r->in[0][at(op->in, iy, ix, c)];
+    return (float)sum;
+}
+
+static float max_pool_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const pp_window *w = &r->op->window;
+    float best = -INFINITY;
+    for (uint32_t ky = 0; ky < w->kh; ky++)
+        for (uint32_t kx = 0; kx < w->kw; kx++) {
+            size_t iy, ix;
+            if (tap(y, ky, w->sh, w->dh, w->top, r->op->in.h, &iy) && tap(x, kx, w->sw, w->dw, w->left, r->op->in.w, &ix))
+                best = fmaxf(best, r->in[0][at(r->op->in, iy, ix, c)]);
+        }
+    return best;
+}
+
+static float avg_pool_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const pp_window *w = &r->op->window;
+    double sum = 0, count = 0;
+    for (uint32_t ky = 0; ky < w->kh; ky++)
+        for (uint32_t kx = 0; kx < w->kw; kx++) {
+            size_t iy, ix;
+            bool inside = tap(y, ky, w->sh, w->dh, w->top, r->op->in.h, &iy) &&
+                          tap(x, kx, w->sw, w->dw, w->left, r->op->in.w, &ix);
+            sum += inside ? (double)r->in[0][at(r->op->in, iy, ix, c)] : 0;
+            count += inside || w->count_padding ? 1 : 0;
+        }
+    return (float)(sum / count);
+}
+
+static float global_pool_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    pp_shape in = r->op->in;
+    double sum = 0;
+    (void)y;
+    (void)x;
+    for (size_t p = 0; p < (size_t)in.h * in.w; p++)
+        sum += (double)r->in[0][p * in.c + c];
+    return (float)(sum / ((double)in.h * in.w));
+}
+
+static float add_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    size_t i = at(r->op->out, y, x, c);
+    return r->in[0][i] + r->in[1][i];
+}
+
+static float concat_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    uint32_t k = 0;
+    while (c >= r->in_shape[k].c)
+        c -= r->in_shape[k++].c;
+    return r->in[k][at(r->in_shape[k], y, x, c)];
+}
+
+static float flatten_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t i)
+{
+    pp_shape in = r->op->in;
+    (void)y;
+    (void)x;
+    return r->in[0][at(in, i / in.w % in.h, i % in.w, i / in.w / in.h)];
+}
+
+static float act_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    float v = r->in[0][at(r->op->out, y, x, c)];
+    if (r->op->act == PP_ACT_NONE)
+        return v;
+    v = v > 0 ? v : 0;
+    return r->op->act == PP_ACT_RELU6 && v > 6 ? 6 : v;
+}
+
+static float subsample_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const pp_window *w = &r->op->window;
+    return c < r->op->in.c ? r->in[0][at(r->op->in, (size_t)y * w->sh, (size_t)x * w->sw, c)] : 0;
+}
+
+/* One element of the result. */
+static float (*const element[PP_OP_KIND_COUNT])(const ref_op *r, uint32_t y, uint32_t x, uint32_t c) = {
+    [PP_OP_CONV] = conv_at,         [PP_OP_LINEAR] = linear_at,   [PP_OP_MAX_POOL] = max_pool_at,
+    [PP_OP_AVG_POOL] = avg_pool_at, [PP_OP_GLOBAL_POOL] = global_pool_at, [PP_OP_ADD] = add_at,
+    [PP_OP_CONCAT] = concat_at,     [PP_OP_FLATTEN] = flatten_at, [PP_OP_ACT] = act_at,
+    [PP_OP_SUBSAMPLE] = subsample_at,
+};
+
+static void run_op(const ref_op *r)
+{
+    pp_shape out = r->op->out;
+    for (uint32_t y = 0; y < out.h; y++)
+        for (uint32_t x = 0; x < out.w; x++)
+            for (uint32_t c = 0; c < out.c; c++)
+                r->out[at(out, y, x, c)] = element[r->op->kind](r, y, x, c);
+}
+
+static pp_status run(const pp_network *net, const float *in, float **results)
+{
+    for (uint32_t i = 0; i < net->n_ops; i++) {
+        const pp_op *op = &net->ops[i];
+        size_t count = (size_t)op->out.h * op->out.w * op->out.c;
+        results[i] = pp_alloc(count, sizeof **results);
+        const float **inputs = pp_calloc(op->n_inputs, sizeof *inputs);
+        pp_shape *shapes = pp_calloc(op->n_inputs, sizeof *shapes);
+        bool ok = results[i] && inputs && shapes;
+        for (uint32_t k = 0; ok && k < op->n_inputs; k++) {
+            inputs[k] = results[op->inputs[k]];
+            shapes[k] = net->ops[op->inputs[k]].out;
+        }
+        if (ok && op->kind == PP_OP_INPUT)
+            for (size_t e = 0; e < count; e++)
+                results[i][e] = in[e];
+        else if (ok)
+            run_op(&(ref_op){op, inputs, shapes, results[i]});
+        free(inputs);
+        free(shapes);
+        if (!ok)
+            return PP_ENOMEM;
+    }
+    return PP_OK;
+}
+
+pp_status pp_ref_run(const pp_network *net, const float *in, float ***results)
+{
+    *results = NULL;
+    if (!net->has_weights)
+        return pp_fail(PP_EINVAL, "network '%s' has no weights to run with", net->name);
+    float **list = pp_calloc(net->n_ops, sizeof *list);
+    if (!list)
+        return PP_ENOMEM;
+    pp_status status = run(net, in, list);
+    if (status == PP_OK)
+        *results = list;
+    else
+        pp_ref_free(net, list);
+    return status;
+}
+
+void pp_ref_free(const pp_network *net, float **results)
+{
+    if (!results)
+        return;
+    for (uint32_t i = 0; i < net->n_ops; i++)
+        free(results[i]);
+    free(results);
+}
