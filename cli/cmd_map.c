@@ -116,6 +116,31 @@ static pp_status shortcuts(pp_session *s, const pp_parsed *p)
     return PP_OK;
 }
 
+static bool is_built_in(const char *model)
+{
+    const char *name, *summary;
+    bool has_weights;
+    for (size_t i = 0; (name = pp_model_name(i, &summary, &has_weights)) != NULL; i++) {
+        if (strcmp(name, model) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A network or fabric that came from a file stands in the certificate by its path: the verifier reads
+ * the file again. */
+static pp_status write_certificate(const pp_session *s, const char *path, bool force)
+{
+    const char *model = is_built_in(s->workload.model) ? NULL : s->workload.model;
+    bool own_fabric = strcmp(s->fabric->kind, "file") == 0;
+    char *fabric = own_fabric ? pp_strf("file:%s", s->fabric_options.file) : NULL;
+    if (own_fabric && fabric == NULL)
+        return PP_ENOMEM;
+    pp_status status = pp_certificate_write_as(path, model, fabric, s->mapping, s->q, &s->arch, s->fabric, force);
+    free(fabric);
+    return status;
+}
+
 static pp_status map(pp_session *s, const pp_parsed *p)
 {
     PP_TRY(shortcuts(s, p));
@@ -127,7 +152,7 @@ static pp_status map(pp_session *s, const pp_parsed *p)
     if (certificate == NULL)
         certificate = pp_args_get(p, "output");
     if (certificate != NULL)
-        PP_TRY(pp_certificate_write(certificate, s->mapping, s->q, &s->arch, s->fabric, pp_args_has(p, "force")));
+        PP_TRY(write_certificate(s, certificate, pp_args_has(p, "force")));
     return pp_args_has(p, "json") ? print_json(s) : print_text(s);
 }
 

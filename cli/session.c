@@ -88,6 +88,30 @@ static pp_status canonical_command(pp_session *s, const char *file)
     return status;
 }
 
+/* A file that a run file names is looked for where we are, then beside the run file. */
+static pp_status find_beside(pp_session *s, const char *run_file, const char **value)
+{
+    if (run_file == NULL || *value == NULL || (*value)[0] == 0 || pp_file_exists(*value))
+        return PP_OK;
+    char *dir = pp_path_dir(run_file), *joined = dir != NULL ? pp_path_join(dir, *value) : NULL;
+    pp_status status = joined != NULL ? PP_OK : PP_ENOMEM;
+    if (status == PP_OK && pp_file_exists(joined)) {
+        *value = pp_arena_strdup(s->arena, joined);
+        status = *value != NULL ? PP_OK : PP_ENOMEM;
+    }
+    free(dir);
+    free(joined);
+    return status;
+}
+
+static pp_status find_files(pp_session *s, const char *run_file)
+{
+    PP_TRY(find_beside(s, run_file, &s->workload.model));
+    PP_TRY(find_beside(s, run_file, &s->workload.data));
+    PP_TRY(find_beside(s, run_file, &s->quant.calib));
+    return find_beside(s, run_file, &s->fabric_options.file);
+}
+
 pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file)
 {
     *s = (pp_session){.args = args, .start_s = pp_clock_s()};
@@ -103,6 +127,7 @@ pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file
     PP_TRY(apply_overrides(s));
     PP_TRY(apply_preset(s));
     PP_TRY(bind_all(s));
+    PP_TRY(find_files(s, file));
     PP_TRY(canonical_command(s, file));
     return pp_pool_new(&s->pool, (unsigned)threads);
 }

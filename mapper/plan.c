@@ -14,8 +14,7 @@ pp_mvm_time pp_stage_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t sta
     uint64_t digital = (uint64_t)arch->digital_interval_ps;
     if (s->matrix == PP_NONE)
         return (pp_mvm_time){.interval_ps = digital, .latency_ps = digital};
-    uint32_t wbits = q->stage[stage].wbits, weights = t->cols_max / pp_arch_slices(arch, wbits);
-    return pp_arch_mvm(arch, weights, q->stream[s->inputs[0].stream].bits, wbits);
+    return pp_arch_mvm(arch, t->cols_max, q->stream[s->inputs[0].stream].bits, q->stage[stage].wbits);
 }
 
 pp_patch pp_stream_patch(const pp_mapping *m, uint32_t stream)

@@ -268,47 +268,61 @@ static void note_settled(pp_run *r, const pp_sent *sent, uint32_t firings)
     }
 }
 
+/* What stays the same over the firings of a tile. */
+typedef struct pp_firing {
+    const pp_tile *tile;
+    const pp_plan *plan;
+    const uint32_t *emitted; /* NULL: one packet a firing */
+    pp_sent *sent;
+    uint32_t firings; /* an inference */
+    size_t packets;   /* sent so far */
+    uint64_t free_ps;
+} pp_firing;
+
+/* Firing f of an inference; returns when its result is complete. */
+static uint64_t fire(pp_run *r, pp_firing *t, uint32_t inference, uint32_t f)
+{
+    uint32_t p = t->tile->copy + f * t->plan->copies;
+    uint64_t start = later(t->free_ps, inputs_there(r, inference, p));
+    uint64_t done = start + t->plan->mvm.latency_ps;
+    for (uint32_t i = r->n_wait; i < r->n_cursors; i++)
+        done = later(done, arrival(&r->cursor[i], (uint64_t)inference * t->firings + f + 1));
+    if (t->tile->head)
+        done += (uint64_t)r->in->arch->digital_ps;
+    t->free_ps = start + t->plan->mvm.interval_ps;
+    size_t upto = (size_t)inference * t->sent->n + (t->emitted ? t->emitted[p] : f + 1);
+    for (; t->packets < upto; t->packets++) {
+        t->sent->ready[t->packets] = done;
+        if (t->sent->fired)
+            t->sent->fired[t->packets] = start;
+    }
+    if (r->out->buffer) {
+        r->start[(size_t)inference * t->firings + f] = start;
+        release_inputs(r, t->plan, inference, f, t->firings, p, t->free_ps, done);
+    }
+    return done;
+}
+
 static pp_status run_tile(pp_run *r, uint32_t tile)
 {
-    const pp_tile *t = &r->in->m->tile[tile];
-    const pp_plan *plan = &r->in->m->plan[t->stage];
-    uint32_t firings = pp_copy_count(plan->positions, t->copy, plan->copies);
-    const uint32_t *emitted;
-    pp_sent *sent = &r->sent[tile];
-    size_t e = 0;
-    uint64_t free_ps = 0;
+    pp_firing t = {.tile = &r->in->m->tile[tile], .sent = &r->sent[tile]};
+    t.plan = &r->in->m->plan[t.tile->stage];
+    t.firings = pp_copy_count(t.plan->positions, t.tile->copy, t.plan->copies);
     PP_TRY(open_inputs(r, tile));
-    PP_TRY(open_sent(r, tile, firings));
-    PP_TRY(pp_tables_emission(r->in->tables, t->stage, plan->patch, &emitted));
+    PP_TRY(open_sent(r, tile, t.firings));
+    /* Stages that pool have one copy, so there `emitted` counts the tile's own packets. */
+    if (t.tile->head && t.plan->copies == 1)
+        PP_TRY(pp_tables_emission(r->in->tables, t.tile->stage, t.plan->patch, &t.emitted));
     for (uint32_t inference = 0; inference < r->in->inferences; inference++) {
         uint64_t done = 0;
-        for (uint32_t f = 0; f < firings; f++) {
-            uint32_t p = t->copy + f * plan->copies;
-            uint64_t start = later(free_ps, inputs_there(r, inference, p));
-            free_ps = start + plan->mvm.interval_ps;
-            done = start + plan->mvm.latency_ps;
-            for (uint32_t i = r->n_wait; i < r->n_cursors; i++)
-                done = later(done, arrival(&r->cursor[i], (uint64_t)inference * firings + f + 1));
-            if (t->head)
-                done += (uint64_t)r->in->arch->digital_ps;
-            /* Pooled stages have one copy, so there `emitted` counts this tile's own packets. */
-            size_t upto = (size_t)inference * sent->n + (t->head && plan->copies == 1 ? emitted[p] : f + 1);
-            for (; e < upto; e++) {
-                sent->ready[e] = done;
-                if (sent->fired)
-                    sent->fired[e] = start;
-            }
-            if (r->out->buffer) {
-                r->start[(size_t)inference * firings + f] = start;
-                release_inputs(r, plan, inference, f, firings, p, free_ps, done);
-            }
-        }
-        if (t->stage == r->in->q->stages->output)
+        for (uint32_t f = 0; f < t.firings; f++)
+            done = fire(r, &t, inference, f);
+        if (t.tile->stage == r->in->q->stages->output)
             r->done[inference] = later(r->done[inference], done);
     }
     if (r->out->buffer) {
         note_buffers(r);
-        note_settled(r, sent, firings);
+        note_settled(r, t.sent, t.firings);
     }
     return PP_OK;
 }

@@ -24,11 +24,35 @@ static const pp_h5_column config_columns[] = {
     PP_H5_COLUMN(config_row, value, PP_H5_TEXT, "", "resolved value; files by name without their folder"),
 };
 
-/* A value that names a file stands in reports without its folder: the content hash identifies it. */
-static void put_value(config_row *row, const char *value)
+/* Settings that may name a file. In reports they stand without the folder: the content hash identifies
+ * the file, and the same run from another folder gives the same report. */
+static bool may_be_path(const pp_knob *k)
 {
-    const char *slash = value[0] == '/' || value[0] == '.' ? strrchr(value, '/') : NULL;
-    PP_PUT(row->value, slash != NULL ? slash + 1 : value);
+    static const char *const names[][2] = {
+        {"workload", "model"}, {"workload", "data"}, {"quant", "calib"}, {"fabric", "kind"}, {"fabric", "file"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(k->section, names[i][0]) == 0 && strcmp(k->name, names[i][1]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "file:a/b.graphml" -> "file:b.graphml", "a/b.json" -> "b.json". */
+static void put_path(char *field, size_t size, const char *value)
+{
+    const char *slash = strrchr(value, '/');
+    bool prefixed = strncmp(value, "file:", 5) == 0;
+    char text[256];
+    snprintf(text, sizeof text, "%s%s", slash != NULL && prefixed ? "file:" : "", slash != NULL ? slash + 1 : value);
+    pp_put_text(field, size, text);
+}
+
+static void put_value(config_row *row, const pp_knob *k, const char *value)
+{
+    if (may_be_path(k))
+        put_path(row->value, sizeof row->value, value);
+    else
+        PP_PUT(row->value, value);
 }
 
 pp_status pp_write_config_table(hid_t file, const pp_report_input *in)
@@ -42,7 +66,7 @@ pp_status pp_write_config_table(hid_t file, const pp_report_input *in)
         PP_PUT(rows[i].section, k->section);
         PP_PUT(rows[i].name, k->name);
         PP_PUT(rows[i].unit, k->unit);
-        put_value(&rows[i], pp_config_text(in->config, k->section, k->name));
+        put_value(&rows[i], k, pp_config_text(in->config, k->section, k->name));
     }
     pp_status status = pp_h5_table(file, "/run/config", "every setting of the run, resolved", config_columns,
                                    sizeof config_columns / sizeof *config_columns, rows, sizeof *rows, n);
@@ -132,7 +156,9 @@ static pp_status write_stages(hid_t file, const pp_stages *stages)
 
 pp_status pp_write_workload_tables(hid_t file, const pp_report_input *in)
 {
-    PP_TRY(pp_h5_text(file, "/workload/model", in->model, "network as the run file names it, without folders"));
+    char model[256];
+    put_path(model, sizeof model, in->model);
+    PP_TRY(pp_h5_text(file, "/workload/model", model, "network as the run file names it, without folders"));
     PP_TRY(pp_h5_text(file, "/workload/weights_file", in->net->weights_file, "file of the weights"));
     PP_TRY(pp_h5_text(file, "/workload/weights_sha256", in->net->weights_sha256, "SHA-256 of that file"));
     PP_TRY(write_operators(file, in->net));

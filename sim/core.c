@@ -19,10 +19,9 @@ static void finish_image(pp_sim *s, uint32_t image)
         return;
     s->done_ps[image] = s->now_ps;
     s->images_done++;
-    if (image + s->jumped == s->window_first && s->options->images > 1)
-        pp_sim_snapshot_take(s, &s->first);
-    if (image + 1 == s->images)
-        pp_sim_snapshot_take(s, &s->last);
+    for (uint32_t i = s->options->images > 1 ? 0 : 1; i < 2; i++)
+        if (image + s->jumped == s->window[i])
+            pp_sim_snapshot_take(s, &s->shot[i]);
 }
 
 static void note_first_image(pp_sim *s, const pp_sim_tile *t)

@@ -53,7 +53,8 @@ static pp_status simulate(pp_run_result **out, pp_sim *s, const pp_dataset *data
     clock_gettime(CLOCK_MONOTONIC, &begin);
     PP_TRY(check_arguments(s, data));
     s->images = (uint32_t)s->options->images;
-    s->window_first = s->images / 2 == s->images - 1 && s->images > 1 ? s->images - 2 : s->images / 2;
+    s->window[0] = s->images / 4;
+    s->window[1] = s->images - 1 - s->images / 4;
     PP_TRY(pp_sim_build(s));
     if (s->options->execute)
         PP_TRY(pp_exec_new(&s->exec, s, data, (uint32_t)s->options->execute));

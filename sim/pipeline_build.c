@@ -21,13 +21,13 @@ static pp_status tables_new(pp_sim *s)
     s->image_left = pp_arena_get(s->arena, s->images, sizeof *s->image_left);
     s->done_ps = pp_arena_get(s->arena, (size_t)s->options->images, sizeof *s->done_ps);
     s->stage_fire_ps = pp_arena_get(s->arena, 3 * (size_t)m->n_stages, sizeof *s->stage_fire_ps);
-    s->first.tile_busy_ps = pp_arena_get(s->arena, m->n_tiles, sizeof(uint64_t));
-    s->last.tile_busy_ps = pp_arena_get(s->arena, m->n_tiles, sizeof(uint64_t));
-    s->first.channel_busy_ps = pp_arena_get(s->arena, s->fabric->n_channels, sizeof(uint64_t));
-    s->last.channel_busy_ps = pp_arena_get(s->arena, s->fabric->n_channels, sizeof(uint64_t));
     bool ok = s->tile && s->flow && s->net && s->edge && s->channel && s->slot && s->in_flow && s->psum_flow &&
-              s->room_flow && s->edge_list && s->work && s->image_left && s->done_ps && s->stage_fire_ps &&
-              s->first.tile_busy_ps && s->last.tile_busy_ps && s->first.channel_busy_ps && s->last.channel_busy_ps;
+              s->room_flow && s->edge_list && s->work && s->image_left && s->done_ps && s->stage_fire_ps;
+    for (uint32_t i = 0; i < 2; i++) {
+        s->shot[i].tile_busy_ps = pp_arena_get(s->arena, m->n_tiles, sizeof(uint64_t));
+        s->shot[i].channel_busy_ps = pp_arena_get(s->arena, s->fabric->n_channels, sizeof(uint64_t));
+        ok = ok && s->shot[i].tile_busy_ps && s->shot[i].channel_busy_ps;
+    }
     if (!ok)
         return PP_ENOMEM;
     s->stage_first_ps = s->stage_fire_ps + m->n_stages;

@@ -147,7 +147,6 @@ typedef struct pp_sim_slot {
 
 /* Counters at the completion of an inference, for utilisation. */
 typedef struct pp_sim_snapshot {
-    bool taken;
     uint64_t *tile_busy_ps, *channel_busy_ps;
 } pp_sim_snapshot;
 
@@ -179,8 +178,8 @@ typedef struct pp_sim {
     uint32_t work_head, work_n;
     uint32_t *image_left;     /* [images] last firings of output tiles still to come */
     uint64_t *done_ps;        /* [images] */
-    uint32_t window_first;    /* steady window: from the completion of this inference to the last one's */
-    pp_sim_snapshot first, last;
+    uint32_t window[2];       /* steady window: from the completion of this inference to that of this one */
+    pp_sim_snapshot shot[2];
     uint64_t *stage_fire_ps, *stage_first_ps, *stage_last_ps; /* [n_stages] first inference */
     struct pp_exec *exec;     /* NULL: no values */
     struct pp_repeat *repeat; /* NULL: never extrapolate */

@@ -227,18 +227,19 @@ static uint32_t inferences_begun(const pp_sim *s)
     return begun;
 }
 
-/* Busy times at the steady window's first inference, when that is jumped over. */
-static void jump_snapshot(pp_sim *s, const pp_repeat *r, uint32_t image)
+/* Busy times at an end of the steady window that is jumped over. */
+static void jump_snapshot(pp_sim *s, const pp_repeat *r, uint32_t image, uint32_t end)
 {
-    if (s->window_first <= image || s->window_first > image + s->jumped)
+    if (s->window[end] <= image || s->window[end] > image + s->jumped)
         return;
-    uint64_t times = s->window_first - image;
-    pp_sim_snapshot_take(s, &s->first);
+    uint64_t times = s->window[end] - image;
+    pp_sim_snapshot *shot = &s->shot[end];
+    pp_sim_snapshot_take(s, shot);
     for (uint32_t i = 0; i < s->m->n_tiles; i++)
-        s->first.tile_busy_ps[i] += times * r->now[(size_t)i * TILE_COUNTERS + 1];
+        shot->tile_busy_ps[i] += times * r->now[(size_t)i * TILE_COUNTERS + 1];
     size_t channels = (size_t)s->m->n_tiles * TILE_COUNTERS;
     for (uint32_t i = 0; i < s->fabric->n_channels; i++)
-        s->first.channel_busy_ps[i] += times * r->now[channels + (size_t)i * CHANNEL_COUNTERS + 2];
+        shot->channel_busy_ps[i] += times * r->now[channels + (size_t)i * CHANNEL_COUNTERS + 2];
 }
 
 static void jump(pp_sim *s, uint32_t image)
@@ -253,7 +254,8 @@ static void jump(pp_sim *s, uint32_t image)
     r->period_ps = s->done_ps[image] - s->done_ps[image - 1];
     for (size_t i = 0; i < r->n; i++)
         r->now[i] -= r->before[i];
-    jump_snapshot(s, r, image);
+    jump_snapshot(s, r, image, 0);
+    jump_snapshot(s, r, image, 1);
 }
 
 void pp_sim_repeat_look(pp_sim *s)
@@ -294,21 +296,17 @@ static void apply_times(pp_sim *s)
         s->done_ps[r->jump_after + i] = s->done_ps[r->jump_after] + i * r->period_ps;
 }
 
-static void apply_snapshots(pp_sim *s)
+/* An end of the steady window that was passed after the jump lacks the inferences before it. */
+static void apply_snapshot(pp_sim *s, uint32_t end)
 {
     const pp_repeat *r = s->repeat;
     size_t channels = (size_t)s->m->n_tiles * TILE_COUNTERS;
-    bool late = s->window_first > r->jump_after + s->jumped; /* taken after the jump */
-    for (uint32_t i = 0; i < s->m->n_tiles; i++) {
-        uint64_t more = s->jumped * r->now[(size_t)i * TILE_COUNTERS + 1];
-        s->last.tile_busy_ps[i] += more;
-        s->first.tile_busy_ps[i] += late ? more : 0;
-    }
-    for (uint32_t i = 0; i < s->fabric->n_channels; i++) {
-        uint64_t more = s->jumped * r->now[channels + (size_t)i * CHANNEL_COUNTERS + 2];
-        s->last.channel_busy_ps[i] += more;
-        s->first.channel_busy_ps[i] += late ? more : 0;
-    }
+    if (s->window[end] <= r->jump_after + s->jumped)
+        return;
+    for (uint32_t i = 0; i < s->m->n_tiles; i++)
+        s->shot[end].tile_busy_ps[i] += s->jumped * r->now[(size_t)i * TILE_COUNTERS + 1];
+    for (uint32_t i = 0; i < s->fabric->n_channels; i++)
+        s->shot[end].channel_busy_ps[i] += s->jumped * r->now[channels + (size_t)i * CHANNEL_COUNTERS + 2];
 }
 
 void pp_sim_repeat_apply(pp_sim *s)
@@ -316,7 +314,8 @@ void pp_sim_repeat_apply(pp_sim *s)
     if (!s->jumped)
         return;
     apply_times(s);
-    apply_snapshots(s);
+    apply_snapshot(s, 0);
+    apply_snapshot(s, 1);
     each_counter(s, add_times, s->repeat->now, s->jumped);
     s->images += s->jumped;
 }

@@ -28,12 +28,17 @@ void pp_sim_snapshot_take(const pp_sim *s, pp_sim_snapshot *shot)
 {
     /* A private path (ideal switching) has no channel that is booked ahead. */
     bool booked = s->options->switching != PP_SWITCH_IDEAL;
-    shot->taken = true;
     for (uint32_t i = 0; i < s->m->n_tiles; i++)
         shot->tile_busy_ps[i] = busy_so_far(s->tile[i].busy_ps, s->tile[i].free_ps, s->now_ps);
     for (uint32_t i = 0; i < s->fabric->n_channels; i++)
         shot->channel_busy_ps[i] =
             busy_so_far(s->channel[i].busy_ps, booked ? s->channel[i].free_ps : 0, s->now_ps);
+}
+
+/* One inference alone: all of its time. */
+static uint64_t window_ps(const pp_run_result *r, const pp_sim *s)
+{
+    return r->images > 1 ? r->done_ps[s->window[1]] - r->done_ps[s->window[0]] : r->done_ps[0];
 }
 
 static double share(uint64_t from, uint64_t to, uint64_t window_ps)
@@ -50,7 +55,7 @@ static void fill_cores(pp_run_result *r, const pp_sim *s, uint64_t window_ps)
                                       .firings = t->fired,
                                       .busy_ps = t->busy_ps,
                                       .memory_high_bytes = t->high_bytes};
-        r->core[i].utilisation = share(s->first.tile_busy_ps[i], s->last.tile_busy_ps[i], window_ps);
+        r->core[i].utilisation = share(s->shot[0].tile_busy_ps[i], s->shot[1].tile_busy_ps[i], window_ps);
     }
 }
 
@@ -80,7 +85,7 @@ static void fill_channels(pp_run_result *r, const pp_sim *s, uint64_t window_ps)
         const pp_sim_channel *c = &s->channel[i];
         pp_channel_result *to = &r->channel[i];
         *to = (pp_channel_result){c->packets, c->bits, c->busy_ps, 0, c->wait_ps, c->queue_high};
-        to->utilisation = share(s->first.channel_busy_ps[i], s->last.channel_busy_ps[i], window_ps);
+        to->utilisation = share(s->shot[0].channel_busy_ps[i], s->shot[1].channel_busy_ps[i], window_ps);
         if (to->utilisation > r->max_channel_utilisation)
             r->max_channel_utilisation = to->utilisation;
     }
@@ -125,18 +130,30 @@ static pp_status fill_logits(pp_run_result *r, const pp_sim *s)
     return PP_OK;
 }
 
-/* Steady figures: from the completion of inference images / 2 to that of the last one. */
+/* Busy time an inference of the busiest core or channel: what no pipeline can go below. */
+static uint64_t busiest_ps(const pp_run_result *r, const pp_sim *s)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < r->n_tiles; i++)
+        most = r->core[i].busy_ps > most ? r->core[i].busy_ps : most;
+    for (uint32_t i = 0; i < r->n_channels && s->options->switching != PP_SWITCH_IDEAL; i++)
+        most = r->channel[i].busy_ps > most ? r->channel[i].busy_ps : most;
+    return (most + r->images - 1) / r->images;
+}
+
+/* The steady window leaves out the first quarter (filling) and the last (draining: without followers
+ * that share their channels the last inferences come sooner). A finite window can still come out short
+ * where inferences overtake each other's packets; no interval is below the busiest resource's. */
 static void fill_times(pp_run_result *r, const pp_sim *s)
 {
-    uint32_t last = r->images - 1, first = r->images > 1 ? s->window_first : 0;
     pp_kernel_stats stats;
     s->kernel->ops->stats(s->kernel, &stats);
     r->latency_first_ps = r->done_ps[0];
-    r->end_ps = r->done_ps[last];
+    r->end_ps = r->done_ps[r->images - 1];
     r->extrapolated_share = (double)s->jumped / (double)r->images;
-    uint64_t span = last > first ? r->done_ps[last] - r->done_ps[first] : r->done_ps[0];
-    uint64_t n = last > first ? last - first : 1;
-    r->interval_ps = (span + n / 2) / n;
+    uint64_t n = r->images > 1 ? s->window[1] - s->window[0] : 1, slope = (window_ps(r, s) + n / 2) / n;
+    uint64_t least = busiest_ps(r, s);
+    r->interval_ps = slope > least ? slope : least;
     r->throughput_ips = r->interval_ps ? 1e12 / (double)r->interval_ps : 0;
     r->events = stats.fired;
     r->trace_hash = stats.trace_hash;
@@ -147,9 +164,7 @@ static pp_status fill(pp_run_result **out, const pp_sim *s)
     PP_TRY(result_new(out, s));
     pp_run_result *r = *out;
     memcpy(r->done_ps, s->done_ps, r->images * sizeof *r->done_ps);
-    uint64_t window = r->done_ps[r->images - 1] - r->done_ps[s->window_first];
-    if (r->images == 1)
-        window = r->done_ps[0];
+    uint64_t window = window_ps(r, s);
     fill_cores(r, s, window);
     fill_stages(r, s);
     fill_channels(r, s, window);

@@ -54,7 +54,9 @@ typedef struct pp_run_result {
     uint32_t images;
     uint64_t *done_ps;           /* [images] when the last output of each inference is complete */
     uint64_t latency_first_ps;   /* done_ps[0] (pixels enter from time 0) */
-    uint64_t interval_ps;        /* steady: (done[last] - done[w]) / (last - w), rounded; docs/timing.md */
+    uint64_t interval_ps;        /* steady: (done[l] - done[f]) / (l - f), rounded, f and l a quarter of the
+                                    inferences from either end; not below the busiest resource's busy time
+                                    an inference; docs/timing.md */
     double throughput_ips;       /* 1e12 / interval */
     uint64_t end_ps;
     uint64_t events, trace_hash; /* of the kernel */

@@ -2,11 +2,13 @@
  * build of it is not thread-safe: one user at a time. */
 #include "topology/topology_internal.h"
 
+#include <cblas.h>
 #include <igraph.h>
 #include <pthread.h>
 #include <stdio.h>
 
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+static int blas_threads; /* outside; under the guard */
 static char reason[256]; /* of igraph's last error; under the guard */
 
 /* In place of igraph's own handler, which prints and aborts. Releases what the failed call held. */
@@ -26,6 +28,9 @@ void pp_igraph_enter(void)
 {
     (void)pthread_mutex_lock(&guard);
     reason[0] = '\0';
+    /* The sums of a threaded BLAS depend on the number of threads, and igraph's eigensolvers with them. */
+    blas_threads = openblas_get_num_threads();
+    openblas_set_num_threads(1);
     (void)igraph_set_error_handler(remember);
     (void)igraph_set_warning_handler(igraph_warning_handler_ignore);
     (void)igraph_set_attribute_table(&igraph_cattribute_table);
@@ -33,6 +38,7 @@ void pp_igraph_enter(void)
 
 void pp_igraph_leave(void)
 {
+    openblas_set_num_threads(blas_threads);
     (void)pthread_mutex_unlock(&guard);
 }
 

@@ -10,7 +10,9 @@
 /* Up to this size the Laplacian is dense (LAPACK); beyond it ARPACK multiplies by it. */
 #define DENSE_MAX 400
 #define ARPACK_COLUMNS 40
-#define ARPACK_ITERATIONS 1500
+/* Restarts cost about 4 x columns^2 x n operations; beyond this many in all (about a second) a graph
+ * counts as one that does not settle. Counted, not timed: the order must not depend on the machine. */
+#define ARPACK_OPERATIONS 2e9
 /* Entries nearer to each other than this share of the largest are ties: a degenerate or symmetric
  * graph must not be ordered by rounding. */
 #define TIE 1e-7
@@ -168,7 +170,7 @@ static int solve_sparse(component *c, double *value)
     options.which[0] = 'L';
     options.which[1] = 'A';
     options.tol = 1e-10;
-    options.mxiter = ARPACK_ITERATIONS;
+    options.mxiter = (int)(ARPACK_OPERATIONS / (4.0 * ARPACK_COLUMNS * ARPACK_COLUMNS * (double)c->n)) + 1;
     options.start = 1;
     /* The breadth-first order is near the answer on chains, which are slow otherwise; the remainder keeps
      * the start from lying in a symmetry's null space. */
@@ -237,9 +239,12 @@ static pp_status order_component(const graph *g, uint32_t start, scratch *s, uin
     if (code == IGRAPH_ENOMEM)
         return pp_igraph_fail(PP_EINTERNAL, code, "spectral order");
     if (code != IGRAPH_SUCCESS) {
-        /* Not settled: breadth first from the vertex that the first search found last. */
+        /* Not settled: breadth first from the vertex that the first search found last, backwards, so
+         * that the lowest vertex is on the low side here too. */
         const uint32_t far = s->list[c.n - 1];
-        (void)search(g, far, order, s->seen, 2);
+        (void)search(g, far, s->list, s->seen, 2);
+        for (uint32_t i = 0; i < c.n; i++)
+            order[i] = s->list[c.n - 1 - i];
         return PP_OK;
     }
     canonical(&c, s->value, s->rank);

@@ -92,9 +92,9 @@ uint32_t pp_builder_find_(const pp_builder *b, const char *name)
     return PP_NONE;
 }
 
-const pp_op *pp_builder_op_(const pp_builder *b, uint32_t op)
+pp_shape pp_builder_shape(const pp_builder *b, uint32_t op)
 {
-    return &b->ops.data[op];
+    return b->ops.data[op].out;
 }
 
 /* Copies name and inputs, checks what does not depend on the kind, finds the shape, appends. */

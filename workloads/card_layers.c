@@ -217,10 +217,10 @@ static pp_status add_conv(pp_card *card, const pp_node *layer, const char *name,
         PP_TRY(read_tensor(card, layer, "bias", 1, dim, &bias));
     w.kh = (uint32_t)dim[2];
     w.kw = (uint32_t)dim[3];
-    if (pp_builder_op_(card->b, input)->out.c != dim[1] * (uint64_t)groups)
+    if (pp_builder_shape(card->b, input).c != dim[1] * (uint64_t)groups)
         return pp_fail_at(PP_EINVAL, card->path, layer->line,
                           "layer '%s': its shape takes %llu channels in each of %lld groups, its input has %u", name,
-                          (unsigned long long)dim[1], (long long)groups, pp_builder_op_(card->b, input)->out.c);
+                          (unsigned long long)dim[1], (long long)groups, pp_builder_shape(card->b, input).c);
     PP_TRY(pp_build_conv(card->b, name, input, (uint32_t)dim[0], &w, (uint32_t)groups, has_bias, false, &weight,
                          has_bias ? &bias : NULL, op));
     return add_residual(card, layer, name, op);

@@ -104,6 +104,7 @@ uint64_t pp_network_macs(const pp_network *net);
  * gives its index through `out` (NULL allowed). Shape errors are reported with the operator's name. */
 typedef struct pp_builder pp_builder;
 pp_status pp_builder_new(pp_builder **out, const char *name, pp_shape input);
+pp_shape pp_builder_shape(const pp_builder *b, uint32_t op); /* of an operator's result */
 void pp_builder_free(pp_builder *b); /* NULL allowed; not needed after pp_builder_finish */
 /* weight, bias may be NULL (shape only). batch_norm: see pp_op. */
 pp_status pp_build_conv(pp_builder *b, const char *name, uint32_t input, uint32_t cout, const pp_window *window,

@@ -49,6 +49,5 @@ void pp_builder_take_file_(pp_builder *b, void *file, void (*close_file)(void *f
 pp_status pp_builder_source_(pp_builder *b, const char *weights_file, const char *sha256);
 /* Index of the operator of that name; PP_NONE when there is none. */
 uint32_t pp_builder_find_(const pp_builder *b, const char *name);
-const pp_op *pp_builder_op_(const pp_builder *b, uint32_t op);
 
 #endif

@@ -16,7 +16,7 @@ class Published(Case):
     def test_published_figures(self):
         k = self.keys()
         self.assertEqual(k["certificate"], "embedding")
-        self.assertEqual((k["cores_used"], k["flows"], k["single_channel_flows"]), (34, 48, 48))
+        self.assertEqual((k["cores_used"], k["n_flows"], k["single_channel_flows"]), (34, 48, 48))
         self.near(k["throughput_ips"], 38600, 0.02)
         self.near(k["latency_first_us"], 52, 0.03)
         # the independent recurrence with four lanes

@@ -34,7 +34,7 @@ class MainJob(Case):
         keys, _ = self.main_run()
         self.assertEqual((keys["fabric"], keys["cores_used"]), ("5pp:rows=1,cols=34", 34))
         self.assertEqual(keys["certificate"], "embedding")
-        self.assertEqual(keys["flows"], keys["single_channel_flows"])
+        self.assertEqual(keys["n_flows"], keys["single_channel_flows"])
 
     @unittest.skipIf(SHORT, "too few images for accuracy")
     def test_accuracy(self):
@@ -120,7 +120,7 @@ class OtherExamples(Case):
     def test_own_fabric(self):
         keys, _ = self.run_once("fabric-own.yaml", *settings(simulate__images=SIMULATED))
         self.assertEqual(keys["fabric"], "file:fabric-own.graphml")
-        self.assertEqual(keys["cores"], 36)
+        self.assertEqual(keys["n_cores"], 36)
         row, _ = self.run_once("joshi2020-resnet32.yaml", *settings(mapping__unroll="auto", simulate__images=SIMULATED))
         # The snake of the file is a row of 5pp: what embeds there embeds here.
         self.assertEqual(keys["certificate"], "embedding")

@@ -156,6 +156,26 @@ static void too_small(void **state)
     fixture_free(&f);
 }
 
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    mapped x;
+    map_resnet32(&x, 256, fabric_options("5pp", 8, 8, 1), "none", "snake");
+    pp_map_options options = fixture_options("none", "1");
+    pp_status status = PP_ENOMEM;
+    pp_bounds before = x.m->bounds;
+    for (long n = 0; status != PP_OK; n++) {
+        pp_alloc_fail_after(n);
+        status = pp_map_analyse(x.m, &x.f.q, &x.arch, x.fabric, &options);
+        pp_alloc_fail_after(-1);
+        assert_true(status == PP_OK || status == PP_ENOMEM);
+        assert_true(n < 10000);
+    }
+    assert_int_equal(before.interval_ps, x.m->bounds.interval_ps); /* the same again */
+    assert_int_equal(before.latency_ps, x.m->bounds.latency_ps);
+    unmap(&x);
+}
+
 static void knobs(void **state)
 {
     (void)state;
@@ -184,6 +204,7 @@ int main(void)
         cmocka_unit_test(mesh_penalty),
         cmocka_unit_test(too_small),
         cmocka_unit_test(knobs),
+        cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,8 +17,8 @@ static pp_summary sample(void)
     return (pp_summary){
         .network = "net", .fabric = "5pp:rows=1,cols=4", .certificate = "embedding", .placement = "linear",
         .kernel = "native", .switching = "vct", .preset = "none", .parameters = 12, .macs = 5000000, .wbits = 4, .abits = 8,
-        .adc_bits = 8, .array_rows = 256, .array_cols = 128, .lanes = 2, .stages = 3, .tiles = 3, .cores_used = 3, .cores = 4,
-        .unroll_max = 4, .copies_max = 1, .flows = 3, .single_channel_flows = 3, .max_hops = 1, .images = 10,
+        .adc_bits = 8, .array_rows = 256, .array_cols = 128, .lanes = 2, .n_stages = 3, .n_tiles = 3, .cores_used = 3, .n_cores = 4,
+        .unroll_max = 4, .copies_max = 1, .n_flows = 3, .single_channel_flows = 3, .max_hops = 1, .images = 10,
         .throughput_ips = 1234.5, .latency_first_us = 6.5, .bound_latency_us = 6.25,
         .initiation_interval_ps = UINT64_C(9007199254740993), .bound_initiation_interval_ps = 7, .events = 99,
         .channel_gbps = 10, .max_channel_utilisation = 0.5, .bound_by = "core of c1", .slowest_stage = "c1",

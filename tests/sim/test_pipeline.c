@@ -1,0 +1,387 @@
+/* The pipeline in time: against the published case, the recurrence, hand-computed times, its bounds and
+ * itself (kernels, switching, finite FIFOs, extrapolation). */
+#include "sim_fixture.h"
+
+/* ---- the published case ---- */
+
+/* PAPER: joshi2020 p. 11, conditions and latencies of an independent recurrence, exact to the picosecond. */
+static void published_case(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *unroll;
+        int64_t lanes;
+        uint64_t latency_ps, interval_ps;
+    } row[] = {
+        {"32:1x4,16:1x4", 4, 51698000, 25600000},
+        {"auto", 4, 35184000, 12800000},
+        {"32:1x4,16:1x2", 1, 57824000, 26214400},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        mapped x = {.arch = fixture_arch(512)};
+        fixture_resnet32(&x.f);
+        pp_map_options options = fixture_options(row[i].unroll, "1");
+        options.buffers = "unlimited";
+        sim_map(&x, sim_fabric("5pp", 0, 0, row[i].lanes), &options);
+        pp_sim_options o = sim_options(20, PP_SWITCH_VCT);
+        pp_run_result *r = sim_run(&x, &o);
+        assert_int_equal(x.m->certificate, PP_CERT_EMBEDDING);
+        assert_true(r->latency_first_ps / 1000 == row[i].latency_ps / 1000);
+        assert_int_equal(r->interval_ps, row[i].interval_ps);
+        sim_conserves(&x, r, o.switching == PP_SWITCH_IDEAL);
+        pp_run_result_free(r);
+        sim_unmap(&x);
+    }
+}
+
+/* ---- random small mappings ---- */
+
+typedef struct dice {
+    uint64_t x;
+} dice;
+
+static uint32_t throw(dice *d, uint32_t sides)
+{
+    d->x = d->x * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(d->x >> 33) % sides;
+}
+
+static const char *pick(dice *d, const char *const *list, uint32_t n)
+{
+    return list[throw(d, n)];
+}
+
+/* A network, arrays that may split rows and columns, patches, copies, a fabric. False: does not fit. */
+static bool random_mapped(mapped *x, dice *d, const char *buffers, uint32_t fifo)
+{
+    static const char *const unroll[] = {"none", "8:1x2", "8:1x4,4:2x2", "8:3x3,4:1x3", "7:2x3", "none"};
+    static const char *const copies[] = {"1", "2", "3", "1"};
+    static const char *const kind[] = {"5pp", "mesh", "mesh", "torus"};
+    static const pp_shape shape[] = {{8, 8, 3}, {7, 5, 3}, {9, 7, 2}};
+    static const int64_t rows[] = {512, 64, 30, 20}, cols[] = {512, 64, 12, 4};
+    (throw(d, 2) ? fixture_inception : fixture_residual)(&x->f, shape[throw(d, 3)]);
+    x->arch = fixture_arch(512);
+    x->arch.rows = rows[throw(d, 4)];
+    x->arch.cols = cols[throw(d, 4)];
+    x->arch.mvm_ps = 20000;
+    x->arch.pipeline_ps = throw(d, 2) ? 13000 : 0;
+    x->arch.digital_ps = throw(d, 2) ? 7000 : 0;
+    x->arch.digital_interval_ps = 11000;
+    pp_map_options options = fixture_options(pick(d, unroll, 6), pick(d, copies, 4));
+    options.buffers = buffers;
+    options.effort = 2;
+    options.reduction = (int)throw(d, 4);
+    int64_t side = 8;
+    pp_fabric_options fabric = sim_fabric(pick(d, kind, 4), side, side, 1 + throw(d, 3));
+    fabric.header_bits = throw(d, 2) * 11;
+    fabric.wire_ps = throw(d, 2) * 300;
+    fabric.router_ps = throw(d, 2) * 1000;
+    fabric.local_ports = throw(d, 2) ? "per_link" : "1";
+    fabric.fifo_packets = fifo;
+    fabric.credit_ps = fifo ? 500 : 0;
+    if (pp_map(&x->m, &x->fabric, &x->f.q, &x->arch, &fabric, &options, 1, NULL) == PP_OK)
+        return true;
+    fixture_free(&x->f);
+    return false;
+}
+
+/* Times of completion by the recurrence, one call an inference. */
+static void equals_recurrence(const mapped *x, const pp_run_result *r)
+{
+    uint64_t done = 0;
+    for (uint32_t n = 1; n <= r->images; n++) {
+        pp_recurrence_result rec;
+        must(pp_recurrence(&rec, x->m, &x->f.q, &x->arch, x->fabric, NULL, n, 0));
+        done = n == 1 ? rec.latency_ps : done + rec.interval_ps;
+        assert_int_equal(r->done_ps[n - 1], done);
+        free(rec.buffer);
+    }
+}
+
+/* Without sharing the simulation is the recurrence: on private paths always, on channels when every flow
+ * has one to itself. */
+static void recurrence(void **state)
+{
+    (void)state;
+    dice d = {1};
+    uint32_t runs = 0, embeddings = 0;
+    while (runs < 60) {
+        mapped x;
+        if (!random_mapped(&x, &d, "unlimited", 0))
+            continue;
+        runs++;
+        pp_sim_options o = sim_options(4, PP_SWITCH_IDEAL);
+        pp_run_result *r = sim_run(&x, &o);
+        equals_recurrence(&x, r);
+        sim_conserves(&x, r, o.switching == PP_SWITCH_IDEAL);
+        pp_run_result_free(r);
+        if (x.m->certificate == PP_CERT_EMBEDDING && !x.fabric->ports) {
+            embeddings++;
+            o.switching = throw(&d, 2) ? PP_SWITCH_VCT : PP_SWITCH_SAF;
+            r = sim_run(&x, &o);
+            equals_recurrence(&x, r);
+            pp_run_result_free(r);
+        }
+        sim_unmap(&x);
+    }
+    assert_true(embeddings >= 3);
+}
+
+/* Buffers, sharing, finite FIFOs: everything arrives, no bound is beaten. */
+static void bounds(void **state)
+{
+    (void)state;
+    static const char *const buffers[] = {"auto", "unlimited", "200"};
+    dice d = {2};
+    for (uint32_t runs = 0; runs < 120;) {
+        mapped x;
+        uint32_t fifo = throw(&d, 3) ? 0 : 64;
+        if (!random_mapped(&x, &d, pick(&d, buffers, 3), fifo))
+            continue;
+        runs++;
+        pp_sim_options o = sim_options(12, (int)throw(&d, 3));
+        pp_run_result *r = sim_run(&x, &o);
+        sim_conserves(&x, r, o.switching == PP_SWITCH_IDEAL);
+        pp_run_result_free(r);
+        sim_unmap(&x);
+    }
+}
+
+/* ---- the same twice ---- */
+
+static void same_result(const pp_run_result *a, const pp_run_result *b)
+{
+    assert_int_equal(a->images, b->images);
+    assert_memory_equal(a->done_ps, b->done_ps, a->images * sizeof *a->done_ps);
+    assert_int_equal(a->interval_ps, b->interval_ps);
+    assert_int_equal(a->end_ps, b->end_ps);
+    assert_true(a->max_channel_utilisation == b->max_channel_utilisation);
+    for (uint32_t i = 0; i < a->n_stages; i++) {
+        const pp_stage_result *p = &a->stage[i], *q = &b->stage[i];
+        assert_true(p->firings == q->firings && p->first_fire_ps == q->first_fire_ps);
+        assert_true(p->first_done_ps == q->first_done_ps && p->last_done_ps == q->last_done_ps);
+        assert_true(p->utilisation == q->utilisation && p->busy_ps == q->busy_ps);
+        assert_true(p->wait_input_ps == q->wait_input_ps && p->wait_room_ps == q->wait_room_ps);
+    }
+    for (uint32_t i = 0; i < a->n_tiles; i++) {
+        const pp_core_result *p = &a->core[i], *q = &b->core[i];
+        assert_true(p->firings == q->firings && p->busy_ps == q->busy_ps && p->utilisation == q->utilisation);
+        assert_int_equal(p->memory_high_bytes, q->memory_high_bytes);
+    }
+    for (uint32_t i = 0; i < a->n_channels; i++) {
+        const pp_channel_result *p = &a->channel[i], *q = &b->channel[i];
+        assert_true(p->packets == q->packets && p->bits == q->bits && p->busy_ps == q->busy_ps);
+        assert_true(p->utilisation == q->utilisation && p->wait_ps == q->wait_ps && p->queue_high == q->queue_high);
+    }
+    for (uint32_t i = 0; i < a->n_flows; i++) {
+        const pp_flow_result *p = &a->flow[i], *q = &b->flow[i];
+        assert_true(p->packets == q->packets && p->buffer_high == q->buffer_high);
+        assert_true(p->latency_sum_ps == q->latency_sum_ps && p->latency_max_ps == q->latency_max_ps);
+    }
+}
+
+static void kernels(void **state)
+{
+    (void)state;
+    dice d = {3};
+    for (uint32_t runs = 0; runs < 6;) {
+        mapped x;
+        if (!random_mapped(&x, &d, "auto", runs % 2 ? 3 : 0))
+            continue;
+        runs++;
+        pp_sim_options o = sim_options(5, PP_SWITCH_VCT);
+        pp_run_result *a = sim_run(&x, &o), *b;
+        o.kernel = PP_KERNEL_SYSTEMC;
+        b = sim_run(&x, &o);
+        same_result(a, b);
+        assert_int_equal(a->events, b->events);
+        assert_int_equal(a->trace_hash, b->trace_hash);
+        pp_run_result_free(a);
+        pp_run_result_free(b);
+        sim_unmap(&x);
+    }
+}
+
+/* Every figure of a run that jumps ahead is that of the run that does not. */
+static void extrapolation(void **state)
+{
+    (void)state;
+    dice d = {4};
+    uint32_t jumped = 0;
+    for (uint32_t runs = 0; runs < 40;) {
+        mapped x;
+        if (!random_mapped(&x, &d, "auto", throw(&d, 3) ? 0 : 4))
+            continue;
+        runs++;
+        pp_sim_options o = sim_options(10 + throw(&d, 50), (int)throw(&d, 3));
+        pp_run_result *a = sim_run(&x, &o), *b;
+        assert_true(a->extrapolated_share == 0);
+        o.exact = false;
+        b = sim_run(&x, &o);
+        same_result(a, b);
+        jumped += b->extrapolated_share > 0;
+        pp_run_result_free(a);
+        pp_run_result_free(b);
+        sim_unmap(&x);
+    }
+    assert_true(jumped >= 10);
+}
+
+/* FIFOs that are never full cost events and nothing else. */
+static void deep_fifos(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 5; seed < 25; seed++) {
+        mapped x, y;
+        dice d = {seed}, same = {seed};
+        if (!random_mapped(&x, &d, "auto", 0))
+            continue;
+        assert_true(random_mapped(&y, &same, "auto", 2000));
+        for (int switching = PP_SWITCH_SAF; switching <= PP_SWITCH_VCT; switching++) {
+            pp_sim_options o = sim_options(4, switching);
+            pp_run_result *a = sim_run(&x, &o), *b = sim_run(&y, &o);
+            assert_memory_equal(a->done_ps, b->done_ps, 4 * sizeof *a->done_ps);
+            for (uint32_t i = 0; i < a->n_channels; i++)
+                assert_int_equal(a->channel[i].wait_ps, b->channel[i].wait_ps);
+            pp_run_result_free(a);
+            pp_run_result_free(b);
+        }
+        sim_unmap(&x);
+        sim_unmap(&y);
+    }
+}
+
+/* ---- by hand ---- */
+
+/* Two 1x1 convolutions on a 1 x 4 map of 2 channels: stage u reads the input, v reads u. */
+static void two_stages(mapped *x, int64_t digital_ps)
+{
+    pp_builder *b;
+    pp_network *net;
+    must(pp_builder_new(&b, "two", (pp_shape){1, 4, 2}));
+    uint32_t u = fixture_conv(b, "u", 0, 3, 1, 1, 1, true);
+    fixture_conv(b, "v", u, 2, 1, 1, 1, false);
+    must(pp_builder_finish(&net, b));
+    fixture_quantize(&x->f, net);
+    x->arch = fixture_arch(64);
+    x->arch.mvm_ps = 10000;
+    x->arch.digital_ps = digital_ps;
+    pp_map_options options = fixture_options("none", "1");
+    options.buffers = "unlimited";
+    sim_map(x, sim_fabric("5pp", 1, 2, 1), &options);
+}
+
+/* Pixels of 16 bits at 5 Gbit/s come every 3.2 ns; u fires at 3.2, 13.2, 23.2, 33.2 ns, its packets of 24
+ * bits take 4.8 ns; v fires at 18, 28, 38, 48 ns and is done at 58 ns, with 2 ns of digital unit twice
+ * at 62 ns. The second inference is 40 ns later. */
+static void by_hand(void **state)
+{
+    (void)state;
+    for (uint64_t digital = 0; digital <= 2000; digital += 2000) {
+        mapped x;
+        two_stages(&x, (int64_t)digital);
+        pp_sim_options o = sim_options(2, PP_SWITCH_VCT);
+        pp_run_result *r = sim_run(&x, &o);
+        assert_int_equal(r->done_ps[0], 58000 + 2 * digital);
+        assert_int_equal(r->done_ps[1], 98000 + 2 * digital);
+        assert_int_equal(r->stage[0].first_fire_ps, 3200);
+        assert_int_equal(r->stage[0].last_done_ps, 43200 + digital);
+        assert_int_equal(r->stage[1].first_fire_ps, 18000 + digital);
+        assert_int_equal(r->stage[1].first_done_ps, 28000 + 2 * digital);
+        assert_int_equal(r->stage[1].wait_input_ps, 18000 + digital);
+        assert_int_equal(r->flow[0].latency_sum_ps, 8 * 4800);
+        assert_int_equal(r->flow[0].latency_max_ps, 4800);
+        assert_int_equal(r->flow[0].buffer_high, 1);
+        assert_int_equal(r->core[0].busy_ps, 80000);
+        pp_run_result_free(r);
+        sim_unmap(&x);
+    }
+}
+
+/* A consumer that takes 4 times as long and holds one position: u fires when v has taken the one before.
+ * v's array is busy 40 ns: v at 18, 58, 98, 138; u at 3.2, 18, 58, 98. */
+static void back_pressure(void **state)
+{
+    (void)state;
+    mapped x;
+    two_stages(&x, 0);
+    x.m->flow[0].buffer = 1;
+    x.m->plan[1].mvm.interval_ps = x.m->plan[1].mvm.latency_ps = 40000;
+    pp_sim_options o = sim_options(1, PP_SWITCH_VCT);
+    pp_run_result *r = sim_run(&x, &o);
+    assert_int_equal(r->done_ps[0], 178000);
+    assert_int_equal(r->stage[0].last_done_ps, 108000);
+    assert_int_equal(r->stage[0].wait_room_ps, (18000 - 13200) + (58000 - 28000) + (98000 - 68000));
+    assert_int_equal(r->flow[0].buffer_high, 1);
+    pp_run_result_free(r);
+    sim_unmap(&x);
+}
+
+/* ---- bad arguments, knobs ---- */
+
+static void bad_options(void **state)
+{
+    (void)state;
+    mapped x;
+    two_stages(&x, 0);
+    pp_sim_options o = sim_options(0, PP_SWITCH_VCT);
+    pp_run_result *r;
+    assert_int_equal(pp_simulate(&r, &x.f.q, &x.arch, x.fabric, x.m, &o, NULL, NULL, NULL), PP_ERANGE);
+    assert_null(r);
+    o = sim_options(3, PP_SWITCH_VCT);
+    o.execute = 1; /* no values here */
+    assert_int_equal(pp_simulate(&r, &x.f.q, &x.arch, x.fabric, x.m, &o, NULL, NULL, NULL), PP_EINVAL);
+    pp_run_result_free(NULL);
+    sim_unmap(&x);
+}
+
+static void no_memory(void **state)
+{
+    (void)state;
+    mapped x;
+    two_stages(&x, 0);
+    pp_sim_options o = sim_options(3, PP_SWITCH_VCT);
+    o.exact = false;
+    pp_status status = PP_ENOMEM;
+    long n;
+    for (n = 0; status == PP_ENOMEM; n++) {
+        pp_run_result *r;
+        pp_alloc_fail_after(n);
+        status = pp_simulate(&r, &x.f.q, &x.arch, x.fabric, x.m, &o, NULL, NULL, NULL);
+        pp_alloc_fail_after(-1);
+        pp_run_result_free(r);
+    }
+    assert_int_equal(status, PP_OK);
+    assert_true(n > 5);
+    sim_unmap(&x);
+}
+
+static void knobs(void **state)
+{
+    (void)state;
+    pp_knob_table table = pp_sim_knobs();
+    pp_config *config;
+    pp_sim_options o;
+    must(pp_config_new(&config, &table, 1));
+    must(pp_config_bind(config, &table, &o));
+    assert_int_equal(o.images, 100);
+    assert_int_equal(o.kernel, PP_KERNEL_NATIVE);
+    assert_int_equal(o.switching, PP_SWITCH_VCT);
+    assert_int_equal(o.execute, 0);
+    assert_false(o.exact);
+    must(pp_config_set(config, "simulate.switching=saf"));
+    must(pp_config_bind(config, &table, &o));
+    assert_int_equal(o.switching, PP_SWITCH_SAF);
+    pp_config_free(config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_hand),        cmocka_unit_test(back_pressure), cmocka_unit_test(published_case),
+        cmocka_unit_test(recurrence),     cmocka_unit_test(bounds),        cmocka_unit_test(kernels),
+        cmocka_unit_test(extrapolation),  cmocka_unit_test(deep_fifos),    cmocka_unit_test(bad_options),
+        cmocka_unit_test(no_memory),      cmocka_unit_test(knobs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
