@@ -49,10 +49,10 @@ static const pp_preset_value values_hermes64[] = {
 
 /* PAPER: shafiee2016 (ISAAC): 128 x 128 arrays of 2-bit cells, 16-bit weights as 8 slices with an
  * offset, 16-bit inputs bit by bit in cycles of 100 ns, one 8-bit ADC at 1.28 GS/s for the 128 columns.
- * Its pipeline: cycle 1 eDRAM read and input register, 2-17 crossbar, 18 ADC of the last bit, 19 shift
- * and add, 20 output register, 21 sigmoid, 22 eDRAM write. Crossbar and ADC come from the MVM; the
- * other five cycles are pipeline_ps. 128 conversions of 781 ps end 32 ps before the cycle does, and
- * the next stage waits for the clock: 5 x 100 ns + 32 ps. */
+ * Its pipeline (from memory of the figure): cycle 1 eDRAM read and input register, 2-17 crossbar, 18 ADC
+ * of the last bit, 19 shift and add, 20 output register, 21 sigmoid, 22 eDRAM write. Crossbar and ADC
+ * come from the MVM; the other five cycles are pipeline_ps. 128 conversions of 781 ps end 32 ps before
+ * the cycle does, and the next stage waits for the clock: 5 x 100 ns + 32 ps. */
 static const pp_preset_value values_isaac[] = {
     {"arch", "rows", "128"},
     {"arch", "cols", "128"},

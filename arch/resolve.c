@@ -88,8 +88,9 @@ pp_status pp_arch_check(const pp_arch *arch, const pp_config *config)
         return pp_fail(PP_EINVAL, "%s: arch.weights: float weights need analog devices (arch.cell_bits 0, not %lld)",
                        weights, (long long)arch->cell_bits);
     if (arch->adc_bits > arch->psum_bits)
-        return pp_fail(PP_EINVAL, "%s: arch.adc_bits: codes of %lld bits do not fit partial sums of %lld (arch.psum_bits)",
-                       adc, (long long)arch->adc_bits, (long long)arch->psum_bits);
+        return pp_fail(PP_EINVAL,
+                       "%s: arch.adc_bits: codes of %lld bits do not fit partial sums of %lld (arch.psum_bits)", adc,
+                       (long long)arch->adc_bits, (long long)arch->psum_bits);
     return PP_OK;
 }
 

@@ -196,11 +196,49 @@ static pp_status need_data(pp_session *s)
     return s->data != NULL ? PP_OK : open_data(s, s->workload.data, false, s->workload.images, &s->data);
 }
 
+/* One inference whose values moved through the simulated buffers: the integer reference must agree. */
+static pp_status check_executed(const pp_session *s, const pp_row_tiles *tiles, uint32_t image, float *pixels,
+                                int16_t *codes, double *logits)
+{
+    const pp_run_result *r = s->run;
+    int16_t **streams = NULL;
+    pp_dataset_normalise(s->data, s->net, image, pixels);
+    pp_quantize_input(s->q, pixels, codes);
+    PP_TRY(pp_qref_run(s->q, tiles, codes, &streams, logits));
+    pp_qref_free(s->q, streams);
+    if (memcmp(logits, r->logits + (size_t)image * r->classes, r->classes * sizeof *logits) != 0)
+        return pp_fail(PP_EINTERNAL, "execution-driven simulation: inference %u differs from the integer reference",
+                       image);
+    return PP_OK;
+}
+
+static pp_status check_all_executed(const pp_session *s)
+{
+    pp_shape in = s->net->ops[0].out;
+    size_t n = (size_t)in.h * in.w * in.c;
+    pp_row_tiles tiles;
+    void *owner = NULL;
+    float *pixels = pp_calloc(n, sizeof *pixels);
+    int16_t *codes = pp_calloc(n, sizeof *codes);
+    double *logits = pp_calloc(s->run->classes, sizeof *logits);
+    pp_status status = pixels != NULL && codes != NULL && logits != NULL ? PP_OK : PP_ENOMEM;
+    if (status == PP_OK)
+        status = pp_mapping_row_tiles(&tiles, &owner, s->mapping, s->q);
+    for (uint32_t i = 0; i < s->run->executed && status == PP_OK; i++)
+        status = check_executed(s, &tiles, i, pixels, codes, logits);
+    free(pixels);
+    free(codes);
+    free(logits);
+    free(owner);
+    return status;
+}
+
 pp_status pp_session_simulate(pp_session *s)
 {
     if (s->sim_options.execute > 0)
         PP_TRY(need_data(s));
-    return pp_simulate(&s->run, s->q, &s->arch, s->fabric, s->mapping, &s->sim_options, s->data, NULL, NULL);
+    PP_TRY(pp_simulate(&s->run, s->q, &s->arch, s->fabric, s->mapping, &s->sim_options, s->data, NULL, NULL));
+    return s->run->executed > 0 ? check_all_executed(s) : PP_OK;
 }
 
 bool pp_session_evaluates(const pp_session *s)

@@ -52,6 +52,7 @@ void pp_session_close(pp_session *s);
 pp_status pp_session_network(pp_session *s);
 pp_status pp_session_quantize(pp_session *s);
 pp_status pp_session_map(pp_session *s);
+/* Executed inferences (simulate.execute) are compared with the integer reference: unequal is an error. */
 pp_status pp_session_simulate(pp_session *s);
 /* Top-1 of float, quantized and crossbar networks on workload.images images. */
 pp_status pp_session_evaluate(pp_session *s);

@@ -150,46 +150,49 @@ void pp_qnetwork_free(pp_qnetwork *q)
     free(q);
 }
 
-/* Units and input multipliers of a stage without a matrix: the coarsest input's code is 2^PP_DATA_FRACTION
- * units, so that nothing is lost before the one requantization. */
-static pp_status data_units(pp_qnetwork *q, uint32_t index)
+/* The coarsest input's code is 2^PP_DATA_FRACTION units, so that nothing is lost before the one
+ * requantization. */
+static double data_unit(const pp_qnetwork *q, const pp_stage *stage)
 {
-    const pp_stage *stage = &q->stages->stage[index];
-    pp_qstage *s = &q->stage[index];
     double top = 0;
     for (uint32_t k = 0; k < stage->n_inputs; k++) {
         double scale = q->stream[stage->inputs[k].stream].scale;
         top = scale > top ? scale : top;
     }
-    double unit = top / (1 << PP_DATA_FRACTION);
+    return top / (1 << PP_DATA_FRACTION);
+}
+
+void pp_qstage_units(pp_qnetwork *q, uint32_t index)
+{
+    const pp_stage *stage = &q->stages->stage[index];
+    pp_qstage *s = &q->stage[index];
+    double in = q->stream[stage->inputs[0].stream].scale;
     for (uint32_t c = 0; c < s->cout; c++)
-        s->unit[c] = unit;
+        s->unit[c] = stage->matrix == PP_NONE ? data_unit(q, stage)
+                                              : s->w_scale[c] * in * (double)(UINT64_C(1) << s->psum_shift);
+}
+
+static pp_status input_multipliers(pp_qnetwork *q, uint32_t index)
+{
+    const pp_stage *stage = &q->stages->stage[index];
+    pp_qstage *s = &q->stage[index];
     double *ratio = pp_alloc(stage->n_inputs, sizeof *ratio);
     if (!ratio)
         return PP_ENOMEM;
     for (uint32_t k = 0; k < stage->n_inputs; k++)
-        ratio[k] = q->stream[stage->inputs[k].stream].scale / unit;
+        ratio[k] = q->stream[stage->inputs[k].stream].scale / s->unit[0];
     pp_status status = pp_multipliers(ratio, stage->n_inputs, s->in_mult, &s->in_shift);
     free(ratio);
     return status;
-}
-
-static void matrix_units(pp_qnetwork *q, uint32_t index)
-{
-    pp_qstage *s = &q->stage[index];
-    double in = q->stream[q->stages->stage[index].inputs[0].stream].scale;
-    for (uint32_t c = 0; c < s->cout; c++)
-        s->unit[c] = s->w_scale[c] * in * (double)(UINT64_C(1) << s->psum_shift);
 }
 
 pp_status pp_qstage_multipliers(pp_qnetwork *q, uint32_t index)
 {
     const pp_stage *stage = &q->stages->stage[index];
     pp_qstage *s = &q->stage[index];
+    pp_qstage_units(q, index);
     if (stage->matrix == PP_NONE)
-        PP_TRY(data_units(q, index));
-    else
-        matrix_units(q, index);
+        PP_TRY(input_multipliers(q, index));
     double *ratio = pp_alloc(s->cout, sizeof *ratio);
     if (!ratio)
         return PP_ENOMEM;

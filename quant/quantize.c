@@ -73,6 +73,8 @@ static pp_status quantize_weights(pp_qrun *run, uint32_t stage, const float *wei
     fill_dead_scales(s);
     if (j.method == PP_WQUANT_OUTPUT)
         PP_TRY(pp_refine_stage(run, stage, weight));
+    for (uint32_t c = 0; c < s->cout; c++)
+        s->w_scale[c] = (double)(float)s->w_scale[c]; /* as the file keeps it */
     s->weight_sqnr_db = weight_sqnr(s, weight);
     return PP_OK;
 }

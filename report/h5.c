@@ -1,5 +1,6 @@
 #include "report/h5_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,19 +23,41 @@ static hid_t untimed(hid_t class_id)
     return plist;
 }
 
+/* The file grows in memory and is written in one piece by pp_h5_close: HDF5 1.10 cannot give up a file
+ * whose disk is full, and crashes when the program ends. */
 pp_status pp_h5_create(hid_t *out, const char *path)
 {
-    hid_t plist = untimed(H5P_FILE_CREATE);
-    *out = H5Fcreate(path, H5F_ACC_TRUNC, plist, H5P_DEFAULT);
+    hid_t plist = untimed(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
+    *out = H5Pset_fapl_core(access, (size_t)1 << 20, false) >= 0 ? H5Fcreate(path, H5F_ACC_TRUNC, plist, access) : -1;
+    H5Pclose(access);
     H5Pclose(plist);
     return *out >= 0 ? PP_OK : failed(path);
 }
 
+/* Bytes of an open file in a new buffer; NULL on failure. */
+static void *file_image(hid_t file, size_t *size)
+{
+    ssize_t n = H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0 ? H5Fget_file_image(file, NULL, 0) : -1;
+    void *image = n > 0 ? pp_alloc((size_t)n, 1) : NULL;
+    *size = n > 0 ? (size_t)n : 0;
+    if (image != NULL && H5Fget_file_image(file, image, *size) != n) {
+        free(image);
+        return NULL;
+    }
+    return image;
+}
+
 pp_status pp_h5_close(hid_t file, const char *path)
 {
-    herr_t flushed = H5Fflush(file, H5F_SCOPE_GLOBAL);
-    herr_t closed = H5Fclose(file);
-    return flushed >= 0 && closed >= 0 ? PP_OK : failed(path);
+    size_t size = 0;
+    void *image = file_image(file, &size);
+    bool written = H5Fclose(file) >= 0 && image != NULL;
+    FILE *f = written ? fopen(path, "wb") : NULL;
+    written = f != NULL && fwrite(image, 1, size, f) == size;
+    if (f != NULL && fclose(f) != 0)
+        written = false;
+    free(image);
+    return written ? PP_OK : failed(path);
 }
 
 static hid_t text_type(size_t size)

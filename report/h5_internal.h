@@ -23,8 +23,9 @@ typedef struct pp_h5_column {
 /* Silences HDF5's own messages; once before any call. */
 void pp_h5_quiet(void);
 
-/* Creates `path` (truncates) with time tracking off. */
+/* A new file in memory with time tracking off; `path` is for messages. */
 pp_status pp_h5_create(hid_t *out, const char *path);
+/* Writes it to `path` (truncates) and closes it; on failure it is closed, too. */
 pp_status pp_h5_close(hid_t file, const char *path);
 pp_status pp_h5_group(hid_t file, const char *name, const char *description);
 pp_status pp_h5_text_attribute(hid_t object, const char *name, const char *value);

@@ -34,6 +34,9 @@ static void print_timing(const pp_summary *s, FILE *f, bool colour)
     fprintf(f, "  first latency   %12.3f us             bound %.3f us\n", s->latency_first_us, s->bound_latency_us);
     fprintf(f, "  busiest stage   %s; busiest channel %.1f %% busy; %" PRIu64 " events\n", s->slowest_stage,
             100 * s->max_channel_utilisation, s->events);
+    if (s->executed > 0)
+        fprintf(f, "  executed        %u inference%s with real values: equal to the integer reference to the bit\n",
+                s->executed, s->executed == 1 ? "" : "s");
 }
 
 void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)

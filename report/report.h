@@ -50,7 +50,7 @@ typedef struct pp_summary {
     char network[64], fabric[96], certificate[16], placement[96], data[64], kernel[16], switching[16], preset[32];
     uint64_t parameters, macs;
     int64_t wbits, abits, adc_bits, array_rows, array_cols, lanes;
-    uint32_t n_stages, n_tiles, cores_used, n_cores, unroll_max, copies_max, n_flows, single_channel_flows, max_hops, images;
+    uint32_t n_stages, n_tiles, cores_used, n_cores, unroll_max, copies_max, n_flows, single_channel_flows, max_hops, images, executed;
     double throughput_ips, latency_first_us, bound_latency_us;
     uint64_t initiation_interval_ps, bound_initiation_interval_ps, events;
     double max_channel_required_gbps, mean_channel_required_gbps, max_port_required_gbps, channel_gbps;

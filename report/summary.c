@@ -41,6 +41,8 @@ const pp_summary_field pp_summary_fields[] = {
     FIELD("/bandwidth", mean_channel_required_gbps, PP_H5_F64, PP_PART_ALWAYS, true, "Gbit/s", "mean over all network channels"),
     FIELD("/bandwidth", max_port_required_gbps, PP_H5_F64, PP_PART_ALWAYS, true, "Gbit/s", "the same for ports of cores"),
     FIELD("/timing", images, PP_H5_U32, PP_PART_TIMING, true, "", "inferences simulated"),
+    FIELD("/timing", executed, PP_H5_U32, PP_PART_TIMING, true, "",
+          "inferences whose values moved through the buffers and equal the integer reference to the bit"),
     FIELD("/timing", throughput_ips, PP_H5_F64, PP_PART_TIMING, true, "1/s", "inferences a second, steady state"),
     FIELD("/timing", latency_first_us, PP_H5_F64, PP_PART_TIMING, true, "us", "first pixel in to last output of the first inference"),
     FIELD("/timing", initiation_interval_ps, PP_H5_U64, PP_PART_TIMING, true, "ps", "time between inferences, steady state"),
@@ -130,6 +132,7 @@ static void fill_timing(pp_summary *out, const pp_report_input *in)
     const pp_run_result *r = in->run;
     out->has_timing = true;
     out->images = r->images;
+    out->executed = r->executed;
     out->throughput_ips = r->throughput_ips;
     out->latency_first_us = (double)r->latency_first_ps * 1e-6;
     out->initiation_interval_ps = r->interval_ps;

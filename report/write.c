@@ -82,7 +82,7 @@ pp_status pp_report_write(const char *path, const pp_report_input *in, bool forc
     pp_status status = pp_h5_create(&file, out.temporary);
     if (status == PP_OK) {
         status = write_all(file, in);
-        pp_status closed = pp_h5_close(file, path);
+        pp_status closed = pp_h5_close(file, out.temporary);
         status = status != PP_OK ? status : closed;
     }
     if (status == PP_EIO)

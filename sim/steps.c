@@ -41,16 +41,19 @@ static void tables_clear(pp_input_tables *t)
     *t = (pp_input_tables){0};
 }
 
-/* A firing reads its inputs when it starts, so what no later firing of the tile needs is dropped then. */
+/* A firing reads its inputs when it starts, so what no later firing of the tile needs is dropped then. With
+ * copies a tile may not need the first packets of an inference at all: the last firing before drops them. */
 static pp_sim_step *steps_cut(pp_sim *s, const pp_input_tables *t, uint32_t copy, uint32_t source)
 {
     uint32_t own = pp_sim_share(t->firings, copy, t->copies);
     pp_sim_step *step = pp_arena_get(s->arena, own, sizeof *step);
     for (uint32_t j = 0; step && j < own; j++) {
         uint32_t p = copy + j * t->copies;
-        uint32_t keep = j + 1 < own ? t->first[p + t->copies] : t->positions;
+        bool ends = j + 1 == own;
         step[j].need = pp_sim_share(t->last[p] + 1, source, t->sources);
-        step[j].drop = pp_sim_share(keep, source, t->sources);
+        step[j].drop = pp_sim_share(t->first[ends ? copy : p + t->copies], source, t->sources);
+        if (ends)
+            step[j].drop += pp_sim_share(t->positions, source, t->sources);
     }
     return step;
 }
@@ -77,6 +80,7 @@ static pp_status give_steps(pp_sim *s, pp_input_tables *t, uint32_t stage, uint3
             if (!f->step)
                 return PP_ENOMEM;
             f->need = f->step[0].need;
+            f->released = pp_sim_share(t->first[s->tile[i].copy], s->tile[f->src].copy, t->sources);
             s->tile[i].missing += f->need > 0;
         }
     return PP_OK;
@@ -84,11 +88,11 @@ static pp_status give_steps(pp_sim *s, pp_input_tables *t, uint32_t stage, uint3
 
 /* Pixels that the tap of a tile holds: room for two of the widest windows, so that a whole window can
  * come in while another is in use. */
-static uint32_t tap_room(const pp_sim_step *step, uint32_t own)
+static uint32_t tap_room(const pp_sim_step *step, uint32_t own, uint32_t first)
 {
     uint32_t widest = 1;
     for (uint32_t j = 0; j < own; j++) {
-        uint32_t kept = j ? step[j - 1].drop : 0;
+        uint32_t kept = j ? step[j - 1].drop : first;
         if (step[j].need > kept && step[j].need - kept > widest)
             widest = step[j].need - kept;
     }
@@ -104,10 +108,10 @@ static pp_status give_taps(pp_sim *s, pp_input_tables *t, uint32_t stage, uint32
         if (heads_only && !tile->head)
             continue;
         pp_sim_tap *tap = &s->feed.tap[tile->first_tap + tile->n_tap++];
-        *tap = (pp_sim_tap){.tile = i, .step = steps_of(s, t, tile->copy, 0)};
+        *tap = (pp_sim_tap){.tile = i, .step = steps_of(s, t, tile->copy, 0), .released = t->first[tile->copy]};
         if (!tap->step)
             return PP_ENOMEM;
-        uint32_t room = tap_room(tap->step, tile->firings);
+        uint32_t room = tap_room(tap->step, tile->firings, (uint32_t)tap->released);
         if (limited && room > s->feed.capacity)
             s->feed.capacity = room;
     }
@@ -143,12 +147,15 @@ static pp_status taps_reserve(pp_sim *s)
     return s->feed.tap ? PP_OK : PP_ENOMEM;
 }
 
-static pp_status feed_ring(pp_sim *s)
+static pp_status feed_finish(pp_sim *s)
 {
     uint64_t size = 1;
     while (size < s->feed.capacity)
         size *= 2;
     s->feed.mask = size - 1;
+    for (uint32_t i = 0; i < s->feed.n_taps; i++)
+        if (i == 0 || s->feed.tap[i].released < s->feed.released)
+            s->feed.released = s->feed.tap[i].released;
     s->feed.arrival_ps = pp_arena_get(s->arena, size, sizeof *s->feed.arrival_ps);
     return s->feed.arrival_ps ? PP_OK : PP_ENOMEM;
 }
@@ -184,5 +191,5 @@ pp_status pp_sim_steps_build(pp_sim *s)
         PP_TRY(stage_inputs(s, i, limited));
         PP_TRY(stage_emission(s, i));
     }
-    return feed_ring(s);
+    return feed_finish(s);
 }

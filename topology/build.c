@@ -150,15 +150,12 @@ static pp_status assemble(pp_fabric *f, pp_fabric_builder *b)
     return make_csr(f, false, &f->in_first, &f->in_channel);
 }
 
-static const char *routing_names[] = {
-    [PP_ROUTING_XY] = "xy", [PP_ROUTING_YX] = "yx", [PP_ROUTING_SHORTEST] = "shortest", [PP_ROUTING_BALANCED] = "balanced"};
-
 static pp_status resolve_routing(pp_fabric *f, const pp_fabric_kind_row *row, const char *text)
 {
     f->routing = row->routing;
     pp_routing routing = PP_ROUTING_BALANCED;
     PP_TRY(pp_routing_parse(&routing, text, f));
-    f->routing = routing_names[routing];
+    f->routing = pp_routing_name(routing);
     return PP_OK;
 }
 

@@ -176,6 +176,18 @@ static pp_status read_vertex(const reader *r, igraph_integer_t v)
     return pp_builder_vertex(r->b, kind, coord, (float)x, (float)y);
 }
 
+/* Copies an id; returns its size with the NUL. In attributes libxml2 hands "&amp;" on as "&#38;". */
+static size_t copy_id(char *to, const char *id)
+{
+    size_t n = 0;
+    for (const char *c = id; *c != '\0'; n++) {
+        to[n] = *c;
+        c += strncmp(c, "&#38;", 5) == 0 ? 5 : 1;
+    }
+    to[n] = '\0';
+    return n + 1;
+}
+
 /* The vertices' ids in one block that the fabric will own. */
 static pp_status read_names(const reader *r)
 {
@@ -187,9 +199,7 @@ static pp_status read_names(const reader *r)
     if (!r->b->names)
         return PP_ENOMEM;
     for (igraph_integer_t v = 0; v < n; v++) {
-        const char *id = vertex_id(r, v);
-        const size_t size = strlen(id) + 1;
-        memcpy(r->b->names + at, id, size);
+        const size_t size = copy_id(r->b->names + at, vertex_id(r, v));
         if (size > 1)
             r->b->vertices.data[v].name = r->b->names + at;
         at += size;

@@ -10,6 +10,11 @@ static const char *const names[] = {[PP_ROUTING_XY] = "xy",
                                     [PP_ROUTING_BALANCED] = "balanced"};
 #define N_NAMES (sizeof names / sizeof names[0])
 
+const char *pp_routing_name(pp_routing routing)
+{
+    return names[routing];
+}
+
 static bool is_dimension_order(pp_routing routing)
 {
     return routing == PP_ROUTING_XY || routing == PP_ROUTING_YX;

@@ -77,7 +77,8 @@ static void add_beside(drawing *d, point a, point b, bool across, int side, doub
     const double along_a = (across ? a.y : a.x), along_b = (across ? b.y : b.x);
     const double border = (across ? a.x : a.y) + side * HALF, peak = border + side * height;
     const double toward = along_b > along_a ? 1.0 : -1.0;
-    const double s = along_a + toward * inset, e = along_b - toward * inset, bend = toward * fmin(26.0, fabs(e - s) / 2);
+    const double s = along_a + toward * inset, e = along_b - toward * inset;
+    const double bend = toward * fmin(26.0, fabs(e - s) / 2);
     const point p[6] = {{s, border}, {s, peak}, {s + bend, peak}, {e - bend, peak}, {e, peak}, {e, border}};
     double q[12];
     for (int i = 0; i < 6; i++) {
@@ -204,7 +205,9 @@ static double add_legend(drawing *d, double y)
     for (int k = 0; k < N_CLASSES; k++) {
         if (d->lines[k] == 0)
             continue;
-        pp_text_add(&d->text, "<path class=\"%s\" d=\"M32 %.1fL60 %.1f\"/><text class=\"sub\" x=\"70\" y=\"%.1f\">%s (%u)</text>\n",
+        pp_text_add(&d->text,
+                    "<path class=\"%s\" d=\"M32 %.1fL60 %.1f\"/>"
+                    "<text class=\"sub\" x=\"70\" y=\"%.1f\">%s (%u)</text>\n",
                     classes[k].style, y - 4.5, y - 4.5, y, class_text(d->f, (link_class)k), d->lines[k]);
         y += 20.0;
     }

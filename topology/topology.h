@@ -111,6 +111,8 @@ typedef enum pp_routing {
     PP_ROUTING_SHORTEST, /* fewest channels, ties by lowest channel index */
     PP_ROUTING_BALANCED  /* the mapper chooses routes by load (mapper/route.c) */
 } pp_routing;
+/* "xy", "yx", "shortest", "balanced": static. Parse also takes "auto": the fabric's own. */
+const char *pp_routing_name(pp_routing routing);
 pp_status pp_routing_parse(pp_routing *out, const char *text, const pp_fabric *fabric);
 
 /* Network channels from vertex src to dst by the routing function (not BALANCED): at most `cap` into
@@ -162,8 +164,8 @@ pp_status pp_fabric_write_svg(const pp_fabric *fabric, const char *path, bool fo
 /* ---- for the mapper ---- */
 
 /* Subgraph monomorphism by igraph's LAD: guest of n vertices, edges (from[i] -> to[i]), into the cores
- * of the fabric by network channels, at most 4096 cores. domain (NULL: every core is allowed): domain[v] lists the
- * n_domain[v] allowed cores of v; domain[v] = NULL: all. *found and core[n] on success; *exhausted: the
+ * of the fabric by network channels, at most 4096 cores. domain (NULL: every core is allowed): domain[v]
+ * lists the n_domain[v] allowed cores of v; domain[v] = NULL: all. *found and core[n] on success; *exhausted: the
  * search ended (so not found is a proof). time_s (processor time, rounded up to a second) 0: no limit. */
 pp_status pp_graph_embed(const pp_fabric *fabric, uint32_t n, const uint32_t *from, const uint32_t *to,
                          uint32_t n_edges, const uint32_t *const *domain, const uint32_t *n_domain, double time_s,

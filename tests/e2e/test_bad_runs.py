@@ -68,7 +68,7 @@ class Settings(Case):
                 self.bad(setting, *words)
 
     def test_a_patch_that_fits_no_array(self):
-        self.bad("mapping.unroll=32:8x8", "32")
+        self.bad("mapping.unroll=32:32x32", "conv1", "1156 rows", "512")
 
     def test_network_that_does_not_fit_the_fabric(self):
         line = self.refused("run", example("resnet32-5pp.yaml"), "-o", self.path("out.h5"),

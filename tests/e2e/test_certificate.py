@@ -59,7 +59,10 @@ class Certificate(Case):
 
     def test_what_is_no_certificate(self):
         for name, content in (("empty.json", ""), ("list.json", "[1, 2]"), ("cut.json", '{"schema": '), ("map.json", "{}")):
-            self.refused("map", "--verify", self.write(name, content), words=[name])
+            r = call("map", "--verify", self.write(name, content))
+            self.assertEqual((r.rc, len(r.err.splitlines())), (1, 1), r.err)
+            self.assertTrue(r.err.startswith("pentaprism: "))
+            self.assertIn(name, r.err)
         self.refused("map", "--verify", self.path("none.json"), words=["none.json"])
 
 

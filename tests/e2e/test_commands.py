@@ -118,7 +118,7 @@ class Fabrics(Case):
             self.done("fabric", "export", fabric, "-o", out)
             a, b = self.json("fabric", "show", fabric), self.json("fabric", "show", "file:" + out)
             self.assertEqual(b["kind"], "file")
-            for key in FABRIC_KEYS[1:] + ["wire_pitches"]:
+            for key in FABRIC_KEYS[1:-1] + ["wire_pitches"]:  # the cut of an unknown graph is never known to be best
                 self.assertEqual(a[key], b[key], f"{fabric}: {key}")
 
     def test_exported_fabric_maps_alike(self):
@@ -136,7 +136,8 @@ class Fabrics(Case):
         self.done("fabric", "export", "5pp:rows=2,cols=4", "-o", svg)
         with open(dot) as f:
             graph = f.read()
-        self.assertTrue(graph.lstrip().startswith("digraph"))
+        self.assertIn("\ndigraph fabric {\n", graph)
+        self.assertIn("64-core chip", graph)
         root = xml.parse(svg).getroot()
         self.assertTrue(root.tag.endswith("svg"))
         with open(svg) as f:

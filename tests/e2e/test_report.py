@@ -82,7 +82,7 @@ class Report(Case):
 
     def test_timing_is_consistent(self):
         with h5py.File(self.report, "r") as f:
-            images = f["timing/images"][:]
+            images = f["timing/inferences"][:]
             bits, static = f["timing/channels"][:], f["bandwidth/channels"][:]
             self.assertEqual(len(images), self.keys["images"])
             self.assertEqual(images[0]["done_ps"], round(self.keys["latency_first_us"] * 1e6))

@@ -1,0 +1,174 @@
+/* Small random networks with weights and random images, for tests of quant/. */
+#ifndef PP_TESTS_QUANT_NETS_H
+#define PP_TESTS_QUANT_NETS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "quant/quant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ok(expr)                                                  \
+    do {                                                          \
+        pp_status ok_status_ = (expr);                            \
+        if (ok_status_ != PP_OK)                                  \
+            fail_msg("%s: %s", #expr, pp_error_text());           \
+    } while (0)
+
+/* Weights live as long as the program. */
+static inline pp_tensor random_tensor(pp_rng *rng, uint32_t ndim, const uint64_t dim[4], double scale)
+{
+    pp_tensor t = {.dtype = PP_DTYPE_F32, .ndim = ndim};
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < ndim; i++)
+        n *= t.dim[i] = dim[i];
+    static float *pool[256];
+    static size_t used;
+    assert_true(used < sizeof pool / sizeof *pool);
+    float *data = pool[used++] = malloc(n * sizeof *data);
+    for (uint64_t i = 0; i < n; i++)
+        data[i] = (float)(pp_rng_normal(rng) * scale);
+    t.data = data;
+    return t;
+}
+
+typedef struct conv_shape {
+    uint32_t k, stride, dilation, pad, groups, cout;
+} conv_shape;
+
+static inline uint32_t add_conv(pp_builder *b, pp_rng *rng, const char *name, uint32_t input, uint32_t cin, conv_shape s)
+{
+    pp_window w = {.kh = s.k, .kw = s.k, .sh = s.stride, .sw = s.stride, .dh = s.dilation, .dw = s.dilation,
+                   .top = s.pad, .left = s.pad, .bottom = s.pad, .right = s.pad};
+    uint64_t wd[4] = {s.cout, cin / s.groups, s.k, s.k}, bd[4] = {s.cout};
+    pp_tensor weight = random_tensor(rng, 4, wd, 1.0 / (s.k * 2)), bias = random_tensor(rng, 1, bd, 0.2);
+    uint32_t out;
+    ok(pp_build_conv(b, name, input, s.cout, &w, s.groups, true, false, &weight, &bias, &out));
+    return out;
+}
+
+static inline uint32_t add_linear(pp_builder *b, pp_rng *rng, const char *name, uint32_t input, uint32_t in,
+                                  uint32_t features)
+{
+    uint64_t wd[4] = {features, in}, bd[4] = {features};
+    pp_tensor weight = random_tensor(rng, 2, wd, 0.2), bias = random_tensor(rng, 1, bd, 0.2);
+    uint32_t out;
+    ok(pp_build_linear(b, name, input, features, true, &weight, &bias, &out));
+    return out;
+}
+
+static inline uint32_t add_act(pp_builder *b, const char *name, uint32_t input, pp_act act)
+{
+    uint32_t out;
+    ok(pp_build_act(b, name, input, act, &out));
+    return out;
+}
+
+static inline uint32_t add_join(pp_builder *b, const char *name, pp_op_kind kind, uint32_t a, uint32_t c)
+{
+    uint32_t out, in[2] = {a, c};
+    ok(pp_build_join(b, name, kind, in, 2, &out));
+    return out;
+}
+
+static inline uint32_t add_pool(pp_builder *b, const char *name, pp_op_kind kind, uint32_t input, uint32_t k,
+                                uint32_t stride, uint32_t pad, bool count)
+{
+    pp_window w = {.kh = k, .kw = k, .sh = stride, .sw = stride, .dh = 1, .dw = 1, .top = pad, .left = pad,
+                   .bottom = pad, .right = pad, .count_padding = count};
+    uint32_t out;
+    ok(pp_build_pool(b, name, kind, input, kind == PP_OP_GLOBAL_POOL ? NULL : &w, &out));
+    return out;
+}
+
+/* Everything that the datapath knows: signed and unsigned streams, residuals, stride, dilation, groups,
+ * pools of all kinds fused and alone, concat, subsample, a flatten read by a linear operator. 11 x 9 x 3
+ * input, 5 outputs. */
+static inline pp_network *zoo_net(uint64_t seed)
+{
+    pp_rng rng = pp_rng_make(seed, 7);
+    pp_builder *b;
+    ok(pp_builder_new(&b, "zoo-net", (pp_shape){11, 9, 3}));
+    uint32_t a = add_conv(b, &rng, "a", 0, 3, (conv_shape){3, 1, 1, 1, 1, 12});
+    uint32_t ar = add_act(b, "ar", a, PP_ACT_RELU);
+    uint32_t c = add_conv(b, &rng, "c", ar, 12, (conv_shape){3, 1, 2, 2, 3, 12}); /* signed stream */
+    uint32_t d = add_conv(b, &rng, "d", c, 12, (conv_shape){1, 1, 1, 0, 1, 12});  /* signed input */
+    uint32_t r = add_act(b, "dr", add_join(b, "d+", PP_OP_ADD, d, ar), PP_ACT_RELU6);
+    uint32_t e = add_conv(b, &rng, "e", r, 12, (conv_shape){3, 2, 1, 1, 1, 20});
+    uint32_t er = add_act(b, "er", e, PP_ACT_RELU);
+    uint32_t s;
+    ok(pp_build_subsample(b, "sub", r, 2, 20, &s));
+    uint32_t sum = add_join(b, "sum", PP_OP_ADD, er, s);
+    uint32_t cat = add_join(b, "cat", PP_OP_CONCAT, sum, er);
+    uint32_t p = add_pool(b, "avg", PP_OP_AVG_POOL, cat, 3, 1, 1, false);
+    uint32_t f = add_act(b, "fr", add_conv(b, &rng, "f", p, 40, (conv_shape){3, 1, 1, 1, 1, 17}), PP_ACT_RELU);
+    uint32_t m = add_pool(b, "max", PP_OP_MAX_POOL, f, 2, 2, 0, false);
+    uint32_t flat;
+    ok(pp_build_flatten(b, "flat", m, &flat));
+    add_linear(b, &rng, "g", flat, 17 * 3 * 2, 5);
+    pp_network *net;
+    ok(pp_builder_finish(&net, b));
+    net->has_weights = true;
+    for (int i = 0; i < 3; i++) {
+        net->mean[i] = 0.45f;
+        net->std[i] = 0.25f;
+    }
+    return net;
+}
+
+static inline pp_dataset *random_images(const pp_network *net, uint32_t n, uint64_t seed)
+{
+    pp_shape in = net->ops[0].out;
+    pp_rng rng = pp_rng_make(seed, 8);
+    pp_dataset *d = calloc(1, sizeof *d);
+    *d = (pp_dataset){.name = pp_strdup("random"), .sha256 = "none", .n = n, .h = in.h, .w = in.w, .c = in.c,
+                      .classes = net->ops[net->output].out.c};
+    size_t size = (size_t)n * in.h * in.w * in.c;
+    d->pixels = malloc(size);
+    d->labels = calloc(n, 1);
+    for (size_t i = 0; i < size; i++)
+        d->pixels[i] = (uint8_t)(pp_rng_u32(&rng) >> 24);
+    return d;
+}
+
+/* Knob defaults. */
+static inline pp_quant_options default_options(void)
+{
+    return (pp_quant_options){.wbits = 4, .abits = 8, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MSE,
+                              .percentile = 99.99, .calib_images = 16, .calib = "", .bias_correction = true,
+                              .psum_bits = 16};
+}
+
+/* A network with its stages, images and quantization. */
+typedef struct fixture {
+    pp_network *net;
+    pp_stages *stages;
+    pp_dataset *images;
+    pp_qnetwork *q;
+} fixture;
+
+static inline fixture make_fixture(uint64_t seed, pp_quant_options o)
+{
+    fixture f = {.net = zoo_net(seed)};
+    ok(pp_stages_build(&f.stages, f.net));
+    f.images = random_images(f.net, 16, seed);
+    ok(pp_quantize(&f.q, f.net, f.stages, &o, f.images, NULL));
+    return f;
+}
+
+static inline void free_fixture(fixture *f)
+{
+    pp_qnetwork_free(f->q);
+    pp_dataset_free(f->images);
+    pp_stages_free(f->stages);
+    pp_network_free(f->net);
+}
+
+#endif
