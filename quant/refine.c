@@ -4,12 +4,13 @@
  * stage's (quantized) inputs. Coordinate descent: one code after the other moves to its best integer, then
  * the scale to its best value, until nothing moves. Every move lowers the error, so it ends. */
 #include "quant/quant_internal.h"
+#include "workloads/cpu.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 /* Sampled input windows; products of bytes below 256 add up below 2^31. */
-enum { SAMPLES = 8192, ROUNDS = 4, SWEEPS = 4 };
+enum { SAMPLES = 16384, CHUNK = 64, ROUNDS = 4, SWEEPS = 4 };
 /* Added to the diagonal, as a share of its mean: keeps rows without input near their weights.
  * PAPER: gptq2022: 1 % damping. */
 static const double damping = 0.01;
@@ -68,6 +69,45 @@ void pp_refine_row(const double *moment, const double *target, size_t n, uint32_
 
 /* ---- second moments ---- */
 
+/* Integer dot product, one source for all levels of processor. */
+static inline __attribute__((always_inline)) int32_t dot_body(const int16_t *a, const int16_t *b, uint32_t n)
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+typedef int32_t (*dot_fn)(const int16_t *a, const int16_t *b, uint32_t n);
+
+static int32_t dot_plain(const int16_t *a, const int16_t *b, uint32_t n)
+{
+    return dot_body(a, b, n);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static int32_t dot_avx2(const int16_t *a, const int16_t *b, uint32_t n)
+{
+    return dot_body(a, b, n);
+}
+
+__attribute__((target("avx512f,avx512bw,avx512vl,prefer-vector-width=512"))) static int32_t
+dot_avx512(const int16_t *a, const int16_t *b, uint32_t n)
+{
+    return dot_body(a, b, n);
+}
+#endif
+
+static dot_fn choose_dot(void)
+{
+#if defined(__x86_64__)
+    pp_cpu level = pp_cpu_level();
+    if (level >= PP_CPU_AVX2)
+        return level >= PP_CPU_AVX512 ? dot_avx512 : dot_avx2;
+#endif
+    return dot_plain;
+}
+
 typedef struct moment_job {
     const pp_qrun *run;
     uint32_t stage, group, per_image, samples;
@@ -77,41 +117,48 @@ typedef struct moment_job {
     double *moment;     /* [n][n] */
     const float *weight;
     double **work;      /* [workers][3 n] */
+    dot_fn dot;
 } moment_job;
 
-/* Windows of one image at positions drawn from a stream of their own. */
+/* One matrix row of `n` windows at pixels (y[i], x[i]). */
+static void sample_row(const moment_job *j, const uint8_t *map, int32_t zero, uint32_t c, uint32_t ky, uint32_t kx,
+                       const uint32_t *y, const uint32_t *x, uint32_t n, int16_t *out)
+{
+    const pp_qgeom *g = &j->geom;
+    size_t channel = (size_t)j->group * g->cin_g + c;
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t iy = (int64_t)y[i] * g->win.sh + (int64_t)ky * g->win.dh - g->win.top;
+        int64_t ix = (int64_t)x[i] * g->win.sw + (int64_t)kx * g->win.dw - g->win.left;
+        bool inside = iy >= 0 && ix >= 0 && iy < g->in.h && ix < g->in.w;
+        out[i] = (int16_t)(inside ? map[((size_t)iy * g->in.w + (size_t)ix) * g->in.c + channel] - zero : 0);
+    }
+}
+
+/* Windows of one image at positions drawn from a stream of their own, CHUNK at a time. */
 static pp_status sample_image(void *payload, size_t image, unsigned worker)
 {
     (void)worker;
     const moment_job *j = payload;
     const pp_qgeom *g = &j->geom;
     const pp_qnetwork *q = j->run->q;
-    uint32_t stream = q->stages->stage[j->stage].inputs[0].stream;
+    uint32_t stream = q->stages->stage[j->stage].inputs[0].stream, y[CHUNK], x[CHUNK];
     const uint8_t *map = j->run->stream[stream][image];
     int32_t zero = pp_format_zero(&q->stream[stream]);
     pp_rng rng = pp_rng_make(j->stage, image);
-    for (uint32_t s = 0; s < j->per_image; s++) {
-        uint32_t p = pp_rng_below(&rng, g->fire.h * g->fire.w), y = p / g->fire.w, x = p % g->fire.w;
-        int16_t *out = j->window + image * j->per_image + s;
+    for (uint32_t first = 0; first < j->per_image; first += CHUNK) {
+        uint32_t n = j->per_image - first < CHUNK ? j->per_image - first : CHUNK;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t p = pp_rng_below(&rng, g->fire.h * g->fire.w);
+            y[i] = p / g->fire.w;
+            x[i] = p % g->fire.w;
+        }
+        int16_t *out = j->window + image * j->per_image + first;
         for (uint32_t c = 0; c < g->cin_g; c++)
             for (uint32_t ky = 0; ky < g->win.kh; ky++)
-                for (uint32_t kx = 0; kx < g->win.kw; kx++, out += j->samples) {
-                    int64_t iy = (int64_t)y * g->win.sh + (int64_t)ky * g->win.dh - g->win.top;
-                    int64_t ix = (int64_t)x * g->win.sw + (int64_t)kx * g->win.dw - g->win.left;
-                    bool inside = iy >= 0 && ix >= 0 && iy < g->in.h && ix < g->in.w;
-                    size_t at = inside ? ((size_t)iy * g->in.w + (size_t)ix) * g->in.c + j->group * g->cin_g + c : 0;
-                    *out = (int16_t)(inside ? map[at] - zero : 0);
-                }
+                for (uint32_t kx = 0; kx < g->win.kw; kx++, out += j->samples)
+                    sample_row(j, map, zero, c, ky, kx, y, x, n, out);
     }
     return PP_OK;
-}
-
-static int32_t dot(const int16_t *a, const int16_t *b, uint32_t n)
-{
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
 }
 
 /* Row i of the moments, up to the diagonal; integer sums, exact. */
@@ -120,7 +167,7 @@ static pp_status moment_row(void *payload, size_t i, unsigned worker)
     (void)worker;
     const moment_job *j = payload;
     for (size_t k = 0; k <= i; k++)
-        j->moment[i * j->n + k] = dot(j->window + i * j->samples, j->window + k * j->samples, j->samples);
+        j->moment[i * j->n + k] = j->dot(j->window + i * j->samples, j->window + k * j->samples, j->samples);
     return PP_OK;
 }
 
@@ -165,7 +212,7 @@ pp_status pp_refine_stage(const pp_qrun *run, uint32_t stage, const float *weigh
 {
     const pp_stage *st = &run->q->stages->stage[stage];
     moment_job j = {.run = run, .stage = stage, .geom = pp_qgeom_of(run->q->net, st), .weight = weight,
-                    .n = run->q->stage[stage].krows};
+                    .n = run->q->stage[stage].krows, .dot = choose_dot()};
     unsigned workers = pp_pool_threads(run->pool);
     uint32_t positions = j.geom.fire.h * j.geom.fire.w;
     if (j.n > PP_REFINE_ROWS) {

@@ -15,6 +15,7 @@ typedef struct pp_exec_tile {
     int64_t *act;         /* pooled stages: [fire.h x fire.w][columns] */
     uint32_t *act_image;  /* inference + 1 that act holds of each pixel; 0: none */
     uint32_t next_out;    /* position of the stream that comes next, in its inference */
+    int16_t **map;        /* stages without a matrix: [n_inputs] whole maps that hold what a firing gathered */
 } pp_exec_tile;
 
 struct pp_exec {
@@ -41,6 +42,25 @@ static uint32_t pixels_of(pp_shape map, pp_patch patch)
     return (patch.y < map.h ? patch.y : map.h) * (patch.x < map.w ? patch.x : map.w);
 }
 
+static pp_status maps_new(const pp_sim *s, const pp_stage *stage, pp_exec_tile *t)
+{
+    t->map = pp_calloc(stage->n_inputs, sizeof *t->map);
+    for (uint32_t k = 0; t->map && k < stage->n_inputs; k++) {
+        pp_shape shape = pp_stream_shape(s->q->net, s->q->stages, stage->inputs[k].stream);
+        t->map[k] = pp_calloc((size_t)shape.h * shape.w * shape.c, sizeof *t->map[k]);
+        if (!t->map[k])
+            return PP_ENOMEM;
+    }
+    return t->map ? PP_OK : PP_ENOMEM;
+}
+
+static void maps_free(const pp_sim *s, uint32_t tile, pp_exec_tile *t)
+{
+    for (uint32_t k = 0; t->map && k < s->q->stages->stage[s->tile[tile].stage].n_inputs; k++)
+        free(t->map[k]);
+    free(t->map);
+}
+
 static pp_status tile_new(pp_exec *x, uint32_t index)
 {
     const pp_sim *s = x->s;
@@ -52,6 +72,8 @@ static pp_status tile_new(pp_exec *x, uint32_t index)
     t->out_values = s->tile[index].head ? (size_t)pixels_of(stage->out, plan->out_patch) * columns : t->patch_values;
     pp_sim_ring_init(&t->pending, 2 * t->patch_values * sizeof(int64_t));
     pp_sim_ring_init(&t->out, t->out_values * sizeof(int64_t));
+    if (stage->matrix == PP_NONE)
+        PP_TRY(maps_new(s, stage, t));
     if (stage->pool == PP_NONE || !s->tile[index].head)
         return PP_OK;
     size_t pixels = (size_t)stage->fire.h * stage->fire.w;
@@ -66,14 +88,15 @@ static pp_status scratch_new(pp_exec *x)
     size_t widest = 1;
     for (uint32_t i = 0; i < s->m->n_stages; i++) {
         const pp_stage *stage = &s->q->stages->stage[i];
-        if (stage->matrix == PP_NONE)
-            return pp_fail(PP_EUNSUPPORTED, "stage '%s' has no matrix: values move through stages with one only",
-                           stage->name);
         widest = stage->fire.c > widest ? stage->fire.c : widest;
-        size_t values = (size_t)stage->in.h * stage->in.w * stage->in.c;
-        x->window_values = values > x->window_values ? values : x->window_values;
+        for (uint32_t k = 0; k < stage->n_inputs; k++) {
+            pp_shape in = pp_stream_shape(s->q->net, s->q->stages, stage->inputs[k].stream);
+            size_t values = (size_t)in.h * in.w * in.c;
+            x->window_values = values > x->window_values ? values : x->window_values;
+        }
     }
-    x->classes = s->q->stages->stage[s->q->stages->output].out.c;
+    pp_shape logits = s->q->stages->stage[s->q->stages->output].out;
+    x->classes = logits.h * logits.w * logits.c;
     x->window = pp_calloc(x->window_values, sizeof *x->window);
     x->sum = pp_calloc(widest, sizeof *x->sum);
     x->act = pp_calloc(widest, sizeof *x->act);
@@ -109,6 +132,7 @@ void pp_exec_free(pp_exec *x)
         free(x->tile[i].out.data);
         free(x->tile[i].act);
         free(x->tile[i].act_image);
+        maps_free(x->s, i, &x->tile[i]);
     }
     free(x->tile);
     pp_exec_buffers_free(x->buffers);
@@ -207,7 +231,6 @@ static pp_status accumulate(pp_exec *x, uint32_t tile, uint32_t image, pp_rect o
 {
     const pp_tile *t = &x->s->m->tile[tile];
     const pp_stage *stage = &x->s->q->stages->stage[t->stage];
-    uint32_t shift = x->s->q->stage[t->stage].psum_shift;
     pp_rect in = {0, 0, stage->in.h - 1, stage->in.w - 1};
     bool reads = x->s->q->net->ops[stage->matrix].kind == PP_OP_LINEAR ||
                  pp_op_reads(x->s->q->net, stage->matrix, 0, out, &in);
@@ -217,7 +240,43 @@ static pp_status accumulate(pp_exec *x, uint32_t tile, uint32_t image, pp_rect o
     for (uint32_t y = out.y0; y <= out.y1; y++)
         for (uint32_t xx = out.x0; xx <= out.x1; xx++)
             for (uint32_t o = t->out_lo; o < t->out_hi; o++)
-                *acc++ = reads ? pp_rshift_even(dot(x, &d, o, y, xx), shift) : 0;
+                *acc++ = reads ? pp_qstage_psum(x->s->q, t->stage, dot(x, &d, o, y, xx)) : 0;
+    return PP_OK;
+}
+
+/* Part `r` of input k in its whole map: read (put), or poisoned again so that no later firing finds it. */
+static void map_part(const pp_exec *x, uint32_t tile, uint32_t k, pp_rect r, bool put)
+{
+    const pp_stage *stage = &x->s->q->stages->stage[x->s->tile[tile].stage];
+    pp_shape shape = pp_stream_shape(x->s->q->net, x->s->q->stages, stage->inputs[k].stream);
+    const int64_t *from = x->window;
+    for (uint32_t y = r.y0; y <= r.y1; y++)
+        for (uint32_t xx = r.x0; xx <= r.x1; xx++)
+            for (uint32_t c = 0; c < shape.c; c++, from++)
+                x->tile[tile].map[k][((size_t)y * shape.w + xx) * shape.c + c] = put ? (int16_t)*from : INT16_MIN;
+}
+
+/* Stages without a matrix: all their work is digital and done at the firing. */
+static pp_status compute_data(pp_exec *x, uint32_t tile, uint32_t image, pp_rect out, int64_t *act)
+{
+    const pp_sim *s = x->s;
+    uint32_t index = s->tile[tile].stage;
+    const pp_stage *stage = &s->q->stages->stage[index];
+    for (uint32_t y = out.y0; y <= out.y1; y++)
+        for (uint32_t xx = out.x0; xx <= out.x1; xx++, act += stage->fire.c) {
+            pp_rect pixel = {y, xx, y, xx}, in;
+            for (uint32_t k = 0; k < stage->n_inputs; k++) {
+                uint32_t channels = pp_stream_shape(s->q->net, s->q->stages, stage->inputs[k].stream).c;
+                if (!pp_op_reads(s->q->net, stage->first_op, k, pixel, &in))
+                    continue;
+                PP_TRY(pp_exec_gather(x->buffers, tile, k, image, in, 0, channels, x->window));
+                map_part(x, tile, k, in, true);
+            }
+            pp_qstage_data_pixel(s->q, index, y, xx, (const int16_t *const *)x->tile[tile].map, act);
+            for (uint32_t k = 0; k < stage->n_inputs; k++)
+                if (pp_op_reads(s->q->net, stage->first_op, k, pixel, &in))
+                    map_part(x, tile, k, in, false);
+        }
     return PP_OK;
 }
 
@@ -230,6 +289,8 @@ pp_status pp_exec_fire(pp_exec *x, uint32_t tile, uint32_t image, uint32_t posit
     pp_rect out = patch_rect(stage->fire, x->s->m->plan[t->stage].patch, position);
     int64_t *record;
     PP_TRY(push(&x->tile[tile].pending, &record));
+    if (stage->matrix == PP_NONE)
+        return compute_data(x, tile, image, out, record);
     PP_TRY(accumulate(x, tile, image, out, record));
     if (stage->add == PP_NONE || !t->head)
         return PP_OK;
@@ -253,44 +314,96 @@ static void activate(pp_exec *x, uint32_t tile, int64_t *values, const int64_t *
         values[c] = x->act[t->out_lo + c];
 }
 
-static int64_t finish_value(pp_exec *x, uint32_t tile, uint32_t image, uint32_t column, int64_t pooled)
+/* Pooling that ends in this stage's stream: fused, or the stage itself; NULL: none. */
+static const pp_op *pool_of(const pp_exec *x, const pp_stage *stage)
+{
+    const pp_op *op = &x->s->q->net->ops[stage->pool == PP_NONE ? stage->first_op : stage->pool];
+    bool pools = op->kind == PP_OP_MAX_POOL || op->kind == PP_OP_AVG_POOL || op->kind == PP_OP_GLOBAL_POOL;
+    return pools ? op : NULL;
+}
+
+/* Taps of a window along one axis that lie inside the map. */
+static uint32_t taps_inside(uint32_t out, uint32_t stride, uint32_t taps, uint32_t step, uint32_t before, uint32_t size)
+{
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < taps; k++) {
+        uint32_t at = out * stride + k * step;
+        n += at >= before && at - before < size;
+    }
+    return n;
+}
+
+/* What an average divides by at (y, x) of the stream, and with a full window. */
+static uint32_t divisor_at(const pp_op *pool, uint32_t y, uint32_t x, uint32_t *full)
+{
+    const pp_window *w = &pool->window;
+    *full = 1;
+    if (pool->kind == PP_OP_MAX_POOL)
+        return 1;
+    *full = pool->kind == PP_OP_GLOBAL_POOL ? pool->in.h * pool->in.w : w->kh * w->kw;
+    if (pool->kind == PP_OP_GLOBAL_POOL || w->count_padding)
+        return *full;
+    uint32_t valid = taps_inside(y, w->sh, w->kh, w->dh, w->top, pool->in.h) *
+                     taps_inside(x, w->sw, w->kw, w->dw, w->left, pool->in.w);
+    return valid ? valid : *full;
+}
+
+/* Code of a channel at pixel (y, x) of the stream; on the last stage the logit. */
+static int64_t finish_value(pp_exec *x, uint32_t tile, uint32_t image, uint32_t y, uint32_t xx, uint32_t column,
+                            int64_t pooled)
 {
     const pp_tile *t = &x->s->m->tile[tile];
-    uint32_t channel = t->out_lo + column;
+    const pp_stage *stage = &x->s->q->stages->stage[t->stage];
+    uint32_t channel = t->out_lo + column, full = 1, divisor = 1;
+    const pp_op *op = pool_of(x, stage);
+    if (op)
+        divisor = divisor_at(op, y, xx, &full);
     if (t->stage != x->s->q->stages->output)
-        return pp_qstage_requant(x->s->q, t->stage, channel, pooled);
-    x->logits[(size_t)image * x->classes + channel] = (double)pooled * x->s->q->stage[t->stage].unit[channel];
+        return pp_qstage_requant_partial(x->s->q, t->stage, channel, pooled, full, divisor);
+    size_t at = ((size_t)y * stage->out.w + xx) * stage->out.c + channel;
+    x->logits[(size_t)image * x->classes + at] = (double)pooled * x->s->q->stage[t->stage].unit[channel] / divisor;
     return pooled;
 }
 
 /* Without pooling the firing's pixels are the position. */
-static pp_status emit_plain(pp_exec *x, uint32_t tile, uint32_t image, const int64_t *act, uint32_t pixels)
+static pp_status emit_plain(pp_exec *x, uint32_t tile, uint32_t image, pp_rect r, const int64_t *act)
 {
     uint32_t columns = columns_of(x->s, tile);
     int64_t *out;
     PP_TRY(push(&x->tile[tile].out, &out));
-    for (uint32_t i = 0; i < pixels * columns; i++)
-        out[i] = finish_value(x, tile, image, i % columns, act[i]);
+    for (uint32_t y = r.y0; y <= r.y1; y++)
+        for (uint32_t xx = r.x0; xx <= r.x1; xx++)
+            for (uint32_t c = 0; c < columns; c++)
+                *out++ = finish_value(x, tile, image, y, xx, c, *act++);
     return PP_OK;
 }
 
-static pp_status pool_value(const pp_exec *x, uint32_t tile, uint32_t image, pp_rect in, uint32_t column, int64_t *out)
+/* Fused pooling of one channel at pixel (y, x) of the stream; an empty window gives 0. */
+static pp_status pool_value(const pp_exec *x, uint32_t tile, uint32_t image, uint32_t y, uint32_t xx, uint32_t column,
+                            int64_t *out)
 {
     const pp_exec_tile *t = &x->tile[tile];
     const pp_stage *stage = &x->s->q->stages->stage[x->s->m->tile[tile].stage];
+    const pp_op *op = &x->s->q->net->ops[stage->pool];
+    bool global = op->kind == PP_OP_GLOBAL_POOL, max = op->kind == PP_OP_MAX_POOL, any = false;
+    uint32_t kh = global ? stage->fire.h : op->window.kh, kw = global ? stage->fire.w : op->window.kw, iy, ix;
     uint32_t columns = columns_of(x->s, tile);
-    bool max = x->s->q->net->ops[stage->pool].kind == PP_OP_MAX_POOL;
-    int64_t result = max ? INT64_MIN : 0;
-    for (uint32_t y = in.y0; y <= in.y1; y++)
-        for (uint32_t xx = in.x0; xx <= in.x1; xx++) {
-            size_t pixel = (size_t)y * stage->fire.w + xx;
+    *out = 0;
+    for (uint32_t ky = 0; ky < kh; ky++)
+        for (uint32_t kx = 0; kx < kw; kx++) {
+            uint32_t ay = global ? ky : y * op->window.sh + ky * op->window.dh;
+            uint32_t ax = global ? kx : xx * op->window.sw + kx * op->window.dw;
+            if (!tap_inside(ay, global ? 0 : op->window.top, 0, stage->fire.h - 1, &iy) ||
+                !tap_inside(ax, global ? 0 : op->window.left, 0, stage->fire.w - 1, &ix))
+                continue;
+            size_t pixel = (size_t)iy * stage->fire.w + ix;
             if (t->act_image[pixel] != image + 1)
                 return pp_fail(PP_EINTERNAL, "stage '%s': pooling reads pixel (%u,%u) before it is computed",
-                               stage->name, y, xx);
+                               stage->name, iy, ix);
             int64_t v = t->act[pixel * columns + column];
-            result = !max ? result + v : v > result ? v : result;
+            *out = !max ? *out + v : !any || v > *out ? v : *out;
+            any = true;
         }
-    *out = result;
     return PP_OK;
 }
 
@@ -298,26 +411,22 @@ static pp_status emit_pooled(pp_exec *x, uint32_t tile, uint32_t image, uint32_t
 {
     const pp_stage *stage = &x->s->q->stages->stage[x->s->m->tile[tile].stage];
     uint32_t y = position / stage->out.w, xx = position % stage->out.w, columns = columns_of(x->s, tile);
-    pp_rect in = {1, 1, 0, 0};
-    int64_t *out, pooled = 0;
+    int64_t *out, pooled;
     PP_TRY(push(&x->tile[tile].out, &out));
-    bool reads = pp_op_reads(x->s->q->net, stage->pool, 0, (pp_rect){y, xx, y, xx}, &in);
     for (uint32_t c = 0; c < columns; c++) {
-        if (reads)
-            PP_TRY(pool_value(x, tile, image, in, c, &pooled));
-        out[c] = finish_value(x, tile, image, c, pooled);
+        PP_TRY(pool_value(x, tile, image, y, xx, c, &pooled));
+        out[c] = finish_value(x, tile, image, y, xx, c, pooled);
     }
     return PP_OK;
 }
 
 /* Keeps the pixels of a firing for pooling, and pools what is complete with it. */
-static pp_status pool(pp_exec *x, uint32_t tile, uint32_t image, uint32_t firing, const int64_t *act)
+static pp_status pool(pp_exec *x, uint32_t tile, uint32_t image, uint32_t firing, pp_rect r, const int64_t *act)
 {
     const pp_sim_tile *st = &x->s->tile[tile];
     const pp_stage *stage = &x->s->q->stages->stage[st->stage];
     pp_exec_tile *t = &x->tile[tile];
     uint32_t columns = columns_of(x->s, tile);
-    pp_rect r = patch_rect(stage->fire, x->s->m->plan[st->stage].patch, firing);
     for (uint32_t y = r.y0; y <= r.y1; y++)
         for (uint32_t xx = r.x0; xx <= r.x1; xx++) {
             size_t pixel = (size_t)y * stage->fire.w + xx;
@@ -339,11 +448,11 @@ static pp_status finish(pp_exec *x, uint32_t tile, uint32_t image, uint32_t firi
     const pp_sim_tile *st = &x->s->tile[tile];
     const pp_stage *stage = &x->s->q->stages->stage[st->stage];
     uint32_t columns = columns_of(x->s, tile);
-    uint32_t pixels =
-        pp_patch_pixels(stage->fire, x->s->m->plan[st->stage].patch, st->copy + firing * st->copies);
-    for (uint32_t i = 0; i < pixels; i++)
+    pp_rect r = patch_rect(stage->fire, x->s->m->plan[st->stage].patch, st->copy + firing * st->copies);
+    uint32_t pixels = (r.y1 - r.y0 + 1) * (r.x1 - r.x0 + 1);
+    for (uint32_t i = 0; i < pixels && stage->matrix != PP_NONE; i++)
         activate(x, tile, sums + (size_t)i * columns, residual + (size_t)i * columns);
-    return stage->pool == PP_NONE ? emit_plain(x, tile, image, sums, pixels) : pool(x, tile, image, firing, sums);
+    return stage->pool == PP_NONE ? emit_plain(x, tile, image, r, sums) : pool(x, tile, image, firing, r, sums);
 }
 
 pp_status pp_exec_join(pp_exec *x, uint32_t tile, uint64_t firing)
