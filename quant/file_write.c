@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 pp_status pp_qfile_hash(const char *path, char hex[65])
 {
@@ -141,29 +142,36 @@ static pp_status write_json(const pp_qnetwork *q, const char *path, const char *
     return status;
 }
 
-static pp_status make_folder(const char *dir)
+static pp_status make_folder(const char *dir, bool *made)
 {
-    if (mkdir(dir, 0777) == 0 || errno == EEXIST)
+    *made = mkdir(dir, 0777) == 0;
+    if (*made || errno == EEXIST)
         return PP_OK;
     return pp_fail(PP_EIO, "%s: cannot make the folder: %s", dir, strerror(errno));
 }
 
+static pp_status write_both(const pp_qnetwork *q, const char *tensors, const char *json, bool force)
+{
+    if (!force && (pp_file_exists(json) || pp_file_exists(tensors)))
+        return pp_fail(PP_EEXIST, "%s exists already (--force replaces it)", pp_file_exists(json) ? json : tensors);
+    PP_TRY(write_tensors(q, tensors, force));
+    pp_status status = write_json(q, json, tensors, force);
+    if (status != PP_OK)
+        unlink(tensors); /* codes without their description are no use */
+    return status;
+}
+
 pp_status pp_qnetwork_write(const pp_qnetwork *q, const char *dir, bool force)
 {
+    bool made = false;
     if (!q->has_values)
         return pp_fail(PP_EINVAL, "network '%s' was quantized without values: nothing to write", q->net->name);
-    PP_TRY(make_folder(dir));
-    pp_status status = PP_ENOMEM;
     char *tensors = pp_path_join(dir, PP_QUANT_TENSORS), *json = pp_path_join(dir, PP_QUANT_JSON);
-    if (!tensors || !json)
-        goto done;
-    if (!force && pp_file_exists(json)) {
-        status = pp_fail(PP_EEXIST, "%s exists already (--force replaces it)", json);
-        goto done;
-    }
-    PP_GOTO(done, status, write_tensors(q, tensors, force));
-    status = write_json(q, json, tensors, force);
-done:
+    pp_status status = tensors && json ? make_folder(dir, &made) : PP_ENOMEM;
+    if (status == PP_OK)
+        status = write_both(q, tensors, json, force);
+    if (status != PP_OK && made)
+        rmdir(dir);
     free(tensors);
     free(json);
     return status;

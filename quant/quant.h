@@ -28,9 +28,9 @@ typedef enum pp_aquant { PP_AQUANT_MINMAX, PP_AQUANT_PERCENTILE, PP_AQUANT_MSE }
 typedef struct pp_quant_options {
     int64_t wbits;          /* 2..8, default 4: symmetric per output channel, codes -(2^(b-1)-1) .. +(...) */
     int64_t abits;          /* 4..8, default 8 */
-    int weights;            /* pp_wquant: clip search by mean squared error (default) or the maximum */
-    int activations;        /* pp_aquant */
-    double percentile;
+    int weights;            /* pp_wquant, default OUTPUT */
+    int activations;        /* pp_aquant, default MSE */
+    double percentile;      /* PP_AQUANT_PERCENTILE: 90..100, of all values with zeros */
     int64_t calib_images;   /* default 256 */
     const char *calib;      /* dataset, default cifar10-calib for CIFAR networks */
     bool bias_correction;   /* shift biases by the mean error that quantization causes on the calibration images */

@@ -8,9 +8,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Sampled input windows; products of bytes below 256 add up below 2^31. */
-enum { SAMPLES = 16384, CHUNK = 64, ROUNDS = 4, SWEEPS = 4 };
+/* Sampled input windows, more do not help; SLICE of them at a time keep the rows in the cache and the sums
+ * of products of bytes below 2^31. */
+enum { SAMPLES = 4096, SLICE = 1024, CHUNK = 64, ROUNDS = 4, SWEEPS = 4 };
 /* Added to the diagonal, as a share of its mean: keeps rows without input near their weights.
  * PAPER: gptq2022: 1 % damping. */
 static const double damping = 0.01;
@@ -111,6 +113,7 @@ static dot_fn choose_dot(void)
 typedef struct moment_job {
     const pp_qrun *run;
     uint32_t stage, group, per_image, samples;
+    uint32_t first, count; /* slice of the samples */
     pp_qgeom geom;
     size_t n;           /* krows */
     int16_t *window;    /* [n][samples] codes */
@@ -161,13 +164,14 @@ static pp_status sample_image(void *payload, size_t image, unsigned worker)
     return PP_OK;
 }
 
-/* Row i of the moments, up to the diagonal; integer sums, exact. */
+/* Adds a slice of samples to row i of the moments, up to the diagonal; integers below 2^53, exact. */
 static pp_status moment_row(void *payload, size_t i, unsigned worker)
 {
     (void)worker;
     const moment_job *j = payload;
     for (size_t k = 0; k <= i; k++)
-        j->moment[i * j->n + k] = j->dot(j->window + i * j->samples, j->window + k * j->samples, j->samples);
+        j->moment[i * j->n + k] += j->dot(j->window + i * j->samples + j->first,
+                                          j->window + k * j->samples + j->first, j->count);
     return PP_OK;
 }
 
@@ -203,7 +207,11 @@ static pp_status refine_group(moment_job *j)
 {
     pp_pool *pool = j->run->pool;
     PP_TRY(pp_pool_run(pool, j->run->images, sample_image, j));
-    PP_TRY(pp_pool_run(pool, j->n, moment_row, j));
+    memset(j->moment, 0, j->n * j->n * sizeof *j->moment);
+    for (j->first = 0; j->first < j->samples; j->first += SLICE) {
+        j->count = j->samples - j->first < SLICE ? j->samples - j->first : SLICE;
+        PP_TRY(pp_pool_run(pool, j->n, moment_row, j));
+    }
     complete(j);
     return pp_pool_run(pool, j->geom.cout_g, refine_channel, j);
 }

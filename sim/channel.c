@@ -104,7 +104,7 @@ static pp_status wait_for(pp_sim *s, uint32_t edge, uint64_t start)
 /* Nothing limits what lies behind a channel, so the start of a packet is known as soon as it comes. */
 static pp_status request(pp_sim *s, uint32_t edge, uint64_t tail_in)
 {
-    if (s->fabric->fifo_packets)
+    if (s->fifo_packets)
         return pp_sim_fifo_request(s, edge, tail_in);
     const pp_sim_channel *c = &s->channel[s->edge[edge].channel];
     uint64_t start = c->free_ps, tail_out;
@@ -117,7 +117,7 @@ static pp_status request(pp_sim *s, uint32_t edge, uint64_t tail_in)
 
 void pp_sim_flush_outputs(pp_sim *s, pp_sim_tile *t)
 {
-    if (!t->out_bytes || s->fabric->fifo_packets)
+    if (!t->out_bytes || s->fifo_packets)
         return; /* with finite FIFOs a packet leaves by an event, so out_bytes is exact */
     for (uint32_t n = 0; n < t->n_net; n++) {
         const pp_sim_net *net = &s->net[s->m->net_of_tile[t->first_net + n]];
@@ -130,7 +130,6 @@ void pp_sim_flush_outputs(pp_sim *s, pp_sim_tile *t)
 
 static pp_status send_private(pp_sim *s, uint32_t index)
 {
-    pp_sim_net *net = &s->net[index];
     const pp_net *n = &s->m->net[index];
     uint32_t kind = 0;
     for (uint32_t i = 0; i < n->n_edges; i++) {
@@ -138,7 +137,6 @@ static pp_status send_private(pp_sim *s, uint32_t index)
         kind = kind_of(s, e);
         count_packet(s, e, kind, e->serialise_ps[kind]);
     }
-    (void)net;
     for (uint32_t i = 0; i < n->n_flows; i++) {
         uint32_t flow = s->m->net_flow[n->first_flow + i];
         pp_sim_flow *f = &s->flow[flow];

@@ -5,7 +5,7 @@
 
 static pp_sim_slot *slot_of(pp_sim *s, uint32_t edge, uint64_t packet)
 {
-    uint32_t depth = s->fabric->fifo_packets;
+    uint32_t depth = s->fifo_packets;
     return &s->slot[(size_t)edge * depth + packet % depth];
 }
 

@@ -34,7 +34,7 @@ static void note_first_image(pp_sim *s, const pp_sim_tile *t)
 static pp_status emit(pp_sim *s, uint32_t tile)
 {
     pp_sim_tile *t = &s->tile[tile];
-    uint32_t count = t->head && t->emission ? t->emission[t->done_next] : 1;
+    uint32_t count = t->emission ? t->emission[t->done_next] : 1;
     for (uint32_t i = 0; i < count; i++) {
         if (s->exec)
             PP_TRY(pp_exec_emit(s->exec, tile, t->done_image));
@@ -97,10 +97,9 @@ static pp_status join(pp_sim *s, uint32_t tile)
 
 /* ---- firing ---- */
 
-bool pp_sim_has_room(const pp_sim *s, const pp_sim_tile *t, const pp_sim_flow *f)
+bool pp_sim_has_room(const pp_sim_tile *t, const pp_sim_flow *f)
 {
-    (void)s;
-    uint64_t more = t->emission && !f->psum ? t->emission[t->next] : 1;
+    uint64_t more = t->emission ? t->emission[t->next] : 1;
     return more == 0 || f->reserved + more <= f->released + f->capacity;
 }
 
@@ -109,7 +108,7 @@ static bool room_everywhere(const pp_sim *s, const pp_sim_tile *t)
     if (t->window && t->fired - t->joined >= t->window)
         return false;
     for (uint32_t i = 0; i < t->n_room; i++)
-        if (!pp_sim_has_room(s, t, &s->flow[s->room_flow[t->first_room + i]]))
+        if (!pp_sim_has_room(t, &s->flow[s->room_flow[t->first_room + i]]))
             return false;
     return true;
 }
@@ -118,7 +117,7 @@ static void reserve(pp_sim *s, const pp_sim_tile *t)
 {
     for (uint32_t i = 0; i < t->n_room; i++) {
         pp_sim_flow *f = &s->flow[s->room_flow[t->first_room + i]];
-        f->reserved += t->emission && !f->psum ? t->emission[t->next] : 1;
+        f->reserved += t->emission ? t->emission[t->next] : 1;
     }
 }
 

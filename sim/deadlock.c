@@ -9,8 +9,8 @@ typedef enum pp_wait_kind { PP_WAIT_NOTHING, PP_WAIT_DATA, PP_WAIT_ROOM, PP_WAIT
 
 typedef struct pp_wait {
     pp_wait_kind kind;
-    uint32_t tile;  /* that it waits for */
-    uint32_t flow;  /* PP_NONE for pixels */
+    uint32_t tile; /* that it waits for */
+    uint32_t flow; /* PP_NONE for pixels */
 } pp_wait;
 
 static pp_wait wait_for_packets(const pp_sim *s, uint32_t flow)
@@ -53,7 +53,7 @@ static pp_wait reason(const pp_sim *s, uint32_t tile)
         return wait_for_pixels(s);
     for (uint32_t i = 0; i < t->n_room; i++) {
         uint32_t flow = s->room_flow[t->first_room + i];
-        if (!pp_sim_has_room(s, t, &s->flow[flow]))
+        if (!pp_sim_has_room(t, &s->flow[flow]))
             return (pp_wait){PP_WAIT_ROOM, s->flow[flow].dst, flow};
     }
     return (pp_wait){PP_WAIT_NOTHING, 0, PP_NONE};

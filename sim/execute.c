@@ -5,17 +5,18 @@
 #include "sim/execute_buffer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Records of one tile, values [pixel][column]. */
 typedef struct pp_exec_tile {
-    pp_sim_ring pending;  /* started firings: accumulators, then residual codes */
-    pp_sim_ring out;      /* joined, waiting to be emitted: codes, or partial sums */
-    size_t patch_values;  /* pixels of the firing patch x columns */
-    size_t out_values;    /* pixels of an emitted patch x columns */
-    int64_t *act;         /* pooled stages: [fire.h x fire.w][columns] */
-    uint32_t *act_image;  /* inference + 1 that act holds of each pixel; 0: none */
-    uint32_t next_out;    /* position of the stream that comes next, in its inference */
-    int16_t **map;        /* stages without a matrix: [n_inputs] whole maps that hold what a firing gathered */
+    pp_sim_ring pending; /* started firings: accumulators, then residual codes */
+    pp_sim_ring out;     /* joined, waiting to be emitted: codes, or partial sums */
+    size_t patch_values; /* pixels of the firing patch x columns */
+    size_t out_values;   /* pixels of an emitted patch x columns */
+    int64_t *act;        /* pooled stages: [fire.h x fire.w][columns] */
+    uint32_t *act_image; /* inference + 1 that act holds of each pixel; 0: none */
+    uint32_t next_out;   /* position of the stream that comes next, in its inference */
+    int16_t **map;       /* stages without a matrix: [n_inputs] whole maps that hold what a firing gathered */
 } pp_exec_tile;
 
 struct pp_exec {
@@ -23,10 +24,10 @@ struct pp_exec {
     uint32_t images, classes;
     pp_exec_buffers *buffers;
     pp_exec_tile *tile;
-    int64_t *window;      /* gathered inputs of one firing */
+    int64_t *window; /* gathered inputs of one firing */
     size_t window_values;
-    int64_t *sum, *act;   /* [widest cout] */
-    int16_t *residual;    /* [widest cout] */
+    int64_t *sum, *act; /* [widest cout] */
+    int16_t *residual;  /* [widest cout] */
     double *logits;
 };
 
@@ -151,11 +152,12 @@ const double *pp_exec_logits(const pp_exec *x, uint32_t *images, uint32_t *class
     return x->logits;
 }
 
+/* A new record, zero: patches at the edges do not fill theirs. */
 static pp_status push(pp_sim_ring *ring, int64_t **record)
 {
     if (pp_sim_ring_full(ring))
         PP_TRY(pp_sim_ring_grow(ring));
-    *record = pp_sim_ring_at(ring, ring->tail++);
+    *record = memset(pp_sim_ring_at(ring, ring->tail++), 0, ring->size);
     return PP_OK;
 }
 
@@ -172,10 +174,10 @@ static pp_rect patch_rect(pp_shape map, pp_patch patch, uint32_t p)
 /* One output channel at one output pixel: the weights of the tile's rows times the gathered window. */
 typedef struct pp_dot {
     const pp_op *op;
-    const int8_t *code;  /* [cout][Cin / groups][kh][kw] */
-    uint32_t cout, cpg;  /* output channels; input channels a group */
+    const int8_t *code; /* [cout][Cin / groups][kh][kw] */
+    uint32_t cout, cpg; /* output channels; input channels a group */
     uint32_t kh, kw, in_lo, in_hi;
-    pp_rect in;          /* that the window holds */
+    pp_rect in; /* that the window holds */
 } pp_dot;
 
 static bool tap_inside(uint32_t at, uint32_t before, uint32_t lo, uint32_t hi, uint32_t *out)
@@ -232,8 +234,8 @@ static pp_status accumulate(pp_exec *x, uint32_t tile, uint32_t image, pp_rect o
     const pp_tile *t = &x->s->m->tile[tile];
     const pp_stage *stage = &x->s->q->stages->stage[t->stage];
     pp_rect in = {0, 0, stage->in.h - 1, stage->in.w - 1};
-    bool reads = x->s->q->net->ops[stage->matrix].kind == PP_OP_LINEAR ||
-                 pp_op_reads(x->s->q->net, stage->matrix, 0, out, &in);
+    bool reads =
+        x->s->q->net->ops[stage->matrix].kind == PP_OP_LINEAR || pp_op_reads(x->s->q->net, stage->matrix, 0, out, &in);
     if (reads)
         PP_TRY(pp_exec_gather(x->buffers, tile, 0, image, in, t->in_lo, t->in_hi, x->window));
     pp_dot d = dot_of(x, t, in);
@@ -463,8 +465,7 @@ pp_status pp_exec_join(pp_exec *x, uint32_t tile, uint64_t firing)
         return PP_OK;
     pp_exec_tile *t = &x->tile[tile];
     if (t->pending.head == t->pending.tail)
-        return pp_fail(PP_EINTERNAL, "stage '%s': a result without a firing",
-                       x->s->q->stages->stage[st->stage].name);
+        return pp_fail(PP_EINTERNAL, "stage '%s': a result without a firing", x->s->q->stages->stage[st->stage].name);
     int64_t *sums = pp_sim_ring_at(&t->pending, t->pending.head++);
     for (uint32_t i = 0; i < st->n_psum; i++) {
         uint32_t flow = x->s->psum_flow[st->first_psum + i];

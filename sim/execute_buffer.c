@@ -10,13 +10,13 @@ typedef struct pp_exec_flow {
     pp_sim_ring held;  /* packets [head, tail) counted from the start of the run */
     uint64_t released; /* packets below are not needed, also those still to come */
     uint32_t channels;
-    size_t values;     /* of a record */
+    size_t values; /* of a record */
 } pp_exec_flow;
 
 struct pp_exec_buffers {
     const pp_sim *s;
     pp_exec_flow *flow;
-    int16_t *input;    /* [images][h][w][c] codes */
+    int16_t *input; /* [images][h][w][c] codes */
     uint32_t images;
 };
 
@@ -82,8 +82,8 @@ void pp_exec_buffers_free(pp_exec_buffers *b)
 
 /* ---- packets ---- */
 
-pp_status pp_exec_depart(pp_exec_buffers *b, uint32_t flow, const int64_t *values, uint32_t columns,
-                         uint32_t column_lo, size_t pixels)
+pp_status pp_exec_depart(pp_exec_buffers *b, uint32_t flow, const int64_t *values, uint32_t columns, uint32_t column_lo,
+                         size_t pixels)
 {
     pp_exec_flow *f = &b->flow[flow];
     uint32_t lo = b->s->m->flow[flow].ch_lo - column_lo;

@@ -10,8 +10,8 @@ void pp_exec_buffers_free(pp_exec_buffers *b); /* NULL allowed */
 
 /* A packet leaves: channels of the flow out of values[pixels][columns], whose first column is channel
  * `column_lo`. */
-pp_status pp_exec_depart(pp_exec_buffers *b, uint32_t flow, const int64_t *values, uint32_t columns,
-                         uint32_t column_lo, size_t pixels);
+pp_status pp_exec_depart(pp_exec_buffers *b, uint32_t flow, const int64_t *values, uint32_t columns, uint32_t column_lo,
+                         size_t pixels);
 /* The oldest packet under way goes into the buffer; more than its capacity is an internal error. */
 pp_status pp_exec_buffers_arrive(pp_exec_buffers *b, uint32_t flow);
 /* Positions below `until` are poisoned and forgotten. */

@@ -5,9 +5,8 @@
 #include <time.h>
 
 static const pp_handler handlers[PP_SIM_EV_COUNT] = {
-    [PP_SIM_EV_WAKE] = pp_sim_on_wake,       [PP_SIM_EV_RESULT] = pp_sim_on_result,
-    [PP_SIM_EV_EMIT] = pp_sim_on_emit,       [PP_SIM_EV_HEAD] = pp_sim_on_head,
-    [PP_SIM_EV_TAIL] = pp_sim_on_tail,       [PP_SIM_EV_FLOW] = pp_sim_on_flow,
+    [PP_SIM_EV_WAKE] = pp_sim_on_wake,       [PP_SIM_EV_RESULT] = pp_sim_on_result, [PP_SIM_EV_EMIT] = pp_sim_on_emit,
+    [PP_SIM_EV_HEAD] = pp_sim_on_head,       [PP_SIM_EV_TAIL] = pp_sim_on_tail,     [PP_SIM_EV_FLOW] = pp_sim_on_flow,
     [PP_SIM_EV_CHANNEL] = pp_sim_on_channel, [PP_SIM_EV_CREDIT] = pp_sim_on_credit,
 };
 

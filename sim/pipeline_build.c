@@ -3,10 +3,20 @@
 
 #include <stdlib.h>
 
+/* FIFOs that hold all packets of the run are as good as unlimited ones. */
+static uint32_t fifo_depth(const pp_sim *s)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < s->m->n_nets; i++)
+        most = s->m->net[i].packets > most ? s->m->net[i].packets : most;
+    return s->fabric->fifo_packets < most * s->images * s->m->n_nets ? s->fabric->fifo_packets : 0;
+}
+
 static pp_status tables_new(pp_sim *s)
 {
     const pp_mapping *m = s->m;
-    size_t slots = s->fabric->fifo_packets ? (size_t)m->n_edges * s->fabric->fifo_packets : 0;
+    s->fifo_packets = fifo_depth(s);
+    size_t slots = (size_t)m->n_edges * s->fifo_packets;
     s->tile = pp_arena_get(s->arena, m->n_tiles, sizeof *s->tile);
     s->flow = pp_arena_get(s->arena, m->n_flows, sizeof *s->flow);
     s->net = pp_arena_get(s->arena, m->n_nets, sizeof *s->net);
@@ -229,7 +239,8 @@ static pp_status build_net(pp_sim *s, uint32_t index, uint32_t *listed)
         ends += s->edge[e].n_end;
     }
     if (ends != from->n_flows)
-        return pp_fail(PP_EINVAL, "mapping: net %u has %u flows, but %u end on its channels", index, from->n_flows, ends);
+        return pp_fail(PP_EINVAL, "mapping: net %u has %u flows, but %u end on its channels", index, from->n_flows,
+                       ends);
     return PP_OK;
 }
 
@@ -238,7 +249,7 @@ static void build_channels(pp_sim *s)
     for (uint32_t i = 0; i < s->fabric->n_channels; i++) {
         s->channel[i].latency_ps = s->fabric->channel[i].latency_ps;
         s->channel[i].wake_ps = PP_TIME_NEVER;
-        s->channel[i].credits = s->fabric->fifo_packets;
+        s->channel[i].credits = s->fifo_packets;
         pp_sim_ring_init(&s->channel[i].queue, sizeof(pp_sim_waiting));
     }
 }
@@ -248,8 +259,7 @@ static void build_feed(pp_sim *s)
     pp_shape in = s->q->net->ops[0].out;
     s->feed.pixels = in.h * in.w;
     if (s->fabric->n_channels)
-        s->feed.pixel_ps =
-            pp_channel_serialise_ps(&s->fabric->channel[0], (uint64_t)in.c * s->q->stream[0].bits);
+        s->feed.pixel_ps = pp_channel_serialise_ps(&s->fabric->channel[0], (uint64_t)in.c * s->q->stream[0].bits);
 }
 
 pp_status pp_sim_build(pp_sim *s)

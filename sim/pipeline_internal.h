@@ -51,15 +51,15 @@ typedef struct pp_sim_tap {
 } pp_sim_tap;
 
 typedef struct pp_sim_feed {
-    uint64_t pixel_ps;      /* serialisation of a pixel on a network channel */
-    uint32_t pixels;        /* an inference */
-    uint32_t capacity;      /* pixels that a tap holds; 0 = unlimited */
+    uint64_t pixel_ps; /* serialisation of a pixel on a network channel */
+    uint32_t pixels;   /* an inference */
+    uint32_t capacity; /* pixels that a tap holds; 0 = unlimited */
     uint32_t n_taps;
-    pp_sim_tap *tap;        /* ordered by tile */
-    uint64_t granted;       /* pixels that have, or know, their time of arrival (capacity > 0) */
-    uint64_t released;      /* least over taps */
-    uint64_t last_ps;       /* arrival of the last one granted */
-    uint64_t *arrival_ps;   /* ring of the last `mask + 1` arrivals */
+    pp_sim_tap *tap;      /* ordered by tile */
+    uint64_t granted;     /* pixels that have, or know, their time of arrival (capacity > 0) */
+    uint64_t released;    /* least over taps */
+    uint64_t last_ps;     /* arrival of the last one granted */
+    uint64_t *arrival_ps; /* ring of the last `mask + 1` arrivals */
     uint64_t mask;
 } pp_sim_feed;
 
@@ -68,23 +68,23 @@ typedef struct pp_sim_tile {
     uint64_t interval_ps, result_ps; /* of a firing: array busy; start to RESULT */
     uint64_t digital_ps;             /* from the join to the packet; in result_ps when nothing is joined */
     uint32_t stage, copy, copies;
-    uint32_t firings;                /* own, an inference */
-    uint32_t first_in, n_in;         /* sim->in_flow: activations and residuals */
-    uint32_t first_psum, n_psum;     /* sim->psum_flow */
-    uint32_t first_room, n_room;     /* sim->room_flow: outgoing flows with finite buffers */
-    uint32_t first_net, n_net;       /* mapping's net_of_tile */
+    uint32_t firings;            /* own, an inference */
+    uint32_t first_in, n_in;     /* sim->in_flow: activations and residuals */
+    uint32_t first_psum, n_psum; /* sim->psum_flow */
+    uint32_t first_room, n_room; /* sim->room_flow: outgoing flows with finite buffers */
+    uint32_t first_net, n_net;   /* mapping's net_of_tile */
     uint32_t first_tap, n_tap;
-    uint32_t window;                 /* own firings that may wait for partial sums; 0 = unlimited */
-    const uint32_t *emission;        /* positions that each firing completes; NULL: one */
+    uint32_t window;          /* own firings that may wait for partial sums; 0 = unlimited */
+    const uint32_t *emission; /* positions that each firing completes; NULL: one */
     bool head, output;
     /* where it stands */
     bool queued, wants_feed;
-    uint32_t missing;                /* flows of which the next firing still waits for packets */
-    uint32_t next, image;            /* next firing to start */
-    uint32_t done_next, done_image;  /* next firing to complete */
+    uint32_t missing;               /* flows of which the next firing still waits for packets */
+    uint32_t next, image;           /* next firing to start */
+    uint32_t done_next, done_image; /* next firing to complete */
     uint64_t fired, results, joined, completed;
-    uint64_t free_ps, wake_ps;       /* array free from; time of the wake under way */
-    uint64_t inputs_ps;              /* when the inputs of the next firing were complete */
+    uint64_t free_ps, wake_ps; /* array free from; time of the wake under way */
+    uint64_t inputs_ps;        /* when the inputs of the next firing were complete */
     /* counters */
     uint64_t busy_ps, wait_input_ps, wait_room_ps;
     uint64_t in_bytes, out_bytes, high_bytes;
@@ -92,35 +92,35 @@ typedef struct pp_sim_tile {
 
 typedef struct pp_sim_flow {
     uint32_t src, dst, net;
-    uint32_t positions;              /* packets an inference */
-    uint32_t capacity, bytes;        /* bytes of a position in the buffer */
+    uint32_t positions;       /* packets an inference */
+    uint32_t capacity, bytes; /* bytes of a position in the buffer */
     bool psum;
-    const pp_sim_step *step;         /* NULL for partial sums */
-    uint64_t base;                   /* packets before the inference that the consumer fires next */
-    uint64_t need;                   /* packets that the consumer's next firing waits for */
+    const pp_sim_step *step; /* NULL for partial sums */
+    uint64_t base;           /* packets before the inference that the consumer fires next */
+    uint64_t need;           /* packets that the consumer's next firing waits for */
     uint64_t reserved, arrived, released;
     uint32_t high;
     uint64_t latency_sum_ps, latency_max_ps;
     /* ideal switching: its private path */
-    uint64_t path_ps, path_free_ps;  /* sum of latencies; free from */
-    uint64_t path_serialise_ps[4];   /* on the slowest channel, by kind of patch */
+    uint64_t path_ps, path_free_ps; /* sum of latencies; free from */
+    uint64_t path_serialise_ps[4];  /* on the slowest channel, by kind of patch */
 } pp_sim_flow;
 
 typedef struct pp_sim_net {
-    uint32_t src, first_root, n_root;  /* sim->edge_list: edges without a parent */
-    uint32_t copies, copy;             /* packet i is position copy + i x copies of the map */
-    const uint8_t *kind;               /* kind of patch of each position; NULL: all whole */
+    uint32_t src, first_root, n_root; /* sim->edge_list: edges without a parent */
+    uint32_t copies, copy;            /* packet i is position copy + i x copies of the map */
+    const uint8_t *kind;              /* kind of patch of each position; NULL: all whole */
     uint64_t emitted;
-    pp_sim_ring ready;                 /* time at which each packet under way was ready */
+    pp_sim_ring ready; /* time at which each packet under way was ready */
 } pp_sim_net;
 
 typedef struct pp_sim_edge {
     uint32_t channel, net, parent;
-    uint32_t first_child, n_child;     /* sim->edge_list */
-    uint32_t first_end, n_end;         /* mapping's edge_end */
-    uint32_t packets, next;            /* packets an inference; the next one's index in its inference */
+    uint32_t first_child, n_child; /* sim->edge_list */
+    uint32_t first_end, n_end;     /* mapping's edge_end */
+    uint32_t packets, next;        /* packets an inference; the next one's index in its inference */
     uint64_t sent;
-    uint64_t serialise_ps[4];          /* payload and header, by kind of patch */
+    uint64_t serialise_ps[4]; /* payload and header, by kind of patch */
     uint32_t bits[4];
 } pp_sim_edge;
 
@@ -128,13 +128,13 @@ typedef struct pp_sim_edge {
 typedef struct pp_sim_waiting {
     uint64_t time_ps, tail_ps; /* start, or arrival of the head; arrival of the tail */
     uint32_t edge;
-    uint32_t out_bytes;        /* at the source: frees so much of its core's memory at the start */
+    uint32_t out_bytes; /* at the source: frees so much of its core's memory at the start */
 } pp_sim_waiting;
 
 typedef struct pp_sim_channel {
     uint64_t free_ps, latency_ps, wake_ps;
-    pp_sim_ring queue;                 /* pp_sim_waiting */
-    uint32_t credits;                  /* free slots behind it, when FIFOs are finite */
+    pp_sim_ring queue; /* pp_sim_waiting */
+    uint32_t credits;  /* free slots behind it, when FIFOs are finite */
     uint64_t packets, bits, busy_ps, wait_ps;
     uint32_t queue_high;
 } pp_sim_channel;
@@ -162,8 +162,9 @@ typedef struct pp_sim {
     const pp_trace_ops *trace;
     void *sink;
     pp_kernel *kernel;
-    pp_arena *arena;          /* owns every fixed array below */
-    uint32_t images;          /* to simulate: fewer than asked for once a repetition is found */
+    pp_arena *arena;                     /* owns every fixed array below */
+    uint32_t images;                     /* to simulate: fewer than asked for once a repetition is found */
+    uint32_t fifo_packets;               /* behind each channel; 0 = unlimited */
     uint32_t images_done, images_looked; /* completed; of these seen by repeat.c */
     uint64_t now_ps;
     pp_sim_tile *tile;
@@ -171,21 +172,21 @@ typedef struct pp_sim {
     pp_sim_net *net;
     pp_sim_edge *edge;
     pp_sim_channel *channel;
-    pp_sim_slot *slot;        /* [n_edges x fifo_packets] */
+    pp_sim_slot *slot; /* [n_edges x fifo_packets]: packet n of an edge has slot n mod fifo_packets */
     uint32_t *in_flow, *psum_flow, *room_flow, *edge_list;
     pp_sim_feed feed;
-    uint32_t *work;           /* [n_tiles] tiles to look at before the next event */
+    uint32_t *work; /* [n_tiles] tiles to look at before the next event */
     uint32_t work_head, work_n;
-    uint32_t *image_left;     /* [images] last firings of output tiles still to come */
-    uint64_t *done_ps;        /* [images] */
-    uint32_t window[2];       /* steady window: from the completion of this inference to that of this one */
+    uint32_t *image_left; /* [images] last firings of output tiles still to come */
+    uint64_t *done_ps;    /* [images] */
+    uint32_t window[2];   /* steady window: from the completion of this inference to that of this one */
     pp_sim_snapshot shot[2];
     uint64_t *stage_fire_ps, *stage_first_ps, *stage_last_ps; /* [n_stages] first inference */
-    struct pp_exec *exec;     /* NULL: no values */
-    struct pp_repeat *repeat; /* NULL: never extrapolate */
-    uint64_t schedule_hash[2];/* of what was scheduled since the last completion (repeat.c) */
-    uint64_t horizon_ps;      /* latest event scheduled since then */
-    uint32_t jumped;          /* inferences that were extrapolated */
+    struct pp_exec *exec;                                     /* NULL: no values */
+    struct pp_repeat *repeat;                                 /* NULL: never extrapolate */
+    uint64_t schedule_hash[2]; /* of what was scheduled since the last completion (repeat.c) */
+    uint64_t horizon_ps;       /* latest event scheduled since then */
+    uint32_t jumped;           /* inferences that were extrapolated */
 } pp_sim;
 
 /* ---- building (pipeline_build.c, steps.c) ---- */
@@ -211,7 +212,7 @@ pp_status pp_sim_deliver(pp_sim *s, uint32_t flow);
 pp_status pp_sim_settle(pp_sim *s);
 void pp_sim_look(pp_sim *s, uint32_t tile);
 /* Whether outgoing flow f has room for what the tile's next firing emits. */
-bool pp_sim_has_room(const pp_sim *s, const pp_sim_tile *t, const pp_sim_flow *f);
+bool pp_sim_has_room(const pp_sim_tile *t, const pp_sim_flow *f);
 
 /* ---- the network's input (feed.c) ---- */
 
@@ -241,8 +242,8 @@ static inline uint32_t pp_sim_edge_position(const pp_sim *s, const pp_sim_edge *
 
 /* ---- the rest ---- */
 
-pp_status pp_sim_deadlock(const pp_sim *s);                     /* deadlock.c: the text */
-pp_status pp_sim_result(pp_run_result **out, const pp_sim *s);  /* result.c */
+pp_status pp_sim_deadlock(const pp_sim *s);                    /* deadlock.c: the text */
+pp_status pp_sim_result(pp_run_result **out, const pp_sim *s); /* result.c */
 void pp_sim_snapshot_take(const pp_sim *s, pp_sim_snapshot *shot);
 
 /* repeat.c */

@@ -19,7 +19,7 @@ typedef struct pp_repeat {
     bool known;
     size_t n;
     uint64_t *now, *before;
-    uint32_t jump_after;        /* inference after which the jump was made */
+    uint32_t jump_after; /* inference after which the jump was made */
     uint64_t period_ps;
 } pp_repeat;
 
@@ -52,8 +52,8 @@ static void flow_counters(pp_sim_flow *f, uint64_t *list[FLOW_COUNTERS])
 }
 
 /* Calls `visit` on every counter in a fixed order. */
-static void each_counter(pp_sim *s, void (*visit)(uint64_t *counter, uint64_t *stored, uint64_t times), uint64_t *stored,
-                         uint64_t times)
+static void each_counter(pp_sim *s, void (*visit)(uint64_t *counter, uint64_t *stored, uint64_t times),
+                         uint64_t *stored, uint64_t times)
 {
     uint64_t *list[TILE_COUNTERS];
     for (uint32_t i = 0; i < s->m->n_tiles; i++) {
@@ -146,7 +146,7 @@ static void put_channels(pp_state *st, const pp_sim *s)
         put_future(st, c->free_ps);
         put_future(st, c->wake_ps);
         put(st, c->credits);
-        bool finite = s->fabric->fifo_packets > 0;
+        bool finite = s->fifo_packets > 0;
         for (uint64_t n = c->queue.head; n < c->queue.tail; n++) {
             const pp_sim_waiting *w = pp_sim_ring_at(&c->queue, n);
             if (!finite && w->time_ps <= st->now_ps)
@@ -156,7 +156,7 @@ static void put_channels(pp_state *st, const pp_sim *s)
             put(st, finite ? w->tail_ps - st->now_ps : 0);
         }
     }
-    size_t slots = (size_t)s->m->n_edges * s->fabric->fifo_packets;
+    size_t slots = (size_t)s->m->n_edges * s->fifo_packets;
     for (size_t i = 0; i < slots; i++) {
         put(st, s->slot[i].branches);
         put_future(st, s->slot[i].tail_ps);
@@ -271,9 +271,8 @@ void pp_sim_repeat_look(pp_sim *s)
     r->before = r->now;
     r->now = swap;
     each_counter(s, store, r->now, 0);
-    bool same = r->known && state[0] == r->state[0] && state[1] == r->state[1] &&
-                s->schedule_hash[0] == r->hash[0] && s->schedule_hash[1] == r->hash[1] &&
-                r->horizon_ps < s->now_ps && image >= s->options->execute;
+    bool same = r->known && state[0] == r->state[0] && state[1] == r->state[1] && s->schedule_hash[0] == r->hash[0] &&
+                s->schedule_hash[1] == r->hash[1] && r->horizon_ps < s->now_ps && image >= s->options->execute;
     for (uint32_t i = 0; i < 2; i++) {
         r->state[i] = state[i];
         r->hash[i] = s->schedule_hash[i];

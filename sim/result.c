@@ -31,8 +31,7 @@ void pp_sim_snapshot_take(const pp_sim *s, pp_sim_snapshot *shot)
     for (uint32_t i = 0; i < s->m->n_tiles; i++)
         shot->tile_busy_ps[i] = busy_so_far(s->tile[i].busy_ps, s->tile[i].free_ps, s->now_ps);
     for (uint32_t i = 0; i < s->fabric->n_channels; i++)
-        shot->channel_busy_ps[i] =
-            busy_so_far(s->channel[i].busy_ps, booked ? s->channel[i].free_ps : 0, s->now_ps);
+        shot->channel_busy_ps[i] = busy_so_far(s->channel[i].busy_ps, booked ? s->channel[i].free_ps : 0, s->now_ps);
 }
 
 /* One inference alone: all of its time. */

@@ -75,15 +75,17 @@ typedef struct pp_run_result {
 
 void pp_run_result_free(pp_run_result *r);
 
-/* Optional observer of what happens (report/ implements Perfetto and CSV). All REQUIRED. */
+/* Optional observer of what happens (report/ implements Perfetto and CSV). All REQUIRED. Calls come in the
+ * order of events: fire at the start of a firing, packet when its start on a channel is known (with
+ * unlimited FIFOs that may be ahead of time). Ideal switching shows no packets. */
 typedef struct pp_trace_ops {
     void (*fire)(void *sink, uint64_t start_ps, uint64_t end_ps, uint32_t tile, uint32_t inference, uint32_t position);
     void (*packet)(void *sink, uint64_t start_ps, uint64_t end_ps, uint32_t channel, uint32_t flow_net, uint32_t position);
 } pp_trace_ops;
 
-/* Simulates the pipeline. q supplies widths (and values when options->execute > 0, with `data`).
- * A deadlock is PP_EDEADLOCK: the text names the operators that wait on each other and the buffer that
- * would free them. trace may be NULL. */
+/* Simulates the pipeline (docs/timing.md). *out is the caller's: pp_run_result_free. q supplies widths (and
+ * values when options->execute > 0, with `data`). A deadlock is PP_EDEADLOCK: the text names the operators
+ * that wait on each other and the buffer that would free them. trace may be NULL. */
 pp_status pp_simulate(pp_run_result **out, const pp_qnetwork *q, const pp_arch *arch, const pp_fabric *fabric,
                       const pp_mapping *m, const pp_sim_options *options, const pp_dataset *data,
                       const pp_trace_ops *trace, void *sink);

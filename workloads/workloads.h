@@ -2,6 +2,7 @@
 #ifndef PP_WORKLOADS_WORKLOADS_H
 #define PP_WORKLOADS_WORKLOADS_H
 
+#include "workloads/cpu.h"
 #include "workloads/network.h"
 #include "workloads/stage.h"
 
@@ -80,7 +81,9 @@ void pp_float_exec_free(pp_float_exec *exec);
 /* Called for each stage's stream of each image (stream 0 too); data [h][w][c], valid in the call
  * only. Calls come from several workers at once, one image by one worker. */
 typedef pp_status (*pp_stream_tap)(void *payload, uint32_t stream, uint32_t image, const float *data);
-/* Images [first, first + n) of `data` -> logits[n][classes]. tap may be NULL. */
+/* Images [first, first + n) of `data` -> logits[n][outputs of the network]. tap may be NULL. Results of
+ * an image do not depend on threads or on the batch; between processors with different kernels
+ * (workloads/cpu.h) they differ by rounding. One run at a time on one executor. */
 pp_status pp_float_exec_run(pp_float_exec *exec, pp_pool *pool, const pp_dataset *data, uint32_t first, uint32_t n,
                             float *logits, pp_stream_tap tap, void *payload);
 /* Share of rows whose largest logit (lowest index on ties) is the label. */

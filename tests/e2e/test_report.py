@@ -36,6 +36,34 @@ class Report(Case):
                 lines = attributes["description"].split("\n")[1:]
                 self.assertEqual([line.split(":")[0] for line in lines], list(value.dtype.names), path)
 
+    def test_page_lists_everything(self):
+        """docs/report-format.md is the norm: what is written stands there, and nothing else does."""
+        import os
+        import re
+        from harness import ROOT
+        with open(os.path.join(ROOT, "docs", "report-format.md")) as f:
+            page = f.read()
+        listed = set()
+        for group in re.split(r"^## /", page, flags=re.M)[1:]:
+            path = "/" + group.split("\n")[0]
+            for line in group.splitlines():
+                table = re.match(r"\*\*(/\S+)\*\*", line)
+                if table:
+                    path = table.group(1)
+                    listed.add(path)
+                row = re.match(r"\| `(\w+)` \| ([\w ]+) \| ([^|]+) \| ", line)
+                if row:
+                    listed.add(f"{path}/{row.group(1)} {row.group(3)}")
+        written = set()
+        for path, (value, attributes) in datasets(self.report).items():
+            if getattr(value, "dtype", None) is not None and value.dtype.names:
+                written.add(path)
+                written |= {f"{path}/{u.replace(': ', ' ')}" for u in attributes["units"].split("; ")}
+            else:
+                written.add(f"{path} {attributes['units']}")
+        self.assertEqual(sorted(written - listed), [], "not in the page")
+        self.assertEqual(sorted(listed - written), [], "not in the report")
+
     def test_figures_are_those_of_json(self):
         found = {path.rsplit("/", 1)[1]: value for path, (value, _) in datasets(self.report).items()}
         seen = 0

@@ -28,11 +28,24 @@ static void map_it(mapped *x, uint64_t seed, const setting *s)
     x->arch.rows = s->rows;
     x->arch.cols = s->cols;
     x->arch.digital_ps = 5000;
-    pp_map_options o = {.placement = "auto", .unroll = s->unroll, .copies = s->copies, .reduction = s->reduction,
-                        .buffers = s->buffers, .effort = 1};
-    pp_fabric_options fabric = {.kind = "mesh", .file = "", .rows = 14, .cols = 14, .reach = 2,
-                                .row_direction = "both", .width_bits = 8, .clock_hz = 625e6, .lanes = 1,
-                                .fifo_packets = s->fifo, .local_ports = "auto", .routing = "auto"};
+    pp_map_options o = {.placement = "auto",
+                        .unroll = s->unroll,
+                        .copies = s->copies,
+                        .reduction = s->reduction,
+                        .buffers = s->buffers,
+                        .effort = 1};
+    pp_fabric_options fabric = {.kind = "mesh",
+                                .file = "",
+                                .rows = 14,
+                                .cols = 14,
+                                .reach = 2,
+                                .row_direction = "both",
+                                .width_bits = 8,
+                                .clock_hz = 625e6,
+                                .lanes = 1,
+                                .fifo_packets = s->fifo,
+                                .local_ports = "auto",
+                                .routing = "auto"};
     ok(pp_map(&x->m, &x->fabric, x->f.q, &x->arch, &fabric, &o, 1, NULL));
 }
 
@@ -178,8 +191,8 @@ static void bad_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference),    cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
-        cmocka_unit_test(buffers),      cmocka_unit_test(bad_options),
+        cmocka_unit_test(reference), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
+        cmocka_unit_test(buffers),   cmocka_unit_test(bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,22 +110,26 @@ static void weights_must_be_finite_and_whole(void **state)
     for (size_t i = 0; i < 192; i++)
         w[i] = 1;
     for (int round = 0; round < 4; round++) {
-        static const char *const says[] = {"", "weight[17] is NaN", "bias[0] is infinite", "has no weights"};
+        static const char *const says[] = {NULL, "weight[17] is NaN", "bias[0] is infinite", NULL};
         w[17] = round == 1 ? NAN : 1;
         bias[0] = round == 2 ? -INFINITY : 1;
         assert_ok(pp_builder_new(&b, "n", input));
         assert_ok(pp_build_linear(b, "fc", 0, 1, true, &weight, round == 3 ? NULL : &biases, NULL));
-        if (round == 0)
-            assert_ok(pp_builder_finish(&net, b));
-        else if (round < 3)
+        if (says[round])
             assert_fails(pp_builder_finish(&net, b), says[round]);
-        else /* weights, but no bias values */
+        else
             assert_ok(pp_builder_finish(&net, b));
-        if (round == 3)
-            assert_false(net->has_weights);
+        if (!says[round]) /* the last round has weights, but no bias values */
+            assert_int_equal(net->has_weights, round == 0);
         pp_network_free(net);
         net = NULL;
     }
+    assert_ok(pp_builder_new(&b, "n", input));
+    uint32_t x;
+    pp_tensor one = {.ndim = 2, .dim = {1, 1}, .data = w};
+    assert_ok(pp_build_linear(b, "bare", 0, 1, false, NULL, NULL, &x));
+    assert_ok(pp_build_linear(b, "full", x, 1, false, &one, NULL, &x));
+    assert_fails(pp_builder_finish(&net, b), "'bare' has no weights");
 }
 
 static void check_finds_broken_networks(void **state)
