@@ -128,7 +128,8 @@ pp_status pp_map_analyse(pp_mapping *m, const pp_qnetwork *q, const pp_arch *arc
     PP_GOTO(done, status, bound_interval(&m->bounds, &in));
     PP_GOTO(done, status, pp_timing_run(&timing, &in));
     m->bounds.latency_ps = timing.latency_ps;
-    status = pp_buffers_fill(m, &in, options->buffers);
+    PP_GOTO(done, status, pp_buffers_fill(m, &in, options->buffers));
+    pp_buffers_limit_psums(m, options->psum_window);
 done:
     pp_tables_free(in.tables);
     return status;

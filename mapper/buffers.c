@@ -221,3 +221,12 @@ pp_status pp_buffers_fill(pp_mapping *m, const pp_timing_input *in, const char *
         m->flow[f].buffer = (uint32_t)value;
     return PP_OK;
 }
+
+void pp_buffers_limit_psums(pp_mapping *m, int64_t window)
+{
+    for (uint32_t f = 0; window > 0 && f < m->n_flows; f++) {
+        pp_flow *flow = &m->flow[f];
+        if (flow->kind == PP_FLOW_PSUM && (flow->buffer == 0 || flow->buffer > window))
+            flow->buffer = (uint32_t)window;
+    }
+}

@@ -144,5 +144,8 @@ pp_status pp_timing_run(pp_timing *out, const pp_timing_input *in);
 pp_status pp_buffers_check(const char *buffers);
 /* buffer_min and buffer of all flows. Needs bounds.interval_ps. */
 pp_status pp_buffers_fill(pp_mapping *m, const pp_timing_input *in, const char *buffers);
+/* mapping.psum_window: no psum flow holds more than `window` positions; 0: no limit. A row tile is then
+ * at most so many firings ahead of its unfinished sums. */
+void pp_buffers_limit_psums(pp_mapping *m, int64_t window);
 
 #endif

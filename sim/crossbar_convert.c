@@ -50,7 +50,7 @@ __attribute__((target("avx2"))) static void convert_avx2(const pp_crossbar *x, c
 {
     const __m256 code_high = _mm256_set1_ps(x->code_max), code_low = _mm256_set1_ps(-x->code_max);
     const __m256 psum_high = _mm256_set1_ps(x->psum_max), psum_low = _mm256_set1_ps(-x->psum_max - 1);
-    const int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
     for (size_t p = 0; p < pixels; p++) {
         const int32_t *a = acc + p * cout;
         int32_t *s = sum + p * cout;
@@ -58,7 +58,7 @@ __attribute__((target("avx2"))) static void convert_avx2(const pp_crossbar *x, c
         for (; c + 8 <= cout; c += 8) {
             __m256 v = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)(a + c)));
             v = clamp8(_mm256_mul_ps(v, _mm256_loadu_ps(row->inverse + c)), code_low, code_high);
-            v = _mm256_mul_ps(_mm256_round_ps(v, nearest), _mm256_loadu_ps(row->gain + c));
+            v = _mm256_mul_ps(_mm256_round_ps(v, NEAREST), _mm256_loadu_ps(row->gain + c));
             v = clamp8(v, psum_low, psum_high);
             __m256i before = _mm256_loadu_si256((const __m256i *)(const void *)(s + c));
             _mm256_storeu_si256((__m256i *)(void *)(s + c), _mm256_add_epi32(before, _mm256_cvtps_epi32(v)));

@@ -106,6 +106,27 @@ static void automatic_keeps_interval(void **state)
     }
 }
 
+/* Psum flows are capped, others keep what they had; a cap above the buffer and 0 change nothing. */
+static void window_caps_psums(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, false, "none", "1", 20, "6");
+    uint32_t psums = 0;
+    pp_buffers_limit_psums(b.m, 0);
+    pp_buffers_limit_psums(b.m, 9);
+    for (uint32_t i = 0; i < b.m->n_flows; i++)
+        assert_int_equal(b.m->flow[i].buffer, 6);
+    pp_buffers_limit_psums(b.m, 2);
+    for (uint32_t i = 0; i < b.m->n_flows; i++) {
+        bool psum = b.m->flow[i].kind == PP_FLOW_PSUM;
+        psums += psum;
+        assert_int_equal(b.m->flow[i].buffer, psum ? 2 : 6);
+    }
+    assert_true(psums > 0);
+    close_bench(&b);
+}
+
 static void smallest_does_not_deadlock(void **state)
 {
     (void)state;
@@ -172,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(automatic_keeps_interval),
         cmocka_unit_test(smallest_does_not_deadlock),
+        cmocka_unit_test(window_caps_psums),
         cmocka_unit_test(one_place_less_deadlocks),
         cmocka_unit_test(smallest_by_hand),
         cmocka_unit_test(bad_words),
