@@ -2,7 +2,8 @@
  *
  * The input range is copied into a padded map [h + padding][w + padding][groups][channels rounded up to 4],
  * whose border holds the zero byte. Then every window lies inside the map, its inputs stand at fixed
- * offsets, and a kernel is a loop over steps of four input bytes (two 16-bit inputs in the wide kernel).
+ * offsets, and a kernel is a loop over steps of four input bytes (two 16-bit inputs in the wide kernel, one
+ * in the plain one).
  * Signed inputs come as code + 128; the sums start at -128 x sum of the weights, which takes that out. */
 #include "quant/quant_internal.h"
 #include "workloads/cpu.h"
@@ -15,7 +16,7 @@ struct pp_qconv {
     pp_qgeom geom;
     uint32_t c_lo, width;           /* channels of each group that are read */
     uint32_t map_h, map_w, map_c;   /* padded map; map_c channels of one group, a multiple of 4 */
-    uint32_t element;               /* bytes of one padded input: 1, wide kernel 2 */
+    uint32_t element;               /* bytes of one padded input: 1, wide and plain kernel 2 */
     uint8_t zero;
     pp_qkernel_fn kernel;
     pp_qpack *pack;                 /* [groups] */
@@ -31,7 +32,7 @@ typedef struct traits {
 } traits;
 
 static const traits kernels[] = {
-    [PP_QKERNEL_PLAIN] = {pp_qkernel_plain, 8, 4, 1},
+    [PP_QKERNEL_PLAIN] = {pp_qkernel_plain, 64, 1, 2},
 #if defined(__x86_64__)
     [PP_QKERNEL_AVX2] = {pp_qkernel_avx2, 8, 4, 1},
     [PP_QKERNEL_AVX2_WIDE] = {pp_qkernel_avx2_wide, 8, 2, 2},

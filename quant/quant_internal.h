@@ -147,8 +147,8 @@ pp_status pp_refine_stage(const pp_qrun *run, uint32_t stage, const float *weigh
 
 typedef enum pp_qkernel { PP_QKERNEL_PLAIN, PP_QKERNEL_AVX2, PP_QKERNEL_AVX2_WIDE, PP_QKERNEL_VNNI } pp_qkernel;
 
-/* What a kernel needs for one group: `steps` multiply-adds of `lane` inputs each (4 bytes, or 2 of 16 bits
- * in the wide kernel), at byte offsets from the first input of a pixel's window. */
+/* What a kernel needs for one group: `steps` multiply-adds of `lane` inputs each (4 bytes; 2 or 1 of 16 bits
+ * in the wide and plain kernels), at byte offsets from the first input of a pixel's window. */
 typedef struct pp_qpack {
     uint32_t steps, safe;      /* safe: steps that a 16-bit sum holds (AVX2) */
     uint32_t cout, padded;     /* outputs of the group, and rounded up to a vector */

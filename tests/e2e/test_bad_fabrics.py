@@ -39,7 +39,7 @@ class GraphML(Case):
         path = self.write("own.graphml", content)
         self.refused("fabric", "show", "file:" + path, words=["own.graphml", *words])
         self.refused("run", example("joshi2020-resnet32.yaml"), "-o", self.path("o.h5"),
-                     *settings(fabric__kind="file", fabric__file=path), words=["own.graphml", *words])
+                     *settings(fabric__kind="file", fabric__file=path, quant__calib_images=2), words=["own.graphml", *words])
 
     def test_the_good_one_is_read(self):
         d = self.json("fabric", "show", "file:" + self.write("own.graphml", GOOD))
@@ -70,14 +70,14 @@ class GraphML(Case):
     def test_too_small(self):
         path = self.write("own.graphml", GOOD)
         self.refused("run", example("joshi2020-resnet32.yaml"), "-o", self.path("o.h5"),
-                     *settings(fabric__kind="file", fabric__file=path), words=["own.graphml", "3 cores"])
+                     *settings(fabric__kind="file", fabric__file=path, quant__calib_images=2), words=["own.graphml", "3 cores"])
 
     def test_not_connected(self):
         nodes = "".join(f'<node id="n{i}"><data key="kind">both</data></node>' for i in range(40))
         text = GOOD[:GOOD.index("    <node")] + nodes + "</graph></graphml>"
         path = self.write("own.graphml", text)
         self.refused("run", example("joshi2020-resnet32.yaml"), "-o", self.path("o.h5"),
-                     *settings(fabric__kind="file", fabric__file=path))
+                     *settings(fabric__kind="file", fabric__file=path, quant__calib_images=2))
 
     def test_never_a_crash(self):
         for n in range(0, len(GOOD), 37):

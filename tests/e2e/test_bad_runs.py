@@ -44,7 +44,7 @@ class RunFiles(Case):
 
 class Settings(Case):
     def bad(self, setting, *words, rc=1):
-        return self.refused("run", example("joshi2020-resnet32.yaml"), "-o", self.path("out.h5"), "--set", setting,
+        return self.refused("run", example("joshi2020-resnet32.yaml"), "-o", self.path("out.h5"), "--set", setting, *settings(quant__calib_images=2),
                             words=words, rc=rc)
 
     def test_set(self):
@@ -72,13 +72,13 @@ class Settings(Case):
 
     def test_network_that_does_not_fit_the_fabric(self):
         line = self.refused("run", example("resnet32-5pp.yaml"), "-o", self.path("out.h5"),
-                            *settings(fabric__rows=2, fabric__cols=2), words=["4 cores", "34"])
+                            *settings(fabric__rows=2, fabric__cols=2, quant__calib_images=2), words=["4 cores", "34"])
         self.assertIn("5pp", line)
         self.refused("map", "--network", "resnet32-cifar10", "--fabric", "mesh:rows=3,cols=3", words=["mesh", "9"])
 
     def test_data(self):
         file = example("resnet32-5pp.yaml")
-        out = ["-o", self.path("out.h5")]
+        out = ["-o", self.path("out.h5"), *settings(quant__calib_images=2)]
         self.refused("run", file, *out, *settings(workload__data="nosuch.bin"), words=["nosuch.bin"])
         short = self.write("short.bin", b"\x01" * 100)
         self.refused("run", file, *out, *settings(workload__data=short), words=["short.bin"])

@@ -4,7 +4,7 @@ import unittest
 
 from harness import Case, call, example, settings
 
-RUN = ["simulate", example("joshi2020-resnet32.yaml"), *settings(simulate__images=2)]
+RUN = ["simulate", example("joshi2020-resnet32.yaml"), *settings(simulate__images=2, quant__calib_images=2)]
 WRITERS = {
     "report.h5": RUN,
     "certificate.json": ["map", "--network", "resnet32-cifar10", "--fabric", "5pp"],
@@ -85,11 +85,11 @@ class Outputs(Case):
 
     def test_full_disk_while_codes_are_written(self):
         out = self.path("codes")
-        few = settings(workload__images=0, quant__calib_images=16)
+        few = settings(workload__images=0, quant__calib_images=2)
         self.refused("quantize", "resnet32-cifar10", *few, "-o", out, file_limit=4096, words=["codes"])
 
     def test_quantize_keeps_what_is_there(self):
-        few = settings(workload__images=0, quant__calib_images=16)
+        few = settings(workload__images=0, quant__calib_images=2)
         file = self.write("afile", "precious")
         self.refused("quantize", "resnet32-cifar10", *few, "-o", file, words=["afile"])
         self.refused("quantize", "resnet32-cifar10", *few, "-o", self.path("none/codes"), words=["none"])

@@ -2,10 +2,10 @@
 import re
 import unittest
 
-from harness import SIMULATED, Case, settings
+from harness import QUICK, SIMULATED, Case, settings
 
 FILE = "joshi2020-resnet32.yaml"
-SOME = settings(simulate__images=SIMULATED)
+SOME = settings(simulate__images=SIMULATED) + QUICK
 ONE_LANE = settings(fabric__lanes=1)
 MESH = settings(fabric__lanes=1, fabric__local_ports="per_link", fabric__kind="mesh")
 
@@ -82,7 +82,7 @@ class Published(Case):
 
 class Deadlock(Case):
     def test_names_operators_and_buffer(self):
-        line = self.refused("run", "examples/" + FILE, "-o", self.path("d.h5"), *settings(mapping__buffers=4),
+        line = self.refused("run", "examples/" + FILE, "-o", self.path("d.h5"), *settings(mapping__buffers=4), *QUICK,
                             words=["deadlock", re.compile(r"a buffer of \d+ positions")])
         operators = {o["name"] for o in self.json("model", "show", "resnet32-cifar10")["operators"]}
         named = [o for o in operators if o in line]

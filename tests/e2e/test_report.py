@@ -9,7 +9,7 @@ import h5py
 from harness import SHORT, Case, call, datasets, settings, text
 
 GROUPS = "run workload quant arch fabric mapping bandwidth timing accuracy compare".split()
-FEW = settings(workload__images=32, simulate__images=20, quant__calib_images=32)
+FEW = settings(workload__images=4 if SHORT else 32, simulate__images=20, quant__calib_images=2 if SHORT else 32)
 
 
 class Report(Case):
@@ -182,7 +182,7 @@ class BadReports(Case):
         self.refused("report", "show", path, words=["other.h5", "pentaprism-report/1"])
 
     def test_damaged_report(self):
-        keys, report = self.run_once("joshi2020-resnet32.yaml", *settings(simulate__images=2))
+        keys, report = self.run_once("joshi2020-resnet32.yaml", *settings(simulate__images=2, quant__calib_images=2))
         with open(report, "rb") as f:
             data = f.read()
         for n in range(1, 8):

@@ -1,13 +1,13 @@
 """The main job: `run` of the example, its keys, its determinism."""
 import unittest
 
-from harness import EVALUATED, SHORT, SIMULATED, Case, datasets, example, settings
+from harness import EVALUATED, QUICK, SHORT, SIMULATED, Case, datasets, example, settings
 
 KEYS = """network fabric cores_used unroll_max copies_max certificate images throughput_ips latency_first_us
 initiation_interval_ps bound_initiation_interval_ps bound_latency_us max_channel_required_gbps
 mean_channel_required_gbps max_port_required_gbps max_channel_utilisation events wall_s simulate_s
 top1_float top1_quant top1_crossbar report""".split()
-FEW = settings(workload__images=64, simulate__images=20, quant__calib_images=64)
+FEW = settings(workload__images=EVALUATED if SHORT else 64, simulate__images=20, quant__calib_images=2 if SHORT else 64)
 
 
 class MainJob(Case):
@@ -62,7 +62,7 @@ class MainJob(Case):
         import os
         here = self.path("here")
         os.mkdir(here)
-        keys = self.json("simulate", example("joshi2020-resnet32.yaml"), *settings(simulate__images=3), cwd=here)
+        keys = self.json("simulate", example("joshi2020-resnet32.yaml"), *settings(simulate__images=3), *QUICK, cwd=here)
         self.assertEqual(keys["report"], "joshi2020-resnet32.h5")
         self.assertEqual(os.listdir(here), ["joshi2020-resnet32.h5"])
 
@@ -93,7 +93,7 @@ class Determinism(Case):
                                  b[path][0].tobytes() if hasattr(b[path][0], "tobytes") else b[path][0], path)
 
     def test_timing_does_not_depend_on_extrapolation(self):
-        file, some = "joshi2020-resnet32.yaml", settings(simulate__images=20)
+        file, some = "joshi2020-resnet32.yaml", [*settings(simulate__images=20), *QUICK]
         plain, _ = self.run_once(file, *some)
         exact, _ = self.run_once(file, *some, *settings(simulate__exact="true"))
         for key in ("throughput_ips", "latency_first_us", "initiation_interval_ps", "max_channel_utilisation"):
@@ -102,7 +102,7 @@ class Determinism(Case):
     def test_placement_search_follows_the_seed(self):
         file = "joshi2020-resnet32.yaml"
         mesh = settings(fabric__kind="mesh", fabric__rows=6, fabric__cols=6, mapping__placement="search",
-                        mapping__effort=20, simulate__images=3)
+                        mapping__effort=20, simulate__images=3) + QUICK
         a = self.run_once(file, *mesh, "--seed", "7", "-j", "1")[1]
         b = self.run_once(file, *mesh, "--seed", "7", "-j", "2")[1]
         with open(a, "rb") as f, open(b, "rb") as g:
@@ -111,17 +111,18 @@ class Determinism(Case):
 
 class OtherExamples(Case):
     def test_chip_of_64_cores(self):
-        keys, _ = self.run_once("resnet32-8x8.yaml", *settings(workload__images=16, simulate__images=SIMULATED,
-                                                               quant__calib_images=32))
+        keys, _ = self.run_once("resnet32-8x8.yaml", *settings(workload__images=4, simulate__images=SIMULATED,
+                                                               quant__calib_images=2))
         self.assertEqual(keys["cores_used"], 43)
         self.assertIn(keys["certificate"], ("disjoint", "routed"))
         self.assertGreaterEqual(keys["initiation_interval_ps"], keys["bound_initiation_interval_ps"])
 
     def test_own_fabric(self):
-        keys, _ = self.run_once("fabric-own.yaml", *settings(simulate__images=SIMULATED))
+        keys, _ = self.run_once("fabric-own.yaml", *settings(simulate__images=SIMULATED), *QUICK)
         self.assertEqual(keys["fabric"], "file:fabric-own.graphml")
         self.assertEqual(keys["n_cores"], 36)
-        row, _ = self.run_once("joshi2020-resnet32.yaml", *settings(mapping__unroll="auto", simulate__images=SIMULATED))
+        row, _ = self.run_once("joshi2020-resnet32.yaml", *settings(mapping__unroll="auto", simulate__images=SIMULATED),
+                               *QUICK)
         # The snake of the file is a row of 5pp: what embeds there embeds here.
         self.assertEqual(keys["certificate"], "embedding")
         self.assertEqual(keys["throughput_ips"], row["throughput_ips"])
