@@ -65,6 +65,7 @@ static pp_status infer(pp_session *s)
     if (!pp_session_evaluates(s))
         return pp_fail(PP_EINVAL, "infer: %s", s->net->has_weights ? "workload.images is 0: nothing to evaluate"
                                                                    : "the network has shapes only, no weights");
+    s->values = true;
     PP_TRY(pp_session_quantize(s));
     PP_TRY(pp_session_map(s));
     return pp_session_evaluate(s);

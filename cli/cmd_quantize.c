@@ -107,6 +107,7 @@ static pp_status quantize(pp_session *s, const pp_parsed *p)
     PP_TRY(pp_session_network(s));
     if (!s->net->has_weights)
         return pp_fail(PP_EUNSUPPORTED, "quantize: %s has shapes only, no weights", p->operand[0]);
+    s->values = true;
     PP_TRY(pp_session_quantize(s));
     const char *dir = pp_args_get(p, "output");
     if (dir != NULL)

@@ -52,10 +52,11 @@ static pp_status print_result(pp_session *s, const char *path)
 static pp_status run_steps(pp_session *s, bool values)
 {
     PP_TRY(pp_session_network(s));
+    s->values = values && pp_session_evaluates(s);
     PP_TRY(pp_session_quantize(s));
     PP_TRY(pp_session_map(s));
     PP_TRY(pp_session_simulate(s));
-    return values && pp_session_evaluates(s) ? pp_session_evaluate(s) : PP_OK;
+    return s->values ? pp_session_evaluate(s) : PP_OK;
 }
 
 static int run_with(const pp_parsed *p, bool values)

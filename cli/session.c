@@ -178,9 +178,15 @@ static pp_status open_data(const pp_session *s, const char *name, bool calibrati
     return pp_dataset_fits(*out, s->net);
 }
 
+/* Timing reads shapes and widths alone: without values there is nothing to calibrate. */
+static bool needs_values(const pp_session *s)
+{
+    return s->net->has_weights && (s->values || s->sim_options.execute > 0);
+}
+
 pp_status pp_session_quantize(pp_session *s)
 {
-    if (s->net->has_weights)
+    if (needs_values(s))
         PP_TRY(open_data(s, s->quant.calib, true, s->quant.calib_images, &s->calib));
     return pp_quantize(&s->q, s->net, s->stages, &s->quant, s->calib, s->pool);
 }

@@ -39,6 +39,7 @@ typedef struct pp_session {
     pp_mapping *mapping;
     pp_run_result *run;
     pp_crossbar *crossbar;
+    bool values;                 /* set before pp_session_quantize: weights are quantized, not widths alone */
     pp_accuracy accuracy;
     pp_tile_adc *adc;
     double evaluate_s, crossbar_s; /* wall clock of the evaluation, and of its crossbar part */

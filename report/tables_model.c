@@ -201,7 +201,7 @@ static const pp_h5_column stream_columns[] = {
 
 static pp_status write_streams(hid_t file, const pp_qnetwork *q)
 {
-    uint32_t n = q->stages->n + 1;
+    uint32_t n = q->has_values ? q->stages->n + 1 : 0;
     stream_row *rows = pp_calloc(n, sizeof *rows);
     if (rows == NULL)
         return PP_ENOMEM;
@@ -221,17 +221,18 @@ pp_status pp_write_quant_tables(hid_t file, const pp_report_input *in)
     const pp_qnetwork *q = in->q;
     PP_TRY(pp_h5_text(file, "/quant/calibration_data", q->calib_name, "calibration images"));
     PP_TRY(pp_h5_text(file, "/quant/calibration_sha256", q->calib_sha256, "SHA-256 of their file"));
-    quant_row *rows = pp_calloc(q->stages->n, sizeof *rows);
+    uint32_t n = q->has_values ? q->stages->n : 0; /* timing alone: nothing was quantized */
+    quant_row *rows = pp_calloc(n, sizeof *rows);
     if (rows == NULL)
         return PP_ENOMEM;
-    for (uint32_t i = 0; i < q->stages->n; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         const pp_qstage *s = &q->stage[i];
         rows[i] = (quant_row){.wbits = s->wbits, .psum_shift = s->psum_shift, .weight_sqnr_db = s->weight_sqnr_db,
                               .out_sqnr_db = s->out_sqnr_db, .kurtosis = s->kurtosis, .acc_max = s->acc_max};
         PP_PUT(rows[i].name, q->stages->stage[i].name);
     }
     pp_status status = pp_h5_table(file, "/quant/stages", "quantization of each stage", quant_columns,
-                                   sizeof quant_columns / sizeof *quant_columns, rows, sizeof *rows, q->stages->n);
+                                   sizeof quant_columns / sizeof *quant_columns, rows, sizeof *rows, n);
     free(rows);
     return status == PP_OK ? write_streams(file, q) : status;
 }
