@@ -30,6 +30,7 @@ pp_knob_table pp_map_knobs(void);
  * first_tile + (copy x col_tiles + col) x row_tiles + row. The head of a (copy, col) is the tile with
  * row = row_tiles - 1: it sums, adds bias and residual, activates, pools and emits the stream slice. */
 typedef struct pp_plan {
+    const char *name;          /* of the stage, for messages; borrowed from the stages; may be NULL */
     pp_patch patch;            /* output pixels of the firing map that one MVM computes */
     uint32_t copies;           /* firing p is done by copy p mod copies */
     uint32_t row_tiles, col_tiles;

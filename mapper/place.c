@@ -125,6 +125,12 @@ static bool worth_searching(const pp_placer *p, const pp_map_options *options)
 
 /* ---- result ---- */
 
+static const char *stage_name(const pp_mapping *m, uint32_t tile)
+{
+    const char *name = m->plan != NULL ? m->plan[m->tile[tile].stage].name : NULL;
+    return name != NULL ? name : "(unnamed)";
+}
+
 static pp_status unreachable(const pp_task *task, const pp_layout *layout, const pp_mapping *m)
 {
     for (uint32_t n = 0; n < task->n_nets; n++) {
@@ -137,8 +143,8 @@ static pp_status unreachable(const pp_task *task, const pp_layout *layout, const
                 continue;
             pp_vertex_label(task->fabric, task->leave[layout->core[net->src]], from, sizeof from);
             pp_vertex_label(task->fabric, task->enter[layout->core[tile]], to, sizeof to);
-            return pp_fail(PP_EINFEASIBLE, "fabric %s has no way from %s to %s for the flow from stage %u to stage %u",
-                           task->fabric->name, from, to, m->tile[net->src].stage, m->tile[tile].stage);
+            return pp_fail(PP_EINFEASIBLE, "fabric %s has no way from %s to %s for the flow '%s' -> '%s'",
+                           task->fabric->name, from, to, stage_name(m, net->src), stage_name(m, tile));
         }
     }
     return pp_fail(PP_EINTERNAL, "a flow without a way was not found again");

@@ -33,6 +33,7 @@ static pp_status plan_stage(pp_plan *plan, pp_tiling *tiling, const pp_qnetwork 
                             pp_choice choice, int reduction)
 {
     const pp_stage *s = &q->stages->stage[stage];
+    plan->name = s->name;
     plan->patch = pp_patch_clamp(choice.patch, s->fire);
     PP_TRY(pp_tiling_find(tiling, q, arch, stage, plan->patch));
     plan->positions = pp_positions(s->fire, plan->patch);
