@@ -13,16 +13,7 @@ void pp_mapping_free(pp_mapping *m)
     free(m->flow);
     free(m->flow_of_tile_first);
     free(m->flow_of_tile);
-    free(m->net_of_tile_first);
-    free(m->net_of_tile);
-    free(m->net);
-    free(m->net_flow);
-    free(m->edge);
-    free(m->edge_end);
-    free(m->hop);
-    free(m->channel_bits);
-    free(m->channel_flows);
-    free(m->placement);
+    pp_mapping_clear_routes(m);
     free(m);
 }
 

@@ -148,4 +148,7 @@ pp_status pp_buffers_fill(pp_mapping *m, const pp_timing_input *in, const char *
  * at most so many firings ahead of its unfinished sums. */
 void pp_buffers_limit_psums(pp_mapping *m, int64_t window);
 
+/* Frees what placement filled (nets, ways, loads, the placement's name) and forgets it. */
+void pp_mapping_clear_routes(pp_mapping *m);
+
 #endif

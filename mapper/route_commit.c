@@ -1,5 +1,6 @@
 /* From a layout to the mapping: cores, nets, edges with their exact bits, ports, hops, loads and the
  * certificate. */
+#include "mapper/mapper_internal.h"
 #include "mapper/place_internal.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ typedef struct pp_commit {
 
 /* ---- arrays ---- */
 
-static void clear(pp_mapping *m)
+void pp_mapping_clear_routes(pp_mapping *m)
 {
     free(m->net_of_tile_first);
     free(m->net_of_tile);
@@ -45,7 +46,7 @@ static pp_status allocate(pp_commit *c)
     if (edges >= PP_NONE)
         return pp_fail(PP_EUNSUPPORTED, "fabric %s: the routes take %zu channels in all, too many", task->fabric->name,
                        edges);
-    clear(m);
+    pp_mapping_clear_routes(m);
     m->net_of_tile_first = pp_calloc(m->n_tiles + 1u, sizeof *m->net_of_tile_first);
     m->net_of_tile = pp_calloc(task->n_nets, sizeof *m->net_of_tile);
     m->net = pp_calloc(task->n_nets, sizeof *m->net);

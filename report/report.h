@@ -15,7 +15,6 @@ typedef struct pp_accuracy {
     double top1_float, top1_quant, top1_crossbar;
     bool has_float, has_quant, has_crossbar;
     const pp_tile_adc *adc;  /* [n_tiles] or NULL */
-    const uint32_t (*confusion)[2]; /* reserved for later, NULL */
 } pp_accuracy;
 
 /* Everything that a run made; all borrowed; NULL: that part was not run (its group stays empty but is

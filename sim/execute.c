@@ -2,7 +2,7 @@
  * docs/quantization.md is the arithmetic, docs/timing.md the rules of the buffers. */
 #include "sim/execute_internal.h"
 
-#include "sim/execute_buffer.h"
+#include "sim/execute_buffer_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

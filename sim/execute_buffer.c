@@ -1,5 +1,5 @@
 /* Buffers with values: rings of records, one record a position, poisoned when released. */
-#include "sim/execute_buffer.h"
+#include "sim/execute_buffer_internal.h"
 
 #include <stdlib.h>
 

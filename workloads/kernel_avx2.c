@@ -15,7 +15,7 @@
 #define ADD _mm256_add_ps
 #define MAX _mm256_max_ps
 #define MIN _mm256_min_ps
-#include "workloads/conv_kernel.h"
+#include "workloads/conv_kernel_internal.h"
 #else
 /* Never chosen here: pp_cpu_level says plain. */
 void pp_conv_avx2_(const pp_conv_job *job)

@@ -15,7 +15,7 @@
 #define ADD _mm512_add_ps
 #define MAX _mm512_max_ps
 #define MIN _mm512_min_ps
-#include "workloads/conv_kernel.h"
+#include "workloads/conv_kernel_internal.h"
 #else
 /* Never chosen here: pp_cpu_level says plain. */
 void pp_conv_avx512_(const pp_conv_job *job)

@@ -2,7 +2,7 @@
  * the bit, and a buffer that misbehaves is an error that names the position. */
 #include "tests/quant/nets.h"
 
-#include "sim/execute_buffer.h"
+#include "sim/execute_buffer_internal.h"
 #include "sim/sim.h"
 
 typedef struct setting {
