@@ -11,6 +11,8 @@ typedef enum pp_cells { PP_CELLS_DIFFERENTIAL, PP_CELLS_OFFSET, PP_CELLS_REFEREN
 typedef enum pp_input_mode { PP_INPUT_PARALLEL, PP_INPUT_PWM, PP_INPUT_BIT_SERIAL } pp_input_mode;
 typedef enum pp_weights_kind { PP_WEIGHTS_CODES, PP_WEIGHTS_FLOAT } pp_weights_kind;
 typedef enum pp_adc_range { PP_ADC_RANGE_MAX, PP_ADC_RANGE_PERCENTILE, PP_ADC_RANGE_MSE } pp_adc_range;
+/* How the numeric path treats the resistance of a crossbar's wires (models: sim/irdrop.h). */
+typedef enum pp_ir_drop { PP_IR_DROP_NONE, PP_IR_DROP_FIRST_ORDER, PP_IR_DROP_LINES, PP_IR_DROP_NODAL } pp_ir_drop;
 typedef enum pp_adc_scope { PP_ADC_PER_TILE, PP_ADC_PER_COLUMN } pp_adc_scope;
 
 /* Fields follow the knobs of section "arch" one to one (name, unit, default and range: arch/knobs.c). */
@@ -38,6 +40,9 @@ typedef struct pp_arch {
     int64_t digital_ps;        /* digital unit: latency from the MVM's end to the packet, per position */
     int64_t digital_interval_ps; /* digital unit: time it is busy with a position (stages without matrix) */
     int64_t memory_bytes;      /* local memory a core; 0 = unlimited */
+    int ir_drop;               /* pp_ir_drop */
+    double wire_row_ohm, wire_col_ohm; /* wire of one cell along a row, along a column */
+    double driver_ohm, sense_ohm; /* in series at the driven end of a row, at the sensed end of a column */
     double core_pitch_mm;
     double clock_hz;           /* digital clock, for "cycles" in reports */
 } pp_arch;

@@ -39,6 +39,11 @@ static const pp_knob knobs[] = {
     INT(digital_ps, "ps", "0", 0, MAX_PS, "Latency of the digital unit from the end of an MVM to the packet."),
     INT(digital_interval_ps, "ps", "1000", 1, MAX_PS, "Time that a position keeps the digital unit busy in stages without a matrix."),
     INT(memory_bytes, "B", "0", 0, 1e15, "Local memory of a core; 0: unlimited."),
+    CHOICE(ir_drop, "none", "none|first_order|lines|nodal", "Voltage lost along the wires of a crossbar with devices: model of it."),
+    REAL(wire_row_ohm, "ohm", "0.35", 0.0, 1e6, "Wire resistance of one cell along a row."),
+    REAL(wire_col_ohm, "ohm", "0.35", 0.0, 1e6, "Wire resistance of one cell along a column."),
+    REAL(driver_ohm, "ohm", "0", 0.0, 1e6, "Resistance in series with the driver of a row."),
+    REAL(sense_ohm, "ohm", "0", 0.0, 1e6, "Resistance in series with the sensed end of a column."),
     REAL(core_pitch_mm, "mm", "1", 1e-6, 1000.0, "Distance of neighbouring cores."),
     REAL(clock_hz, "Hz", "1000000000", 1.0, 1e12, "Clock of the digital units, for cycles in reports."),
 };

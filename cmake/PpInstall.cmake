@@ -42,7 +42,9 @@ install(EXPORT pentaprism-targets NAMESPACE pentaprism:: DESTINATION ${PP_PACKAG
 foreach(header
     base/base.h base/doc.h base/file.h base/knob.h base/mem.h base/pool.h base/rng.h base/status.h base/term.h
     workloads/cpu.h workloads/network.h workloads/stage.h workloads/workloads.h quant/quant.h arch/arch.h topology/topology.h
-    mapper/mapper.h sim/kernel.h sim/kernel_systemc.h sim/sim.h report/plot.h report/report.h)
+    mapper/mapper.h
+    sim/irdrop.h
+    sim/kernel.h sim/kernel_systemc.h sim/sim.h report/plot.h report/report.h)
   cmake_path(GET header PARENT_PATH room)
   install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room})
 endforeach()
