@@ -44,7 +44,7 @@ foreach(header
     workloads/cpu.h workloads/network.h workloads/stage.h workloads/workloads.h quant/quant.h arch/arch.h topology/topology.h
     mapper/mapper.h
     sim/irdrop.h
-    sim/kernel.h sim/kernel_systemc.h sim/sim.h report/plot.h report/report.h)
+    sim/kernel.h sim/kernel_systemc.h sim/net.h sim/sim.h report/plot.h report/report.h)
   cmake_path(GET header PARENT_PATH room)
   install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room})
 endforeach()
