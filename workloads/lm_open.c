@@ -1,0 +1,172 @@
+/* MODEL of the command line, for language models: names of the zoo, folders, llama2.c files. */
+#include "workloads/lm_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const zoo[] = {"bytellama-7m", "bytellama-odd"};
+#define N_ZOO (sizeof zoo / sizeof *zoo)
+
+static bool in_zoo(const char *model)
+{
+    for (size_t i = 0; i < N_ZOO; i++)
+        if (strcmp(zoo[i], model) == 0)
+            return true;
+    return false;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+bool pp_lm_is_model(const char *model)
+{
+    return in_zoo(model) || is_folder(model) || ends_in(model, ".bin");
+}
+
+const pp_lm_config *pp_lm_config_of(const pp_lm *lm)
+{
+    return &lm->config;
+}
+
+const char *pp_lm_folder(const pp_lm *lm)
+{
+    return lm->folder;
+}
+
+pp_status pp_lm_make_views_(pp_lm *lm)
+{
+    lm->views = pp_calloc((size_t)(lm->config.layers + 1) * PP_LM_KIND_COUNT, sizeof *lm->views);
+    return lm->views ? PP_OK : PP_ENOMEM;
+}
+
+/* Last component of the path, without slashes at its end. */
+static void name_from_path(char *name, size_t size, const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t begin = n;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    snprintf(name, size, "%.*s", (int)(n - begin), path + begin);
+}
+
+static pp_status open_path(pp_lm *lm, const char *path)
+{
+    name_from_path(lm->config.name, sizeof lm->config.name, path);
+    if (is_folder(path)) {
+        if (!(lm->folder = pp_strdup(path)))
+            return PP_ENOMEM;
+        return pp_lm_open_hf_(lm, path);
+    }
+    if (!ends_in(path, ".bin"))
+        return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in language model (%s, %s), a folder with a "
+                       "config.json nor a .bin file", path, zoo[0], zoo[1]);
+    if (!(lm->folder = pp_path_dir(path)))
+        return PP_ENOMEM;
+    return pp_lm_open_bin_(lm, path);
+}
+
+static pp_status open_model(pp_lm *lm, const char *model)
+{
+    if (!in_zoo(model))
+        return open_path(lm, model);
+    char *path = NULL;
+    PP_TRY(pp_zoo_path(&path, model));
+    pp_status status = open_path(lm, path);
+    free(path);
+    return status;
+}
+
+pp_status pp_lm_open(pp_lm **out, const char *model)
+{
+    *out = NULL;
+    pp_lm *lm = pp_calloc(1, sizeof *lm);
+    if (!lm)
+        return PP_ENOMEM;
+    pp_status status = pp_arena_new(&lm->arena);
+    if (status == PP_OK)
+        status = open_model(lm, model);
+    if (status != PP_OK) {
+        pp_lm_close(lm);
+        return status;
+    }
+    *out = lm;
+    return PP_OK;
+}
+
+void pp_lm_close(pp_lm *lm)
+{
+    if (!lm)
+        return;
+    for (size_t i = 0; i < lm->n_shards; i++)
+        pp_safetensors_close(lm->shards[i]);
+    free(lm->shards);
+    free(lm->shard_names);
+    pp_file_unmap(lm->bin);
+    free(lm->views);
+    free(lm->folder);
+    pp_arena_free(lm->arena);
+    free(lm);
+}
+
+/* By reading, not through the map: the file need not become resident. */
+static pp_status hash_file(pp_sha256 *h, const char *path)
+{
+    static const size_t size = 1u << 18;
+    uint8_t *buffer = pp_alloc(size, 1);
+    FILE *f = fopen(path, "rb");
+    pp_status status = PP_OK;
+    if (!buffer)
+        status = PP_ENOMEM;
+    else if (!f)
+        status = pp_fail(PP_EIO, "%s: cannot be read", path);
+    for (size_t n; status == PP_OK && (n = fread(buffer, 1, size, f)) > 0;)
+        pp_sha256_add(h, buffer, n);
+    if (status == PP_OK && ferror(f))
+        status = pp_fail(PP_EIO, "%s: cannot be read", path);
+    if (f)
+        fclose(f);
+    free(buffer);
+    return status;
+}
+
+static pp_status hash_shard(const pp_lm *lm, size_t i, pp_sha256 *all)
+{
+    char hex[65];
+    pp_sha256 h;
+    char *path = pp_path_join(lm->folder, lm->shard_names[i]);
+    if (!path)
+        return PP_ENOMEM;
+    pp_sha256_begin(&h);
+    pp_status status = hash_file(&h, path);
+    pp_sha256_end(&h, hex);
+    pp_sha256_add(all, lm->shard_names[i], strlen(lm->shard_names[i]) + 1);
+    pp_sha256_add(all, hex, 64);
+    free(path);
+    return status;
+}
+
+pp_status pp_lm_sha256(const pp_lm *lm, char hex[65])
+{
+    pp_sha256 all;
+    pp_sha256_begin(&all);
+    pp_status status = PP_OK;
+    if (lm->bin)
+        status = hash_file(&all, lm->bin->path);
+    for (size_t i = 0; i < lm->n_shards && status == PP_OK; i++)
+        status = hash_shard(lm, i, &all);
+    pp_sha256_end(&all, hex);
+    return status;
+}
