@@ -1,6 +1,6 @@
 /* report: read a report back. */
 #include "cli/commands.h"
-#include "report/report.h"
+#include "report/compare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,25 @@
 
 #include "cli/session.h"
 
+static pp_status show_comparison(const pp_parsed *p, pp_comparison *c)
+{
+    pp_status status;
+    if (pp_args_has(p, "json")) {
+        pp_json *json = pp_json_object();
+        pp_comparison_json(c, json);
+        status = pp_print_json(json);
+    } else {
+        status = pp_comparison_print(c, stdout);
+    }
+    pp_comparison_free(c);
+    return status;
+}
+
 static pp_status show(const pp_parsed *p, const pp_report *r)
 {
+    pp_comparison c;
+    if (pp_comparison_read(&c, r) == PP_OK)
+        return show_comparison(p, &c);
     pp_summary s;
     PP_TRY(pp_summary_read(&s, r));
     if (pp_args_has(p, "json")) {

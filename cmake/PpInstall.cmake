@@ -40,12 +40,33 @@ install(TARGETS pentaprism RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(EXPORT pentaprism-targets NAMESPACE pentaprism:: DESTINATION ${PP_PACKAGE_DIR})
 # The public headers; tests/install/run compiles each alone, so one that needs another must bring it.
 foreach(header
-    base/base.h base/doc.h base/file.h base/knob.h base/mem.h base/pool.h base/rng.h base/status.h base/term.h
-    workloads/cpu.h workloads/lm.h
-    workloads/network.h workloads/stage.h workloads/workloads.h quant/quant.h arch/arch.h topology/topology.h
+    base/base.h
+    base/doc.h
+    base/file.h
+    base/knob.h
+    base/mem.h
+    base/pool.h
+    base/rng.h
+    base/status.h
+    base/term.h
+    workloads/cpu.h
+    workloads/lm.h
+    workloads/network.h
+    workloads/stage.h
+    workloads/workloads.h
+    quant/quant.h
+    arch/arch.h
+    topology/normalise.h
+    topology/topology.h
     mapper/mapper.h
     sim/irdrop.h
-    sim/kernel.h sim/kernel_systemc.h sim/net.h sim/sim.h report/plot.h report/report.h)
+    sim/kernel.h
+    sim/kernel_systemc.h
+    sim/net.h
+    sim/sim.h
+    report/compare.h
+    report/plot.h
+    report/report.h)
   cmake_path(GET header PARENT_PATH room)
   install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room})
 endforeach()

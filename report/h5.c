@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_ROWS (1 << 26) /* of a table that is read */
+
 void pp_h5_quiet(void)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -219,6 +221,43 @@ bool pp_h5_read_scalar(hid_t file, const char *path, const pp_h5_column *c, void
     bool ok = H5Sget_simple_extent_npoints(space) == 1 && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, field) >= 0;
     if (ok && c->kind == PP_H5_TEXT)
         field[c->size - 1] = 0;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Dclose(set);
+    return ok;
+}
+
+/* Texts of a damaged file need not end. */
+static void end_texts(char *rows, size_t n, size_t stride, const pp_h5_column *columns, size_t n_columns)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < n_columns; c++)
+            if (columns[c].kind == PP_H5_TEXT)
+                rows[i * stride + columns[c].offset + columns[c].size - 1] = 0;
+}
+
+bool pp_h5_read_table(hid_t file, const char *path, const pp_h5_column *columns, size_t n_columns, size_t stride,
+                      void **rows, size_t *n)
+{
+    *rows = NULL;
+    hid_t set = H5Dopen2(file, path, H5P_DEFAULT);
+    if (set < 0)
+        return false;
+    hid_t type = row_type(columns, n_columns, stride, false), space = H5Dget_space(set), stored = H5Dget_type(set);
+    hssize_t count = H5Tget_class(stored) == H5T_COMPOUND ? H5Sget_simple_extent_npoints(space) : -1;
+    bool ok = count >= 0 && count <= MAX_ROWS;
+    if (ok) {
+        *rows = pp_calloc((size_t)count, stride);
+        ok = *rows != NULL && (count == 0 || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *rows) >= 0);
+    }
+    if (ok) {
+        *n = (size_t)count;
+        end_texts(*rows, *n, stride, columns, n_columns);
+    } else {
+        free(*rows);
+        *rows = NULL;
+    }
+    H5Tclose(stored);
     H5Sclose(space);
     H5Tclose(type);
     H5Dclose(set);

@@ -39,4 +39,9 @@ pp_status pp_h5_table(hid_t file, const char *path, const char *description, con
 /* Reads a scalar into the field; false when the dataset is not there. */
 bool pp_h5_read_scalar(hid_t file, const char *path, const pp_h5_column *column, void *row);
 
+/* Reads a table into new rows of `stride` bytes (caller frees); columns that the file lacks stay 0. False when it is
+ * not there or damaged. */
+bool pp_h5_read_table(hid_t file, const char *path, const pp_h5_column *columns, size_t n_columns, size_t stride,
+                      void **rows, size_t *n);
+
 #endif

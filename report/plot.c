@@ -246,11 +246,15 @@ done:
     return status;
 }
 
+pp_status pp_plot_check_path(const char *path)
+{
+    return ends_in(path, ".svg") || ends_in(path, ".png")
+               ? PP_OK
+               : pp_fail(PP_EINVAL, "%s: a figure ends in .svg or .png", path);
+}
+
 pp_status pp_plot_write(const pp_plot *p, const char *path, bool force)
 {
-    if (ends_in(path, ".svg"))
-        return write_svg(p, path, force);
-    if (ends_in(path, ".png"))
-        return write_png(p, path, force);
-    return pp_fail(PP_EINVAL, "%s: a figure ends in .svg or .png", path);
+    PP_TRY(pp_plot_check_path(path));
+    return ends_in(path, ".svg") ? write_svg(p, path, force) : write_png(p, path, force);
 }

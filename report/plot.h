@@ -50,6 +50,8 @@ pp_status pp_plot_heat(pp_plot *plot, const char *const *row, size_t n_rows, con
 
 /* The ending decides: .svg or .png. Appears whole or not at all; an existing file is kept unless force. */
 pp_status pp_plot_write(const pp_plot *plot, const char *path, bool force);
+/* Whether pp_plot_write knows the ending; asked before the work that makes the figure. */
+pp_status pp_plot_check_path(const char *path);
 /* The SVG as a new NUL-terminated string (caller frees); size may be NULL. */
 pp_status pp_plot_svg(const pp_plot *plot, char **out, size_t *size);
 

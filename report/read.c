@@ -1,4 +1,5 @@
 /* Reading reports: the summary's figures, and tables as CSV. */
+#include "report/read_internal.h"
 #include "report/summary_internal.h"
 
 #include <inttypes.h>
@@ -6,11 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct pp_report {
-    hid_t file;
-    char *path;
-};
 
 static bool schema_fits(hid_t file)
 {
@@ -88,6 +84,7 @@ pp_status pp_summary_read(pp_summary *out, const pp_report *r)
 /* ---- tables ---- */
 
 static const char *const tables[][3] = {
+    {"compare", "/compare/rows", "networks on fabrics"},
     {"config", "/run/config", "every setting"},
     {"operators", "/workload/operators", "operators of the network"},
     {"layers", "/workload/stages", "stages: matrix operators with their digital tail"},

@@ -5,6 +5,8 @@
 #include "report/h5_internal.h"
 #include "report/report.h"
 
+/* The groups that every report has, each with its description. */
+pp_status pp_write_groups(hid_t file);
 pp_status pp_write_config_table(hid_t file, const pp_report_input *in);
 pp_status pp_write_workload_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_quant_tables(hid_t file, const pp_report_input *in);

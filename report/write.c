@@ -18,6 +18,13 @@ static const char *const groups[][2] = {
     {"/compare", "comparison of fabrics; empty for a single run"},
 };
 
+pp_status pp_write_groups(hid_t file)
+{
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        PP_TRY(pp_h5_group(file, groups[i][0], groups[i][1]));
+    return PP_OK;
+}
+
 static pp_status write_summary(hid_t file, const pp_summary *s)
 {
     for (size_t i = 0; i < pp_summary_n_fields; i++) {
@@ -57,8 +64,7 @@ static pp_status write_all(hid_t file, const pp_report_input *in)
     pp_summary summary;
     PP_TRY(pp_summary_fill(&summary, in));
     PP_TRY(pp_h5_text_attribute(file, "schema", PP_REPORT_SCHEMA));
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-        PP_TRY(pp_h5_group(file, groups[i][0], groups[i][1]));
+    PP_TRY(pp_write_groups(file));
     PP_TRY(write_summary(file, &summary));
     PP_TRY(write_run(file, in));
     PP_TRY(write_arch(file, in->arch));

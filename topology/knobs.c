@@ -30,6 +30,9 @@ static const pp_knob knobs[] = {
     INT(credit_ps, "ps", "0", 0, 1000000000, "Time until the sender knows that a FIFO place is free again."),
     TEXT(local_ports, "auto", "Ports between a core and its switch: per_link, a number, or auto (per_link on 5pp and files, 1 on router fabrics)."),
     INT(local_lanes, "lanes", "0", 0, 4096, "Lanes of a port; 0: as the channels."),
+    TEXT(normalise, "channel", "compare: what all fabrics have the same: channel, pins, wire, bisection, area."),
+    REAL(wire_pitch_um, "um", "0.2", 1e-4, 1e3, "Pitch of the wires of channels and switches, for areas (an assumption; compare's area needs it)."),
+    REAL(wire_fj_bit_mm, "fJ", "100", 0.0, 1e9, "Energy of a bit over a millimetre of wire (an assumption, compare's wire energy alone)."),
     TEXT(routing, "auto", "How packets find their way: auto, xy, yx, shortest, balanced."),
 };
 
