@@ -111,7 +111,7 @@ static void add_flows(pp_json *root, const pp_mapping *m, const pp_fabric *fabri
         pp_json_add_i64(o, "stream", flow->stream);
         add_pair(o, "channels", flow->ch_lo, flow->ch_hi);
         pp_json *way = pp_json_add_list(o, "way");
-        pp_json_add_i64(way, NULL, fabric->core_vertex[m->tile[flow->src].core]);
+        pp_json_add_i64(way, NULL, fabric->core_switch[m->tile[flow->src].core]);
         for (uint32_t h = 0; h < flow->hops; h++)
             pp_json_add_i64(way, NULL, fabric->channel[hop[h]].dst);
         if (!parallel)

@@ -145,10 +145,12 @@ static bool read_way(pp_verifier *v, pp_vflows *f, const pp_node *node, pp_vflow
     const pp_fabric *fabric = v->fabric;
     const pp_node *way = pp_verify_list(v, node, "way");
     const pp_node *which = f->parallel ? pp_verify_list(v, node, "parallel") : NULL;
-    uint32_t at = fabric->core_vertex[v->tile[flow->from].core], vertex = PP_NONE;
+    /* A core on a switch of its own begins and ends its ways there. */
+    uint32_t at = fabric->core_switch[v->tile[flow->from].core], vertex = PP_NONE;
+    const uint32_t end = fabric->core_switch[v->tile[flow->to].core];
     if (!way || (f->parallel && !which))
         return false;
-    if (way->n < 2 || (which && which->n != way->n - 1))
+    if (way->n < 1 || (way->n < 2 && at != end) || (which && which->n != way->n - 1))
         return pp_verify_note(v, "line %u: expected a way of at least two vertices", way->line);
     if (!pp_verify_item(v, way->child[0], "way", &vertex))
         return false;
@@ -169,9 +171,9 @@ static bool read_way(pp_verifier *v, pp_vflows *f, const pp_node *node, pp_vflow
         at = vertex;
     }
     flow->hops = (uint32_t)(way->n - 1);
-    if (at != fabric->core_vertex[v->tile[flow->to].core])
+    if (at != end)
         return pp_verify_note(v, "line %u: the way ends at vertex %u, tile %u sits at %u", way->line, at, flow->to,
-                              fabric->core_vertex[v->tile[flow->to].core]);
+                              end);
     return true;
 }
 

@@ -3,6 +3,12 @@
 
 #include <stdlib.h>
 
+uint32_t pp_switch_of(const pp_fabric *f, uint32_t vertex)
+{
+    const uint32_t core = f->vertex[vertex].core;
+    return core == PP_NO_VERTEX ? vertex : f->core_switch[core];
+}
+
 void pp_bfs(const pp_fabric *f, uint32_t start, bool reverse, uint32_t until, uint32_t *distance, uint32_t *queue)
 {
     const uint32_t *first = reverse ? f->in_first : f->out_first;
@@ -10,12 +16,14 @@ void pp_bfs(const pp_fabric *f, uint32_t start, bool reverse, uint32_t until, ui
     for (uint32_t v = 0; v < f->n_vertices; v++)
         distance[v] = UINT32_MAX;
     size_t head = 0, tail = 0;
+    start = pp_switch_of(f, start);
+    until = until == PP_NO_VERTEX ? until : pp_switch_of(f, until);
     distance[start] = 0;
     queue[tail++] = start;
     while (head < tail) {
         const uint32_t v = queue[head++];
         if (v == until)
-            return;
+            break;
         if (v != start && f->vertex[v].kind == PP_VERTEX_CORE)
             continue;
         for (uint32_t i = first[v]; i < first[v + 1]; i++) {
@@ -27,6 +35,8 @@ void pp_bfs(const pp_fabric *f, uint32_t start, bool reverse, uint32_t until, ui
             }
         }
     }
+    for (uint32_t i = 0; i < f->n_cores; i++)
+        distance[f->core_vertex[i]] = distance[f->core_switch[i]];
 }
 
 pp_status pp_distances(const pp_fabric *fabric, uint32_t src, uint32_t *distance)

@@ -11,6 +11,7 @@
 typedef struct halves {
     const pp_fabric *f;
     uint32_t *order; /* [n_vertices] */
+    uint32_t *cores; /* [n_vertices] served by the vertex: they stay together */
     uint8_t *side;   /* [n_vertices] 0, 1 or UNDECIDED */
 } halves;
 
@@ -37,7 +38,7 @@ static void settle_switches(halves *h)
     for (int sweep = 0; moved && sweep < SWEEPS; sweep++) {
         moved = false;
         for (uint32_t v = 0; v < h->f->n_vertices; v++)
-            if (h->f->vertex[v].kind == PP_VERTEX_SWITCH && settle_switch(h, v))
+            if (h->cores[v] == 0 && settle_switch(h, v))
                 moved = true;
     }
     for (uint32_t v = 0; v < h->f->n_vertices; v++)
@@ -52,10 +53,8 @@ static uint32_t cut(halves *h)
     uint32_t cores = 0, channels = 0;
     for (uint32_t i = 0; i < f->n_vertices; i++) {
         const uint32_t v = h->order[i];
-        if (f->vertex[v].kind == PP_VERTEX_SWITCH)
-            h->side[v] = UNDECIDED;
-        else
-            h->side[v] = cores++ >= f->n_cores / 2;
+        h->side[v] = h->cores[v] == 0 ? UNDECIDED : cores >= f->n_cores / 2;
+        cores += h->cores[v];
     }
     settle_switches(h);
     for (uint32_t c = 0; c < f->n_network; c++)
@@ -137,8 +136,12 @@ pp_status pp_fabric_bisect(const pp_fabric *fabric, uint32_t *channels, bool *ex
         return PP_OK;
     halves h = {.f = fabric,
                 .order = pp_alloc(fabric->n_vertices, sizeof *h.order),
+                .cores = pp_calloc(fabric->n_vertices, sizeof *h.cores),
                 .side = pp_alloc(fabric->n_vertices, sizeof *h.side)};
-    const pp_status status = h.order && h.side ? best_half(&h, channels) : PP_ENOMEM;
+    for (uint32_t i = 0; h.cores && i < fabric->n_cores; i++)
+        h.cores[fabric->core_switch[i]]++;
+    const pp_status status = h.order && h.cores && h.side ? best_half(&h, channels) : PP_ENOMEM;
+    free(h.cores);
     free(h.order);
     free(h.side);
     return status;

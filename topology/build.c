@@ -37,7 +37,53 @@ pp_status pp_builder_channel(pp_fabric_builder *b, uint32_t src, uint32_t dst, f
     return pp_push(&b->channels, c) ? PP_OK : PP_ENOMEM;
 }
 
+pp_status pp_builder_link(pp_fabric_builder *b, uint32_t u, uint32_t v, float length)
+{
+    PP_TRY(pp_builder_channel(b, u, v, length));
+    return pp_builder_channel(b, v, u, length);
+}
+
+pp_status pp_builder_attach(pp_fabric_builder *b, uint32_t core, uint32_t at, float length)
+{
+    const pp_home home = {.core = core, .at = at, .length = length};
+    return pp_push(&b->homes, home) ? PP_OK : PP_ENOMEM;
+}
+
+pp_status pp_builder_core(pp_fabric_builder *b, pp_vertex_kind kind, uint32_t row, uint32_t col)
+{
+    const int32_t coord[3] = {(int32_t)row, (int32_t)col, 0};
+    b->core_rows = row + 1 > b->core_rows ? row + 1 : b->core_rows;
+    b->core_cols = col + 1 > b->core_cols ? col + 1 : b->core_cols;
+    return pp_builder_vertex(b, kind, coord, (float)col, (float)row);
+}
+
+pp_status pp_builder_square(pp_fabric_builder *b, pp_vertex_kind kind, uint32_t n)
+{
+    const uint32_t rows = pp_root(n), cols = (n + rows - 1) / rows;
+    for (uint32_t i = 0; i < n; i++)
+        PP_TRY(pp_builder_core(b, kind, i / cols, i % cols));
+    return PP_OK;
+}
+
 /* ---- Ports ---- */
+
+/* A receiver for each link that ends at the core's switch, and for each other core there. The largest
+ * number counts for all. */
+static uint32_t links_of_switches(const pp_fabric *f)
+{
+    uint32_t most = 1, *links = pp_calloc(f->n_vertices, sizeof *links);
+    if (!links)
+        return 0;
+    for (uint32_t c = 0; c < f->n_network; c++)
+        links[f->channel[c].dst]++;
+    for (uint32_t i = 0; i < f->n_cores; i++)
+        links[f->core_switch[i]]++;
+    for (uint32_t i = 0; i < f->n_cores; i++)
+        if (links[f->core_switch[i]] > most + 1)
+            most = links[f->core_switch[i]] - 1;
+    free(links);
+    return most;
+}
 
 /* Number of ports from local_ports; 0 = per_link. */
 static pp_status parse_ports(const char *text, int64_t automatic, uint32_t *ports)
@@ -66,9 +112,12 @@ static pp_status add_ports(pp_fabric *f, pp_fabric_builder *b)
     for (size_t i = 0; i < (size_t)2 * f->n_cores * f->ports; i++) {
         const uint32_t core = (uint32_t)(i / (2 * f->ports)), k = (uint32_t)(i % (2 * f->ports));
         const bool out = k >= f->ports;
-        const uint32_t port = out ? k - f->ports : k, vertex = f->core_vertex[core];
-        const pp_channel c = {.src = vertex,
-                              .dst = vertex,
+        const uint32_t port = out ? k - f->ports : k, vertex = f->core_vertex[core], home = f->core_switch[core];
+        const float length = b->homes.len > 0 ? b->homes.data[core].length : 0.0F;
+        const pp_channel c = {.src = out ? home : vertex,
+                              .dst = out ? vertex : home,
+                              .length = length,
+                              .latency_ps = (uint32_t)nearbyint((double)b->options->wire_ps * (double)length),
                               .kind = out ? PP_CHANNEL_EJECT : PP_CHANNEL_INJECT,
                               .port = (uint8_t)port,
                               .lanes = (uint32_t)lanes,
@@ -118,6 +167,30 @@ static pp_status number_cores(pp_fabric *f)
     return PP_OK;
 }
 
+static int by_core(const void *a, const void *b)
+{
+    const pp_home *x = a, *y = b;
+    return x->core < y->core ? -1 : x->core > y->core;
+}
+
+/* Switches of the cores. On fabrics with switches of their own every core has a home; the homes are
+ * left in the order of the cores. */
+static pp_status find_switches(pp_fabric *f, pp_fabric_builder *b)
+{
+    f->core_switch = pp_alloc(f->n_cores, sizeof *f->core_switch);
+    if (!f->core_switch)
+        return PP_ENOMEM;
+    memcpy(f->core_switch, f->core_vertex, f->n_cores * sizeof *f->core_switch);
+    for (size_t i = 0; i < b->homes.len; i++)
+        f->core_switch[f->vertex[b->homes.data[i].core].core] = b->homes.data[i].at;
+    for (uint32_t i = 0; b->homes.len > 0 && b->homes.len < f->n_cores && i < f->n_cores; i++)
+        if (f->core_switch[i] == f->core_vertex[i])
+            PP_TRY(pp_builder_attach(b, f->core_vertex[i], f->core_vertex[i], 0.0F));
+    if (b->homes.len > 0)
+        qsort(b->homes.data, b->homes.len, sizeof *b->homes.data, by_core);
+    return PP_OK;
+}
+
 /* Takes what the builder holds. */
 static pp_status assemble(pp_fabric *f, pp_fabric_builder *b)
 {
@@ -137,8 +210,21 @@ static pp_status assemble(pp_fabric *f, pp_fabric_builder *b)
     f->fifo_packets = (uint32_t)o->fifo_packets;
     f->credit_ps = (uint32_t)o->credit_ps;
     memcpy(f->source_sha256, b->sha256, sizeof f->source_sha256);
+    f->shape = b->shape;
+    f->core_rows = b->core_rows;
+    f->core_cols = b->core_cols;
     PP_TRY(number_cores(f));
     PP_TRY(parse_ports(o->local_ports, b->ports, &f->ports));
+    f->n_channels = f->n_network;
+    f->channel = b->channels.data; /* lent until the ports are there */
+    pp_status status = find_switches(f, b);
+    if (status == PP_OK && f->ports == 0 && b->homes.len > 0 && (f->ports = links_of_switches(f)) == 0)
+        status = PP_ENOMEM;
+    f->channel = NULL;
+    PP_TRY(status);
+    if (f->ports > PP_FABRIC_MAX_PORTS)
+        return pp_fail(PP_ERANGE, "fabric %s: a port for each of %u links; at most %d ports can be built, set local_ports",
+                       f->name, f->ports, PP_FABRIC_MAX_PORTS);
     if (f->ports > 0)
         PP_TRY(add_ports(f, b));
     f->n_channels = (uint32_t)b->channels.len;
@@ -184,6 +270,8 @@ pp_status pp_fabric_build(pp_fabric **out, const pp_fabric_options *options)
     PP_TRY(pp_fabric_expand(&o));
     PP_TRY(pp_kind_find(&row, o.kind));
     PP_TRY(check_options(&o, &b.lane_gbps));
+    if (row->defaults)
+        row->defaults(&o);
     b.ports = row->ports;
     pp_status status = PP_ENOMEM;
     pp_fabric *f = pp_calloc(1, sizeof *f);
@@ -197,6 +285,7 @@ pp_status pp_fabric_build(pp_fabric **out, const pp_fabric_options *options)
 done:
     free(b.vertices.data);
     free(b.channels.data);
+    free(b.homes.data);
     free(b.names);
     pp_fabric_free(f);
     return status;

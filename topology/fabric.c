@@ -13,6 +13,7 @@ void pp_fabric_free(pp_fabric *f)
     free(f->name);
     free(f->vertex);
     free(f->core_vertex);
+    free(f->core_switch);
     free(f->channel);
     free(f->out_first);
     free(f->out_channel);
@@ -29,6 +30,10 @@ const char *pp_vertex_label(const pp_fabric *fabric, uint32_t vertex, char *buff
     const pp_vertex *v = &fabric->vertex[vertex];
     if (v->name)
         (void)snprintf(buffer, size, "%s", v->name);
+    else if (v->kind == PP_VERTEX_SWITCH)
+        (void)snprintf(buffer, size, "s%d.%d", v->coord[0], v->coord[1]);
+    else if (fabric->shape.planes > 1)
+        (void)snprintf(buffer, size, "r%dc%dp%d", v->coord[0], v->coord[1], v->coord[2]);
     else
         (void)snprintf(buffer, size, "r%dc%d", v->coord[0], v->coord[1]);
     return buffer;
@@ -55,6 +60,8 @@ static pp_status check_cores(const pp_fabric *f)
         const bool core = f->vertex[v].kind != PP_VERTEX_SWITCH;
         if (f->vertex[v].core != (core ? cores : PP_NO_VERTEX) || (core && f->core_vertex[cores] != v))
             return pp_fail(PP_EINTERNAL, "fabric %s: vertex %u has the wrong core number", f->name, v);
+        if (core && f->core_switch[cores] >= f->n_vertices)
+            return pp_fail(PP_EINTERNAL, "fabric %s: core %u hangs at no vertex", f->name, cores);
         cores += core;
     }
     if (cores != f->n_cores)
@@ -80,8 +87,11 @@ static pp_status check_csr(const pp_fabric *f, bool by_source)
 
 static pp_status check_port(const pp_fabric *f, uint32_t channel, pp_channel_kind kind, uint32_t core, uint32_t port)
 {
-    const bool good = channel >= f->n_network && channel < f->n_channels && f->channel[channel].kind == kind &&
-                      f->channel[channel].port == port && f->channel[channel].src == f->core_vertex[core];
+    const bool inside = channel >= f->n_network && channel < f->n_channels, out = kind == PP_CHANNEL_EJECT;
+    const pp_channel *c = &f->channel[inside ? channel : 0];
+    const bool good = inside && c->kind == kind && c->port == port &&
+                      (out ? c->dst : c->src) == f->core_vertex[core] &&
+                      (out ? c->src : c->dst) == f->core_switch[core];
     return good ? PP_OK : pp_fail(PP_EINTERNAL, "fabric %s: port %u of core %u is wrong", f->name, port, core);
 }
 

@@ -21,7 +21,7 @@ typedef struct number_rule {
 } number_rule;
 
 typedef enum rule_id {
-    ROW, COL, PLANE, X, Y, LANES, RATE, LATENCY, LENGTH, ROWS, COLS, REACH, WRAP, PORTS, N_RULES
+    ROW, COL, PLANE, X, Y, PORT_LENGTH, LANES, RATE, LATENCY, LENGTH, ROWS, COLS, REACH, WRAP, PORTS, N_RULES
 } rule_id;
 
 #define VERTEX IGRAPH_ATTRIBUTE_VERTEX
@@ -33,6 +33,7 @@ static const number_rule rules[N_RULES] = {
     [PLANE] = {VERTEX, "plane", INT32_MIN, INT32_MAX, true, false},
     [X] = {VERTEX, "x", -1e9, 1e9, false, false},
     [Y] = {VERTEX, "y", -1e9, 1e9, false, false},
+    [PORT_LENGTH] = {VERTEX, "port_length", 0, 1e6, false, false},
     [LANES] = {EDGE, "lanes", 1, 4096, true, false},
     [RATE] = {EDGE, "lane_gbps", 0, 1e6, false, true},
     [LATENCY] = {EDGE, "latency_ps", 0, UINT32_MAX, true, false},
@@ -263,6 +264,78 @@ static pp_status read_edges(const reader *r)
     return PP_OK;
 }
 
+/* ---- Ports ---- */
+
+/* A vertex by its id. */
+typedef struct named {
+    const char *name;
+    uint32_t vertex;
+} named;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const named *)a)->name, ((const named *)b)->name);
+}
+
+static pp_status attach(const reader *r, igraph_integer_t v, const named *all, size_t n)
+{
+    const char *text = VAS(&r->graph, "switch", v);
+    char element[ELEMENT_MAX];
+    double length = 0.0;
+    if (!text || text[0] == '\0')
+        return PP_OK;
+    element_text(r, VERTEX, v, element);
+    const named key = {.name = text};
+    const named *to = bsearch(&key, all, n, sizeof *all, by_name);
+    if (!to || r->b->vertices.data[to->vertex].kind != PP_VERTEX_SWITCH)
+        return pp_fail(PP_EFORMAT, "%s: %s: switch: expected the id of a switch, found %.40s", r->path, element, text);
+    if (r->b->vertices.data[v].kind != PP_VERTEX_CORE)
+        return pp_fail(PP_EFORMAT, "%s: %s: only a vertex of kind core has a switch", r->path, element);
+    if (r->given[PORT_LENGTH] && isnan(get_number(r, PORT_LENGTH, v)))
+        return pp_fail(PP_EFORMAT, "%s: %s: port_length is missing", r->path, element);
+    if (r->given[PORT_LENGTH])
+        PP_TRY(read_number(r, PORT_LENGTH, v, &length));
+    return pp_builder_attach(r->b, (uint32_t)v, to->vertex, (float)length);
+}
+
+/* Attribute "switch" of cores that have ports in place of edges. */
+static pp_status read_switches(const reader *r)
+{
+    const size_t n = r->b->vertices.len;
+    if (!igraph_cattribute_has_attr(&r->graph, VERTEX, "switch"))
+        return PP_OK;
+    named *all = pp_alloc(n, sizeof *all);
+    pp_status status = all ? PP_OK : PP_ENOMEM;
+    for (uint32_t v = 0; all && v < n; v++)
+        all[v] = (named){r->b->vertices.data[v].name ? r->b->vertices.data[v].name : "", v};
+    if (all)
+        qsort(all, n, sizeof *all, by_name);
+    for (uint32_t v = 0; status == PP_OK && v < n; v++)
+        status = attach(r, (igraph_integer_t)v, all, n);
+    free(all);
+    return status;
+}
+
+/* An attached core has no edges: its ports are its only way. */
+static pp_status check_attached(const reader *r)
+{
+    bool *attached = pp_calloc(r->b->vertices.len, sizeof *attached);
+    if (!attached)
+        return PP_ENOMEM;
+    for (size_t i = 0; i < r->b->homes.len; i++)
+        attached[r->b->homes.data[i].core] = true;
+    pp_status status = PP_OK;
+    for (size_t e = 0; status == PP_OK && e < r->b->channels.len; e++) {
+        const pp_channel *c = &r->b->channels.data[e];
+        const uint32_t v = attached[c->src] ? c->src : c->dst;
+        if (attached[v])
+            status = pp_fail(PP_EFORMAT, "%s: vertex %.60s: a core with a switch has no edges", r->path,
+                             r->b->vertices.data[v].name ? r->b->vertices.data[v].name : "");
+    }
+    free(attached);
+    return status;
+}
+
 /* ---- Graph ---- */
 
 /* Files that we wrote of grids say so, and then dimension-order routing works on them too. */
@@ -300,6 +373,8 @@ static pp_status read_graph(reader *r)
     PP_TRY(find_given(r));
     PP_TRY(read_vertices(r));
     PP_TRY(read_edges(r));
+    PP_TRY(read_switches(r));
+    PP_TRY(check_attached(r));
     PP_TRY(read_grid(r));
     double ports = (double)r->b->ports;
     PP_TRY(read_number(r, PORTS, 0, &ports));

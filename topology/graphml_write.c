@@ -6,7 +6,7 @@ static void add_keys(pp_text *t, const pp_fabric *f)
 {
     static const struct {
         const char *on, *name, *type;
-        bool grid;
+        bool grid; /* line grids only */
     } keys[] = {
         {"graph", "fabric", "string", false},   {"graph", "ports", "int", false},
         {"graph", "rows", "int", true},         {"graph", "cols", "int", true},
@@ -15,6 +15,7 @@ static void add_keys(pp_text *t, const pp_fabric *f)
         {"node", "kind", "string", false},      {"node", "row", "int", false},
         {"node", "col", "int", false},          {"node", "plane", "int", false},
         {"node", "x", "double", false},         {"node", "y", "double", false},
+        {"node", "switch", "string", false},    {"node", "port_length", "double", false},
         {"edge", "lanes", "int", false},        {"edge", "lane_gbps", "double", false},
         {"edge", "latency_ps", "double", false}, {"edge", "length", "double", false},
     };
@@ -53,8 +54,15 @@ static void add_node(pp_text *t, const pp_fabric *f, uint32_t i)
     pp_text_add(t,
                 "\"><data key=\"node_kind\">%s</data><data key=\"node_row\">%d</data>"
                 "<data key=\"node_col\">%d</data><data key=\"node_plane\">%d</data>"
-                "<data key=\"node_x\">%.9g</data><data key=\"node_y\">%.9g</data></node>\n",
+                "<data key=\"node_x\">%.9g</data><data key=\"node_y\">%.9g</data>",
                 kinds[v->kind], v->coord[0], v->coord[1], v->coord[2], (double)v->x, (double)v->y);
+    if (v->core != PP_NO_VERTEX && f->core_switch[v->core] != i) {
+        pp_text_add(t, "<data key=\"node_switch\">");
+        add_id(t, f, f->core_switch[v->core]);
+        pp_text_add(t, "</data><data key=\"node_port_length\">%.9g</data>",
+                    (double)f->channel[f->inject[(size_t)v->core * f->ports]].length);
+    }
+    pp_text_add(t, "</node>\n");
 }
 
 static void add_edge(pp_text *t, const pp_fabric *f, const pp_channel *c)

@@ -125,6 +125,8 @@ static pp_status check_sizes(const pp_fabric_options *o)
 static pp_status build_grid(pp_fabric_builder *b, uint32_t reach, pp_row_direction direction, bool wrap)
 {
     PP_TRY(check_sizes(b->options));
+    b->shape.rows = b->core_rows = (uint32_t)b->options->rows;
+    b->shape.cols = b->core_cols = (uint32_t)b->options->cols;
     b->grid = (pp_grid){.rows = (uint32_t)b->options->rows,
                         .cols = (uint32_t)b->options->cols,
                         .reach = reach,
@@ -172,6 +174,8 @@ pp_status pp_build_ring(pp_fabric_builder *b)
     b->grid = (pp_grid){.rows = 1, .cols = n, .reach = 1, .row_direction = PP_ROWS_BOTH, .wrap = true};
     for (uint32_t c = 0; c < n; c++) {
         const int32_t coord[3] = {0, (int32_t)c, 0};
+        b->core_rows = 1;
+        b->core_cols = n;
         PP_TRY(pp_builder_vertex(b, PP_VERTEX_BOTH, coord, (float)(c < half ? c : n - 1 - c), c < half ? 0.0F : 1.0F));
     }
     return add_channels(b, true);
@@ -179,20 +183,15 @@ pp_status pp_build_ring(pp_fabric_builder *b)
 
 /* ---- Sizes ---- */
 
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Fills what is free of rows and cols; `rows` is taken when both are. */
 static pp_status fit_rows_cols(pp_fabric_options *o, int64_t cores, int64_t rows)
 {
     if (o->rows == 0 && o->cols == 0)
         o->rows = rows;
     if (o->rows == 0)
-        o->rows = divide_up(cores, o->cols);
+        o->rows = pp_divide_up(cores, o->cols);
     if (o->cols == 0)
-        o->cols = divide_up(cores, o->rows);
+        o->cols = pp_divide_up(cores, o->rows);
     PP_TRY(check_sizes(o));
     if (o->rows * o->cols < cores)
         return pp_fail(PP_EINFEASIBLE, "fabric %s:rows=%lld,cols=%lld has %lld cores, %lld are needed", o->kind,

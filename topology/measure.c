@@ -13,7 +13,7 @@ static void measure_channels(const pp_fabric *f, pp_fabric_metrics *m)
     m->channels = f->n_network;
     m->degree_min = UINT32_MAX;
     for (uint32_t i = 0; i < f->n_cores; i++) {
-        const uint32_t v = f->core_vertex[i], degree = f->out_first[v + 1] - f->out_first[v];
+        const uint32_t v = f->core_switch[i], degree = f->out_first[v + 1] - f->out_first[v];
         m->degree_min = degree < m->degree_min ? degree : m->degree_min;
         m->degree_max = degree > m->degree_max ? degree : m->degree_max;
     }

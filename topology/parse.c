@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum key_type { KEY_SIZE, KEY_INT, KEY_BOOL, KEY_DIRECTION } key_type;
+typedef enum key_type { KEY_SIZE, KEY_INT, KEY_FLAG, KEY_BOOL, KEY_DIRECTION } key_type;
 
 /* Keys that give a fabric its shape; all other settings are knobs. */
 typedef struct shape_key {
@@ -19,7 +19,19 @@ typedef struct shape_key {
 static const shape_key keys[] = {
     KEY(rows, KEY_SIZE, PP_FABRIC_MAX_CORES, 0),
     KEY(cols, KEY_SIZE, PP_FABRIC_MAX_CORES, 0),
+    KEY(planes, KEY_SIZE, PP_FABRIC_MAX_CORES, 0),
     KEY(cores, KEY_SIZE, PP_FABRIC_MAX_CORES, 0),
+    KEY(nodes, KEY_SIZE, PP_FABRIC_MAX_RADIX, 0),
+    KEY(arity, KEY_SIZE, PP_FABRIC_MAX_RADIX, 0),
+    KEY(levels, KEY_SIZE, PP_FABRIC_MAX_LEVELS, 0),
+    KEY(taper, KEY_INT, PP_FABRIC_MAX_RADIX, 1),
+    KEY(interval, KEY_SIZE, PP_FABRIC_MAX_REACH, 0),
+    KEY(express, KEY_FLAG, 1, 0),
+    KEY(routers, KEY_SIZE, PP_FABRIC_MAX_RADIX, 0),
+    KEY(global, KEY_SIZE, PP_FABRIC_MAX_RADIX, 0),
+    KEY(groups, KEY_SIZE, PP_FABRIC_MAX_CORES, 0),
+    KEY(degree, KEY_SIZE, PP_FABRIC_MAX_RADIX, 0),
+    KEY(diameter, KEY_SIZE, PP_FABRIC_MAX_LEVELS, 0),
     KEY(reach, KEY_INT, PP_FABRIC_MAX_REACH, 2),
     KEY(row_direction, KEY_DIRECTION, 0, 0),
     KEY(wrap, KEY_BOOL, 1, 0),
@@ -64,9 +76,10 @@ static pp_status unknown_key(const pp_fabric_kind_row *row, const char *text, co
 static pp_status set_int(pp_fabric_options *options, const shape_key *key, const char *text, const char *value)
 {
     int64_t number = 0;
-    if (!pp_parse_i64(value, &number) || number < 1 || number > key->max)
-        return pp_fail(PP_ERANGE, "fabric %.120s: %s: expected an integer from 1 to %lld, found %s", text, key->name,
-                       (long long)key->max, value);
+    const int64_t least = key->type == KEY_FLAG ? 0 : 1;
+    if (!pp_parse_i64(value, &number) || number < least || number > key->max)
+        return pp_fail(PP_ERANGE, "fabric %.120s: %s: expected an integer from %lld to %lld, found %s", text, key->name,
+                       (long long)least, (long long)key->max, value);
     memcpy((char *)options + key->offset, &number, sizeof number);
     return PP_OK;
 }

@@ -137,6 +137,8 @@ static pp_status route_shortest(way *w, uint32_t dst)
 pp_status pp_route(const pp_fabric *fabric, pp_routing routing, uint32_t src, uint32_t dst, uint32_t *path,
                    size_t cap, size_t *n)
 {
+    src = pp_switch_of(fabric, src);
+    dst = pp_switch_of(fabric, dst);
     way w = {.f = fabric, .at = src, .path = path, .cap = cap};
     *n = 0;
     if (routing == PP_ROUTING_BALANCED)

@@ -21,13 +21,13 @@ typedef enum pp_channel_kind { PP_CHANNEL_NETWORK, PP_CHANNEL_INJECT, PP_CHANNEL
 typedef struct pp_vertex {
     uint32_t core;     /* core index, or PP_NO_VERTEX for a pure switch */
     uint8_t kind;      /* pp_vertex_kind */
-    int32_t coord[3];  /* generator's coordinates: row, column, plane */
+    int32_t coord[3];  /* cores: row, column, plane of the place on the chip; switches: docs/fabrics.md */
     float x, y;        /* drawing, in core pitches */
     const char *name;  /* GraphML id, or NULL: named by coordinates */
 } pp_vertex;
 
 typedef struct pp_channel {
-    uint32_t src, dst;   /* vertices; for ports of a core on its own switch src == dst */
+    uint32_t src, dst;   /* vertices; INJECT leads from a core to its switch, EJECT back: src == dst where they are one */
     uint8_t kind;        /* pp_channel_kind */
     uint8_t port;        /* port number at the core, for INJECT and EJECT */
     uint32_t lanes;
@@ -40,8 +40,17 @@ typedef struct pp_channel {
 typedef struct pp_fabric_options {
     const char *kind;        /* "5pp", "mesh", "torus", "file:x.graphml" or a whole FABRIC string */
     const char *file;        /* GraphML when kind is "file" */
-    int64_t rows, cols;      /* 0 = the mapper picks */
-    int64_t cores;           /* ring; 0 = the mapper picks */
+    int64_t rows, cols;      /* of cores, or of routers (cmesh, flatfly); 0 = the mapper picks */
+    int64_t cores;           /* ring, hypercube, star, full; 0 = the mapper picks */
+    int64_t planes;          /* mesh3d, torus3d; 0 = the mapper picks */
+    int64_t nodes;           /* cores a router: cmesh, flatfly (0 = 4), dragonfly (0 = the mapper picks) */
+    int64_t arity, levels;   /* tree, fattree (arity 0 = 4), htree; levels 0 = the mapper picks */
+    int64_t taper;           /* tree, htree: factor of lanes from level to level towards the root; 0 = 1 */
+    int64_t interval;        /* express: hops that an express channel spans; 0 = 4 */
+    int64_t express;         /* cmesh: 1 = express channels along the edges */
+    int64_t routers, global; /* dragonfly: routers a group, global links a router; 0 = 2 nodes, nodes */
+    int64_t groups;          /* dragonfly; 0 = the mapper picks */
+    int64_t degree, diameter; /* kautz; degree 0 = 3, diameter 0 = the mapper picks */
     int64_t reach;           /* 5pp: farthest column reached, default 2 */
     const char *row_direction; /* 5pp: both | forward | alternate */
     bool wrap;               /* 5pp */
@@ -66,18 +75,32 @@ pp_knob_table pp_fabric_knobs(void);
  * storage `arena`). Unknown kinds and keys name the nearest one. */
 pp_status pp_fabric_parse(pp_fabric_options *options, pp_arena *arena, const char *text);
 
+/* The sizes a fabric was built with, defaults filled in; 0 where the kind has no such size. */
+typedef struct pp_fabric_shape {
+    uint32_t rows, cols, planes; /* grids of cores or routers; k5prism: rows = order of the complete graph */
+    uint32_t nodes;              /* cores a router, */
+    uint32_t block_rows, block_cols; /* which stand in a block of this size */
+    uint32_t arity, levels, taper;
+    uint32_t interval, express;
+    uint32_t routers, global, groups;
+    uint32_t degree, diameter;
+} pp_fabric_shape;
+
 typedef struct pp_fabric {
     char *kind;              /* "5pp" */
     char *name;              /* canonical FABRIC string: "5pp:rows=8,cols=8" */
     uint32_t n_vertices, n_cores, n_channels, n_network; /* network channels come first */
     pp_vertex *vertex;
     uint32_t *core_vertex;   /* [n_cores] */
+    uint32_t *core_switch;   /* [n_cores] vertex whose network channels serve the core: core_vertex on direct fabrics */
     pp_channel *channel;
     uint32_t *out_first, *out_channel; /* CSR by source vertex, network channels only: out_first[n_vertices + 1] */
     uint32_t *in_first, *in_channel;   /* CSR by destination vertex, network channels only */
-    uint32_t ports;          /* 0: a port for each link (per_link); N: N injection and N ejection channels a core */
+    uint32_t ports;          /* N injection and N ejection channels a core; 0: a port for each link (per_link), no channels */
     uint32_t *inject, *eject;/* [n_cores * ports] channel of (core, port); NULL when per_link */
-    uint32_t rows, cols;     /* grids (vertex = row x cols + col; a ring is one row); 0 otherwise */
+    pp_fabric_shape shape;
+    uint32_t core_rows, core_cols; /* places of the cores: coord[0] < core_rows, coord[1] < core_cols; 0: unknown (files) */
+    uint32_t rows, cols;     /* line grids (vertex = row x cols + col; a ring is one row); 0 otherwise */
     uint32_t reach;          /* grids: longest step along a row; steps along a column are 1 */
     uint8_t row_direction;   /* grids: pp_row_direction */
     bool wrap;               /* grids: lines close to rings */
@@ -118,12 +141,13 @@ typedef enum pp_routing {
 const char *pp_routing_name(pp_routing routing);
 pp_status pp_routing_parse(pp_routing *out, const char *text, const pp_fabric *fabric);
 
-/* Network channels from vertex src to dst by the routing function (not BALANCED): at most `cap` into
- * path, count in *n. Fails when unreachable or the routing does not fit the fabric. XY and YX on a torus go the short way
+/* Network channels from vertex src to dst (a core stands for its switch) by the routing function (not BALANCED): at
+ * most `cap` into path, count in *n. Fails when unreachable or the routing does not fit the fabric. XY and YX on a torus go the short way
  * (ties towards higher coordinates) and on 5pp take the longest steps first. Table-free on grids. */
 pp_status pp_route(const pp_fabric *fabric, pp_routing routing, uint32_t src, uint32_t dst, uint32_t *path,
                    size_t cap, size_t *n);
-/* Hop distances from vertex src to all, [n_vertices], UINT32_MAX when unreachable. */
+/* Hops (network channels) from vertex src to all, [n_vertices], UINT32_MAX when unreachable. A core stands for its
+ * switch, so that cores of one router are 0 apart. */
 pp_status pp_distances(const pp_fabric *fabric, uint32_t src, uint32_t *distance);
 
 /* Multicast tree: union of the unicast routes made a tree (a vertex reached twice keeps the first
@@ -145,9 +169,10 @@ pp_status pp_route_check(const pp_fabric *fabric, pp_routing routing, uint32_t *
 
 typedef struct pp_fabric_metrics {
     uint32_t cores, channels;        /* channels: of the network */
-    uint32_t degree_min, degree_max; /* network channels that leave a core */
+    uint32_t degree_min, degree_max; /* network channels that leave a core's switch */
     uint32_t diameter;               /* of the pairs that have a way */
-    uint32_t bisection_channels;     /* both ways across the cut; halves differ by at most one core */
+    uint32_t bisection_channels;     /* both ways across the cut; the cores of a switch stay together, and the
+                                        halves differ by at most one switch's cores */
     bool bisection_exact;            /* false: best of coordinate and spectral halves */
     bool sampled;                    /* distances from a subset of cores (fixed stride) */
     uint64_t unreachable;            /* ordered pairs of cores without a way, of those looked at */

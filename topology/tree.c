@@ -94,7 +94,7 @@ pp_status pp_route_tree(pp_tree *out, const pp_fabric *fabric, pp_routing routin
         status = PP_ENOMEM;
         goto done;
     }
-    map_put(&reached, src, PP_NO_EDGE);
+    map_put(&reached, pp_switch_of(fabric, src), PP_NO_EDGE);
     for (uint32_t i = 0; i < n_dst; i++)
         if (r.first[i + 1] > r.first[i])
             add_route(&tree, &reached, fabric, r.channel.data + r.first[i], r.first[i + 1] - r.first[i]);

@@ -75,13 +75,16 @@ static void test_kind_as_whole_string(void **state)
 static void test_every_kind_is_listed(void **state)
 {
     (void)state;
-    const char *const expected[] = {"5pp", "mesh", "torus", "ring", "file"};
-    for (size_t i = 0; i < 5; i++) {
+    const char *const expected[] = {"5pp",     "mesh",      "torus",   "ring",   "cmesh",   "flatfly", "hypercube",
+                                    "htree",   "fattree",   "tree",    "k5prism", "dragonfly", "express", "mesh3d",
+                                    "torus3d", "kautz",     "star",    "full",   "hex",     "tri",     "file"};
+    const size_t n = sizeof expected / sizeof expected[0];
+    for (size_t i = 0; i < n; i++) {
         const char *text = NULL;
         assert_string_equal(pp_fabric_kind(i, &text), expected[i]);
         assert_true(strlen(text) > 10);
     }
-    assert_null(pp_fabric_kind(5, NULL));
+    assert_null(pp_fabric_kind(n, NULL));
 }
 
 static void fit(const char *kind, uint32_t cores, int64_t rows, int64_t cols, int64_t want_rows, int64_t want_cols)
