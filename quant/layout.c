@@ -27,8 +27,8 @@ static bool input_signed(const pp_network *net)
 static bool stream_signed(const pp_qnetwork *q, const pp_stage *stage)
 {
     if (stage->act != PP_ACT_NONE)
-        return false;
-    if (stage->matrix != PP_NONE)
+        return pp_act_is_signed(stage->act);
+    if (stage->matrix != PP_NONE || stage->scale != PP_NONE)
         return true;
     for (uint32_t k = 0; k < stage->n_inputs; k++)
         if (q->stream[stage->inputs[k].stream].is_signed)
@@ -81,6 +81,20 @@ static pp_status allocate_values(pp_qnetwork *q, uint32_t index)
     return good ? PP_OK : PP_ENOMEM;
 }
 
+/* What the integer datapath has no rule for yet; shapes are enough for timing. */
+static pp_status check_values(const pp_qnetwork *q, const pp_stage *stage)
+{
+    pp_op_kind kind = q->net->ops[stage->first_op].kind;
+    bool known = kind != PP_OP_MUL && kind != PP_OP_SHUFFLE && kind != PP_OP_SLICE && kind != PP_OP_UPSAMPLE;
+    if (!known || stage->scale != PP_NONE)
+        return pp_fail(PP_EUNSUPPORTED, "stage '%s': values of a '%s' are not quantized yet", stage->name,
+                       pp_op_kind_name(known ? PP_OP_SCALE : kind));
+    if (!pp_act_is_clamp(stage->act))
+        return pp_fail(PP_EUNSUPPORTED, "stage '%s': values of activation '%s' are not quantized yet", stage->name,
+                       pp_act_name(stage->act));
+    return PP_OK;
+}
+
 static pp_status layout_stage(pp_qnetwork *q, uint32_t index, bool values)
 {
     const pp_stage *stage = &q->stages->stage[index];
@@ -89,6 +103,8 @@ static pp_status layout_stage(pp_qnetwork *q, uint32_t index, bool values)
         if (stage->inputs[k].stream == q->stages->output + 1)
             return pp_fail(PP_EUNSUPPORTED, "stage '%s' reads the network's output, which has no integer stream",
                            stage->name);
+    if (values)
+        PP_TRY(check_values(q, stage));
     s->cout = stage->fire.c;
     if (stage->matrix != PP_NONE) {
         pp_qgeom g = pp_qgeom_of(q->net, stage);

@@ -234,13 +234,52 @@ pp_status pp_build_flatten(pp_builder *b, const char *name, uint32_t input, uint
     return append(b, &op, name, &input, 1, out);
 }
 
-/* Every matrix operator has its values, or none has. */
+pp_status pp_build_scale(pp_builder *b, const char *name, uint32_t input, const pp_tensor *weight,
+                         const pp_tensor *bias, uint32_t *out)
+{
+    PP_TRY(known_input(b, name, input));
+    pp_op op = {.kind = PP_OP_SCALE};
+    uint64_t channels = b->ops.data[input].out.c;
+    PP_TRY(set_tensor(&op.weight, name, "weight", weight, 1, &channels));
+    PP_TRY(set_tensor(&op.bias, name, "bias", bias, 1, &channels));
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_shuffle(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_SHUFFLE, .groups = groups};
+    if (groups == 0)
+        return pp_fail(PP_ERANGE, "operator '%s': groups must be at least 1", name);
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_slice(pp_builder *b, const char *name, uint32_t input, pp_shape offset, pp_shape size,
+                         uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_SLICE, .offset = offset, .out = size};
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uint32_t factor, uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_UPSAMPLE};
+    op.window = (pp_window){.kh = 1, .kw = 1, .sh = factor, .sw = factor, .dh = 1, .dw = 1};
+    return append(b, &op, name, &input, 1, out);
+}
+
+void pp_build_note_weights(pp_builder *b, uint32_t op, uint64_t absent, bool fixed)
+{
+    b->ops.data[op].absent = absent;
+    b->ops.data[op].fixed = fixed;
+}
+
+/* Every operator with weights has its values, or none has. */
 static pp_status weights_whole(pp_network *net)
 {
     const pp_op *with = NULL, *without = NULL;
     for (uint32_t i = 0; i < net->n_ops; i++) {
         const pp_op *op = &net->ops[i];
-        if (!pp_op_traits_(op->kind)->matrix)
+        if (!pp_op_traits_(op->kind)->learned)
             continue;
         if (op->weight.data && (op->bias.ndim == 0 || op->bias.data))
             with = op;

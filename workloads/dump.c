@@ -44,7 +44,11 @@ static pp_status put_op(text *t, const pp_network *net, uint32_t i)
     if (op->kind == PP_OP_ACT)
         PP_TRY(put(t, " %s", pp_act_name(op->act)));
     PP_TRY(put_window(t, op));
-    if (pp_op_traits_(op->kind)->matrix)
+    if (op->kind == PP_OP_SLICE)
+        PP_TRY(put(t, " from %u,%u,%u", op->offset.h, op->offset.w, op->offset.c));
+    if (op->kind == PP_OP_SHUFFLE)
+        PP_TRY(put(t, " groups %u", op->groups));
+    if (pp_op_traits_(op->kind)->learned)
         PP_TRY(put(t, " %s%s%s", pp_dtype_name_(op->weight.dtype), op->bias.ndim ? " bias" : "",
                    op->batch_norm ? " batch_norm" : ""));
     return put(t, "\n");

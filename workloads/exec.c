@@ -124,6 +124,25 @@ static void gather(float *to, pp_view from)
             memcpy(to, from.at + y * from.row + x * from.pixel, from.shape.c * sizeof *to);
 }
 
+/* Kernels clamp; whatever else an activation does comes behind. */
+static void run_matrix(const pp_conv_plan *conv, const pp_stage *stage, const pp_view *inputs, pp_view fire)
+{
+    bool clamp = pp_act_is_clamp(stage->act);
+    const pp_view *add = stage->add == PP_NONE ? NULL : &inputs[1];
+    pp_conv_run_(conv, inputs[0], fire, add, clamp ? stage->act : PP_ACT_NONE);
+    if (!clamp)
+        pp_act_run_(stage->act, fire, fire);
+}
+
+static void run_digital(const pp_network *net, const pp_stage *stage, const pp_view *inputs, pp_view fire)
+{
+    pp_data_run_(&net->ops[stage->first_op], inputs, fire);
+    if (stage->scale != PP_NONE && stage->scale != stage->first_op)
+        pp_data_run_(&net->ops[stage->scale], &fire, fire);
+    if (stage->act != PP_ACT_NONE && net->ops[stage->first_op].kind != PP_OP_ACT)
+        pp_act_run_(stage->act, fire, fire);
+}
+
 static void run_stage(const pp_exec_plan *plan, scratch *s, uint32_t index)
 {
     const pp_stage *stage = &plan->stages->stage[index];
@@ -131,12 +150,11 @@ static void run_stage(const pp_exec_plan *plan, scratch *s, uint32_t index)
     pp_view out = stream_view(plan, s, index + 1);
     for (uint32_t k = 0; k < stage->n_inputs; k++)
         s->inputs[k] = stream_view(plan, s, stage->inputs[k].stream);
-    if (stage->matrix == PP_NONE) {
-        pp_data_run_(&plan->net->ops[stage->first_op], s->inputs, out);
-        return;
-    }
     pp_view fire = own->fire_slot == PP_NONE ? out : slot_view(plan, s, own->fire_slot);
-    pp_conv_run_(&own->conv, s->inputs[0], fire, stage->add == PP_NONE ? NULL : &s->inputs[1], stage->act);
+    if (stage->matrix == PP_NONE)
+        run_digital(plan->net, stage, s->inputs, fire);
+    else
+        run_matrix(&own->conv, stage, s->inputs, fire);
     if (stage->pool != PP_NONE)
         pp_data_run_(&plan->net->ops[stage->pool], &fire, out);
 }

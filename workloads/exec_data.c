@@ -1,6 +1,8 @@
 /* Operators without weights, on padded buffers. */
 #include "workloads/exec_internal.h"
 
+#include <math.h>
+
 static float *pixel_of(pp_view v, size_t y, size_t x)
 {
     return v.at + y * v.row + x * v.pixel;
@@ -122,16 +124,78 @@ static void flatten(const pp_op *op, const pp_view *in, pp_view out)
                 *to++ = pixel_of(*in, y, x)[c];
 }
 
-static void act(const pp_op *op, const pp_view *in, pp_view out)
+void pp_act_run_(pp_act act, pp_view in, pp_view out)
 {
+    const bool clamp = pp_act_is_clamp(act);
+    const float lo = act == PP_ACT_NONE ? -INFINITY : 0, hi = act == PP_ACT_RELU6 ? 6 : INFINITY;
     for (uint32_t y = 0; y < out.shape.h; y++)
         for (uint32_t x = 0; x < out.shape.w; x++)
             for (uint32_t c = 0; c < out.shape.c; c++) {
-                float v = pixel_of(*in, y, x)[c];
-                if (op->act != PP_ACT_NONE)
-                    v = v > 0 ? v : 0;
-                pixel_of(out, y, x)[c] = op->act == PP_ACT_RELU6 && v > 6 ? 6 : v;
+                float v = pixel_of(in, y, x)[c];
+                if (clamp)
+                    v = v < lo ? lo : v > hi ? hi : v;
+                else
+                    v = (float)pp_act_value(act, (double)v);
+                pixel_of(out, y, x)[c] = v;
             }
+}
+
+static void act(const pp_op *op, const pp_view *in, pp_view out)
+{
+    pp_act_run_(op->act, *in, out);
+}
+
+static void scale(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t c = 0; c < out.shape.c; c++) {
+        float weight = pp_tensor_f32(&op->weight, c), bias = pp_tensor_f32(&op->bias, c);
+        for (uint32_t y = 0; y < out.shape.h; y++)
+            for (uint32_t x = 0; x < out.shape.w; x++)
+                pixel_of(out, y, x)[c] = pixel_of(*in, y, x)[c] * weight + bias;
+    }
+}
+
+static void mul(const pp_op *op, const pp_view *in, pp_view out)
+{
+    bool pixel = in[1].shape.h == 1 && in[1].shape.w == 1;
+    (void)op;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            const float *from = pixel_of(in[0], y, x), *factor = pixel ? in[1].at : pixel_of(in[1], y, x);
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                pixel_of(out, y, x)[c] = from[c] * factor[c];
+        }
+}
+
+static void shuffle(const pp_op *op, const pp_view *in, pp_view out)
+{
+    uint32_t n = out.shape.c / op->groups;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            const float *from = pixel_of(*in, y, x);
+            float *to = pixel_of(out, y, x);
+            for (uint32_t g = 0; g < op->groups; g++)
+                for (uint32_t i = 0; i < n; i++)
+                    to[i * op->groups + g] = *from++;
+        }
+}
+
+static void slice(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            const float *from = pixel_of(*in, (size_t)y + op->offset.h, (size_t)x + op->offset.w) + op->offset.c;
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                pixel_of(out, y, x)[c] = from[c];
+        }
+}
+
+static void upsample(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++)
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                pixel_of(out, y, x)[c] = pixel_of(*in, y / op->window.sh, x / op->window.sw)[c];
 }
 
 static void subsample(const pp_op *op, const pp_view *in, pp_view out)
@@ -146,6 +210,8 @@ static void subsample(const pp_op *op, const pp_view *in, pp_view out)
 static void (*const run[PP_OP_KIND_COUNT])(const pp_op *op, const pp_view *in, pp_view out) = {
     [PP_OP_MAX_POOL] = max_pool, [PP_OP_AVG_POOL] = avg_pool, [PP_OP_GLOBAL_POOL] = global_pool, [PP_OP_ADD] = add,
     [PP_OP_CONCAT] = concat,     [PP_OP_FLATTEN] = flatten,   [PP_OP_ACT] = act, [PP_OP_SUBSAMPLE] = subsample,
+    [PP_OP_SCALE] = scale,       [PP_OP_MUL] = mul,           [PP_OP_SHUFFLE] = shuffle,
+    [PP_OP_SLICE] = slice,       [PP_OP_UPSAMPLE] = upsample,
 };
 
 void pp_data_run_(const pp_op *op, const pp_view *in, pp_view out)

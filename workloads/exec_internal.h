@@ -67,6 +67,7 @@ void pp_conv_run_(const pp_conv_plan *plan, pp_view in, pp_view out, const pp_vi
 
 /* Operators without weights: inputs, result. */
 void pp_data_run_(const pp_op *op, const pp_view *in, pp_view out);
+void pp_act_run_(pp_act act, pp_view in, pp_view out); /* in place when both are the same */
 
 typedef struct pp_stage_plan {
     pp_conv_plan conv;  /* matrix stages */

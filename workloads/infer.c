@@ -122,11 +122,54 @@ static pp_status infer_subsample(pp_op *op, const pp_op *ops)
     return windowed(op, &op->out);
 }
 
+static pp_status infer_mul(pp_op *op, const pp_op *ops)
+{
+    const pp_op *a = &ops[op->inputs[0]], *b = &ops[op->inputs[1]];
+    bool pixel = b->out.h == 1 && b->out.w == 1, same = b->out.h == a->out.h && b->out.w == a->out.w;
+    if (a->out.c != b->out.c || (!pixel && !same))
+        return pp_fail(PP_EINVAL, "operator '%s' multiplies '%s' (%ux%ux%u) by '%s' (%ux%ux%u); expected its shape or "
+                       "1x1x%u", op->name, a->name, a->out.h, a->out.w, a->out.c, b->name, b->out.h, b->out.w,
+                       b->out.c, a->out.c);
+    op->out = op->in;
+    return PP_OK;
+}
+
+static pp_status infer_shuffle(pp_op *op, const pp_op *ops)
+{
+    (void)ops;
+    if (op->groups < 1 || op->in.c % op->groups != 0)
+        return pp_fail(PP_EINVAL, "operator '%s': %u groups do not divide %u channels", op->name, op->groups, op->in.c);
+    op->out = op->in;
+    return PP_OK;
+}
+
+static pp_status infer_slice(pp_op *op, const pp_op *ops)
+{
+    const pp_shape *o = &op->offset, *s = &op->out, *in = &op->in;
+    (void)ops;
+    if ((uint64_t)o->h + s->h > in->h || (uint64_t)o->w + s->w > in->w || (uint64_t)o->c + s->c > in->c)
+        return pp_fail(PP_ERANGE, "operator '%s': a part of %ux%ux%u from (%u, %u, %u) on leaves its input of %ux%ux%u",
+                       op->name, s->h, s->w, s->c, o->h, o->w, o->c, in->h, in->w, in->c);
+    return PP_OK;
+}
+
+static pp_status infer_upsample(pp_op *op, const pp_op *ops)
+{
+    const pp_window *w = &op->window;
+    (void)ops;
+    if (w->sh < 1 || w->sw < 1 || (uint64_t)op->in.h * w->sh > PP_DIM_MAX || (uint64_t)op->in.w * w->sw > PP_DIM_MAX)
+        return pp_fail(PP_ERANGE, "operator '%s': factor %ux%u must be at least 1 and the map at most %u", op->name,
+                       w->sh, w->sw, PP_DIM_MAX);
+    op->out = (pp_shape){op->in.h * w->sh, op->in.w * w->sw, op->in.c};
+    return PP_OK;
+}
+
 static pp_status (*const infer[PP_OP_KIND_COUNT])(pp_op *op, const pp_op *ops) = {
     [PP_OP_CONV] = infer_conv,         [PP_OP_LINEAR] = infer_linear,   [PP_OP_MAX_POOL] = infer_pool,
     [PP_OP_AVG_POOL] = infer_pool,     [PP_OP_GLOBAL_POOL] = infer_global, [PP_OP_ADD] = infer_add,
     [PP_OP_CONCAT] = infer_concat,     [PP_OP_FLATTEN] = infer_flatten, [PP_OP_ACT] = infer_act,
-    [PP_OP_SUBSAMPLE] = infer_subsample,
+    [PP_OP_SUBSAMPLE] = infer_subsample, [PP_OP_SCALE] = infer_act,     [PP_OP_MUL] = infer_mul,
+    [PP_OP_SHUFFLE] = infer_shuffle,   [PP_OP_SLICE] = infer_slice,     [PP_OP_UPSAMPLE] = infer_upsample,
 };
 
 pp_status pp_op_infer_(pp_op *op, const pp_op *ops)

@@ -1,44 +1,48 @@
 /* MODEL of the command line: built-in names and paths. */
-#include "workloads/network_internal.h"
-#include "workloads/workloads.h"
+#include "workloads/maker_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* A network family builds from its row; NULL: weights of the zoo, NAME.json there. */
-typedef struct model {
-    const char *name, *summary;
-    pp_status (*build)(pp_network **out, const struct model *m);
-    uint32_t depth;
-} model;
+static const pp_model zoo[] = {
+    {.name = "resnet32-cifar10", .summary = "ResNet-32, widths 16-28-56, trained on CIFAR-10 (93.87 % top-1)"},
+    {.name = NULL},
+};
 
-/* Option A shortcuts, widths of the paper: the published parameter counts. PAPER: he2015 sec. 4.2. */
-static pp_status build_resnet(pp_network **out, const model *m)
+/* In the order in which they are listed. */
+static const pp_model *const tables[] = {zoo, pp_models_cnn_};
+#define N_TABLES (sizeof tables / sizeof *tables)
+
+static const pp_model *model_at(size_t i)
 {
-    static const uint32_t widths[3] = {16, 32, 64};
-    return pp_resnet_cifar(out, m->name, m->depth, widths, false, true);
+    for (size_t t = 0; t < N_TABLES; t++)
+        for (const pp_model *m = tables[t]; m->name; m++)
+            if (i-- == 0)
+                return m;
+    return NULL;
 }
 
-static const model models[] = {
-    {"resnet32-cifar10", "ResNet-32, widths 16-28-56, trained on CIFAR-10 (93.87 % top-1)", NULL, 0},
-    {"resnet20", "ResNet-20 for CIFAR, widths 16-32-64, shapes only", build_resnet, 20},
-    {"resnet32", "ResNet-32 for CIFAR, widths 16-32-64, shapes only", build_resnet, 32},
-    {"resnet44", "ResNet-44 for CIFAR, widths 16-32-64, shapes only", build_resnet, 44},
-    {"resnet56", "ResNet-56 for CIFAR, widths 16-32-64, shapes only", build_resnet, 56},
-    {"resnet110", "ResNet-110 for CIFAR, widths 16-32-64, shapes only", build_resnet, 110},
-};
-#define N_MODELS (sizeof models / sizeof *models)
+static const pp_model *find_model(const char *name, size_t length)
+{
+    const pp_model *m;
+    for (size_t i = 0; (m = model_at(i)) != NULL; i++)
+        if (strlen(m->name) == length && memcmp(m->name, name, length) == 0)
+            return m;
+    return NULL;
+}
 
 const char *pp_model_name(size_t i, const char **summary, bool *has_weights)
 {
-    if (i >= N_MODELS)
+    const pp_model *m = model_at(i);
+    if (!m)
         return NULL;
     if (summary)
-        *summary = models[i].summary;
+        *summary = m->summary;
     if (has_weights)
-        *has_weights = models[i].build == NULL;
-    return models[i].name;
+        *has_weights = m->build == NULL;
+    return m->name;
 }
 
 static bool is_folder(const char *path)
@@ -96,21 +100,102 @@ static pp_status open_safetensors(pp_network **out, const char *path)
 
 static pp_status unknown(const char *name)
 {
-    const char *names[N_MODELS];
-    for (size_t i = 0; i < N_MODELS; i++)
-        names[i] = models[i].name;
-    const char *near = pp_nearest(name, names, N_MODELS);
+    const char *names[256];
+    size_t n = 0;
+    while (n < sizeof names / sizeof *names && (names[n] = pp_model_name(n, NULL, NULL)) != NULL)
+        n++;
+    const char *near = pp_nearest(name, names, n);
     if (near)
         return pp_fail(PP_ENOTFOUND, "model '%s' is not known; did you mean '%s'?", name, near);
     return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in name nor a .safetensors or .json file", name);
 }
 
+/* ---- NAME:input=HxWxC,classes=N ---- */
+
+/* Digits up to `end`; false: none, or above PP_DIM_MAX. */
+static bool read_number(const char **at, uint32_t *out)
+{
+    uint64_t v = 0;
+    const char *p = *at;
+    while (*p >= '0' && *p <= '9' && v <= PP_DIM_MAX)
+        v = v * 10 + (uint64_t)(*p++ - '0');
+    bool good = p != *at && v >= 1 && v <= PP_DIM_MAX;
+    *at = p;
+    *out = (uint32_t)v;
+    return good;
+}
+
+static bool read_shape(const char **at, pp_shape *out)
+{
+    if (!read_number(at, &out->h) || *(*at)++ != 'x' || !read_number(at, &out->w))
+        return false;
+    return *(*at)++ == 'x' && read_number(at, &out->c);
+}
+
+static bool starts(const char **at, const char *word)
+{
+    size_t n = strlen(word);
+    bool same = strncmp(*at, word, n) == 0;
+    *at += same ? n : 0;
+    return same;
+}
+
+static pp_status read_options(const char *text, const char *name, pp_model_options *o)
+{
+    const char *at = text;
+    do {
+        bool good = false;
+        if (o->input.h == 0 && starts(&at, "input="))
+            good = read_shape(&at, &o->input);
+        else if (o->classes == 0 && starts(&at, "classes="))
+            good = read_number(&at, &o->classes);
+        if (!good || (*at && *at != ','))
+            return pp_fail(PP_EINVAL, "model '%s': expected input=HxWxC and classes=N behind the colon, each at most once, "
+                           "sizes from 1 to %u", name, PP_DIM_MAX);
+    } while (*at++ == ',');
+    return PP_OK;
+}
+
+/* The name that a network carries opens it again: options that change nothing are left out. */
+static char *full_name(const pp_model *m, pp_model_options *o)
+{
+    pp_shape i = o->input;
+    if (i.h == m->input.h && i.w == m->input.w && i.c == m->input.c)
+        o->input = (pp_shape){0};
+    if (o->classes == m->classes)
+        o->classes = 0;
+    char input[48] = "", classes[32] = "";
+    if (o->input.h)
+        snprintf(input, sizeof input, ":input=%ux%ux%u", i.h, i.w, i.c);
+    if (o->classes)
+        snprintf(classes, sizeof classes, "%sclasses=%u", o->input.h ? "," : ":", o->classes);
+    return pp_strf("%s%s%s", m->name, input, classes);
+}
+
+static pp_status open_built_in(pp_network **out, const pp_model *m, const char *name)
+{
+    pp_model_options o = {0};
+    size_t length = strlen(m->name);
+    if (name[length] == ':' && !m->build)
+        return pp_fail(PP_EINVAL, "model '%s': %s has weights, its shapes are given", name, m->name);
+    if (name[length] == ':')
+        PP_TRY(read_options(name + length + 1, name, &o));
+    if (!m->build)
+        return open_zoo(out, name);
+    char *full = full_name(m, &o);
+    if (!full)
+        return PP_ENOMEM;
+    pp_status status = m->build(out, m, full, &o);
+    free(full);
+    return status;
+}
+
 pp_status pp_model_open(pp_network **out, const char *name)
 {
     *out = NULL;
-    for (size_t i = 0; i < N_MODELS; i++)
-        if (strcmp(models[i].name, name) == 0)
-            return models[i].build ? models[i].build(out, &models[i]) : open_zoo(out, name);
+    const pp_model *m = find_model(name, strcspn(name, ":"));
+    if (m)
+        return open_built_in(out, m, name);
     if (ends_in(name, ".safetensors"))
         return open_safetensors(out, name);
     if (ends_in(name, ".json"))

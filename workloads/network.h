@@ -44,13 +44,33 @@ typedef enum pp_op_kind {
     PP_OP_FLATTEN,     /* H x W x C -> 1 x 1 x HWC in C,H,W order (that of PyTorch) */
     PP_OP_ACT,
     PP_OP_SUBSAMPLE,   /* pixel (y sh, x sw), channels above those of the input are zero */
+    PP_OP_SCALE,       /* x weight[c] + bias[c]: a batch norm that no convolution can take in */
+    PP_OP_MUL,         /* two inputs of one shape, or the second 1 x 1 x C: one factor a channel for the whole map */
+    PP_OP_SHUFFLE,     /* channels as [groups][n] -> [n][groups]: channel c comes from (c % groups) n + c / groups */
+    PP_OP_SLICE,       /* the part of the input that begins at `offset` (crop of the map, split of channels) */
+    PP_OP_UPSAMPLE,    /* nearest: pixel (y / sh, x / sw) */
     PP_OP_KIND_COUNT
 } pp_op_kind;
 
-typedef enum pp_act { PP_ACT_NONE, PP_ACT_RELU, PP_ACT_RELU6, PP_ACT_COUNT } pp_act;
+/* LEAKY: slope 0.1 below zero. HARD_SIGMOID: clamp(x + 3, 0, 6) / 6. HARD_SWISH: x times that. SILU: x sigmoid(x). */
+typedef enum pp_act {
+    PP_ACT_NONE,
+    PP_ACT_RELU,
+    PP_ACT_RELU6,
+    PP_ACT_LEAKY,
+    PP_ACT_SIGMOID,
+    PP_ACT_HARD_SIGMOID,
+    PP_ACT_HARD_SWISH,
+    PP_ACT_SILU,
+    PP_ACT_TANH,
+    PP_ACT_COUNT
+} pp_act;
 
 const char *pp_op_kind_name(pp_op_kind kind); /* "conv" ... */
-const char *pp_act_name(pp_act act);
+const char *pp_act_name(pp_act act); /* "none", "relu", ... */
+double pp_act_value(pp_act act, double x);
+bool pp_act_is_clamp(pp_act act);    /* NONE, RELU, RELU6: a range is all there is to it */
+bool pp_act_is_signed(pp_act act);   /* whether its result can be below zero */
 
 /* Window of a convolution or pooling. Output size along y: (H + top + bottom - dh (kh - 1) - 1) / sh + 1. */
 typedef struct pp_window {
@@ -67,9 +87,12 @@ typedef struct pp_op {
     const uint32_t *inputs;  /* operator indices */
     pp_shape in, out;        /* in: shape of inputs[0] */
     pp_window window;        /* conv, pools; linear and others: 1x1 */
-    uint32_t groups;         /* conv: >= 1 */
-    pp_tensor weight, bias;  /* bias.ndim == 0: none */
+    uint32_t groups;         /* conv, shuffle: >= 1 */
+    pp_shape offset;         /* slice: where the part begins (h, w, c) */
+    pp_tensor weight, bias;  /* bias.ndim == 0: none; scale: [C] both */
     bool batch_norm;         /* followed by a batch norm folded into it: counts 2 Cout parameters */
+    uint64_t absent;         /* weights that do not exist (zero for ever): neither parameters nor MACs */
+    bool fixed;              /* weights are given, not learned: no parameters */
 } pp_op;
 
 typedef struct pp_network {
@@ -115,11 +138,21 @@ pp_status pp_build_linear(pp_builder *b, const char *name, uint32_t input, uint3
 pp_status pp_build_pool(pp_builder *b, const char *name, pp_op_kind kind, uint32_t input, const pp_window *window,
                         uint32_t *out); /* window NULL for PP_OP_GLOBAL_POOL */
 pp_status pp_build_join(pp_builder *b, const char *name, pp_op_kind kind, const uint32_t *inputs, uint32_t n,
-                        uint32_t *out); /* add, concat */
+                        uint32_t *out); /* add, concat, mul */
 pp_status pp_build_subsample(pp_builder *b, const char *name, uint32_t input, uint32_t stride, uint32_t channels,
                              uint32_t *out);
 pp_status pp_build_act(pp_builder *b, const char *name, uint32_t input, pp_act act, uint32_t *out);
 pp_status pp_build_flatten(pp_builder *b, const char *name, uint32_t input, uint32_t *out);
+/* weight, bias [C] may be NULL (shape only). */
+pp_status pp_build_scale(pp_builder *b, const char *name, uint32_t input, const pp_tensor *weight,
+                         const pp_tensor *bias, uint32_t *out);
+pp_status pp_build_shuffle(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out);
+/* The part of `size` that begins at `offset`. */
+pp_status pp_build_slice(pp_builder *b, const char *name, uint32_t input, pp_shape offset, pp_shape size,
+                         uint32_t *out);
+pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uint32_t factor, uint32_t *out);
+/* Weights of conv or linear `op` that do not exist, and whether the rest is given instead of learned. */
+void pp_build_note_weights(pp_builder *b, uint32_t op, uint64_t absent, bool fixed);
 /* Scaling of the input's first four channels: (pixel / 255 - mean[c]) / std[c]; default 0 and 1. */
 void pp_builder_normalise(pp_builder *b, const float *mean, const float *std);
 /* Checks the network, takes the builder, and frees it (also on failure). Output: last operator. */

@@ -21,6 +21,7 @@ typedef struct pp_network_owner {
 typedef struct pp_op_traits {
     const char *name;
     bool matrix;           /* has a weight, goes through a crossbar */
+    bool learned;          /* has a weight */
     bool pool;             /* a stage can end in it */
     bool window;           /* op->window matters (else 1x1) */
     uint32_t min_in, max_in;

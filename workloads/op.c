@@ -53,6 +53,30 @@ static bool reads_same(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
     return true;
 }
 
+/* The second factor may be one pixel that counts for the whole map. */
+static bool reads_factor(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
+{
+    (void)op;
+    *rect = in.h == 1 && in.w == 1 ? (pp_rect){0} : out;
+    return true;
+}
+
+static bool reads_part(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
+{
+    (void)in;
+    *rect = (pp_rect){.y0 = out.y0 + op->offset.h, .x0 = out.x0 + op->offset.w, .y1 = out.y1 + op->offset.h,
+                      .x1 = out.x1 + op->offset.w};
+    return true;
+}
+
+static bool reads_nearest(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
+{
+    const pp_window *w = &op->window;
+    (void)in;
+    *rect = (pp_rect){.y0 = out.y0 / w->sh, .x0 = out.x0 / w->sw, .y1 = out.y1 / w->sh, .x1 = out.x1 / w->sw};
+    return true;
+}
+
 static bool reads_nothing(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect)
 {
     (void)op;
@@ -64,8 +88,9 @@ static bool reads_nothing(const pp_op *op, pp_shape in, pp_rect out, pp_rect *re
 
 static const pp_op_traits traits[PP_OP_KIND_COUNT] = {
     [PP_OP_INPUT] = {.name = "input", .reads = reads_nothing},
-    [PP_OP_CONV] = {.name = "conv", .matrix = true, .window = true, .min_in = 1, .max_in = 1, .reads = reads_window},
-    [PP_OP_LINEAR] = {.name = "linear", .matrix = true, .min_in = 1, .max_in = 1, .reads = reads_all},
+    [PP_OP_CONV] = {.name = "conv", .matrix = true, .learned = true, .window = true, .min_in = 1, .max_in = 1,
+                   .reads = reads_window},
+    [PP_OP_LINEAR] = {.name = "linear", .matrix = true, .learned = true, .min_in = 1, .max_in = 1, .reads = reads_all},
     [PP_OP_MAX_POOL] = {.name = "max_pool", .pool = true, .window = true, .min_in = 1, .max_in = 1,
                         .reads = reads_window},
     [PP_OP_AVG_POOL] = {.name = "avg_pool", .pool = true, .window = true, .min_in = 1, .max_in = 1,
@@ -76,10 +101,12 @@ static const pp_op_traits traits[PP_OP_KIND_COUNT] = {
     [PP_OP_FLATTEN] = {.name = "flatten", .min_in = 1, .max_in = 1, .reads = reads_all},
     [PP_OP_ACT] = {.name = "act", .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_SUBSAMPLE] = {.name = "subsample", .window = true, .min_in = 1, .max_in = 1, .reads = reads_window},
+    [PP_OP_SCALE] = {.name = "scale", .learned = true, .min_in = 1, .max_in = 1, .reads = reads_same},
+    [PP_OP_MUL] = {.name = "mul", .min_in = 2, .max_in = 2, .reads = reads_factor},
+    [PP_OP_SHUFFLE] = {.name = "shuffle", .min_in = 1, .max_in = 1, .reads = reads_same},
+    [PP_OP_SLICE] = {.name = "slice", .min_in = 1, .max_in = 1, .reads = reads_part},
+    [PP_OP_UPSAMPLE] = {.name = "upsample", .window = true, .min_in = 1, .max_in = 1, .reads = reads_nearest},
 };
-
-static const char *const acts[PP_ACT_COUNT] = {
-    [PP_ACT_NONE] = "none", [PP_ACT_RELU] = "relu", [PP_ACT_RELU6] = "relu6"};
 
 const pp_op_traits *pp_op_traits_(pp_op_kind kind)
 {
@@ -91,11 +118,6 @@ const char *pp_op_kind_name(pp_op_kind kind)
     return traits[kind].name;
 }
 
-const char *pp_act_name(pp_act act)
-{
-    return acts[act];
-}
-
 bool pp_op_reads(const pp_network *net, uint32_t op, uint32_t k, pp_rect out, pp_rect *in)
 {
     const pp_op *o = &net->ops[op];
@@ -104,9 +126,9 @@ bool pp_op_reads(const pp_network *net, uint32_t op, uint32_t k, pp_rect out, pp
 
 uint64_t pp_op_parameters(const pp_op *op)
 {
-    if (!traits[op->kind].matrix)
+    if (!traits[op->kind].learned || op->fixed)
         return 0;
-    uint64_t n = pp_tensor_count(&op->weight);
+    uint64_t n = pp_tensor_count(&op->weight) - op->absent;
     if (op->bias.ndim > 0)
         n += pp_tensor_count(&op->bias);
     if (op->batch_norm)
@@ -117,7 +139,7 @@ uint64_t pp_op_parameters(const pp_op *op)
 uint64_t pp_op_macs(const pp_op *op)
 {
     /* Every weight is used once an output position. */
-    return traits[op->kind].matrix ? pp_tensor_count(&op->weight) * op->out.h * op->out.w : 0;
+    return traits[op->kind].matrix ? (pp_tensor_count(&op->weight) - op->absent) * op->out.h * op->out.w : 0;
 }
 
 uint64_t pp_network_parameters(const pp_network *net)

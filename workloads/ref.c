@@ -120,11 +120,7 @@ static float flatten_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t i)
 
 static float act_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
 {
-    float v = r->in[0][at(r->op->out, y, x, c)];
-    if (r->op->act == PP_ACT_NONE)
-        return v;
-    v = v > 0 ? v : 0;
-    return r->op->act == PP_ACT_RELU6 && v > 6 ? 6 : v;
+    return (float)pp_act_value(r->op->act, (double)r->in[0][at(r->op->out, y, x, c)]);
 }
 
 static float subsample_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
@@ -133,12 +129,42 @@ static float subsample_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
     return c < r->op->in.c ? r->in[0][at(r->op->in, (size_t)y * w->sh, (size_t)x * w->sw, c)] : 0;
 }
 
+static float scale_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    double v = (double)r->in[0][at(r->op->out, y, x, c)];
+    return (float)(v * (double)pp_tensor_f32(&r->op->weight, c) + (double)pp_tensor_f32(&r->op->bias, c));
+}
+
+static float mul_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    bool pixel = r->in_shape[1].h == 1 && r->in_shape[1].w == 1;
+    return r->in[0][at(r->op->out, y, x, c)] * r->in[1][pixel ? c : at(r->in_shape[1], y, x, c)];
+}
+
+static float shuffle_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    uint32_t groups = r->op->groups, n = r->op->in.c / groups;
+    return r->in[0][at(r->op->in, y, x, c % groups * n + c / groups)];
+}
+
+static float slice_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const pp_shape *o = &r->op->offset;
+    return r->in[0][at(r->op->in, (size_t)y + o->h, (size_t)x + o->w, (size_t)c + o->c)];
+}
+
+static float upsample_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    return r->in[0][at(r->op->in, y / r->op->window.sh, x / r->op->window.sw, c)];
+}
+
 /* One element of the result. */
 static float (*const element[PP_OP_KIND_COUNT])(const ref_op *r, uint32_t y, uint32_t x, uint32_t c) = {
     [PP_OP_CONV] = conv_at,         [PP_OP_LINEAR] = linear_at,   [PP_OP_MAX_POOL] = max_pool_at,
     [PP_OP_AVG_POOL] = avg_pool_at, [PP_OP_GLOBAL_POOL] = global_pool_at, [PP_OP_ADD] = add_at,
     [PP_OP_CONCAT] = concat_at,     [PP_OP_FLATTEN] = flatten_at, [PP_OP_ACT] = act_at,
-    [PP_OP_SUBSAMPLE] = subsample_at,
+    [PP_OP_SUBSAMPLE] = subsample_at, [PP_OP_SCALE] = scale_at,   [PP_OP_MUL] = mul_at,
+    [PP_OP_SHUFFLE] = shuffle_at,   [PP_OP_SLICE] = slice_at,     [PP_OP_UPSAMPLE] = upsample_at,
 };
 
 static void run_op(const ref_op *r)

@@ -1,12 +1,13 @@
 /* CIFAR ResNets. PAPER: he2015 sec. 4.2: 6n + 2 layers, three stages of n basic blocks on maps of 32,
  * 16 and 8 pixels. */
-#include "workloads/workloads.h"
+#include "workloads/maker_internal.h"
 
 #include <stdlib.h>
 
 typedef struct maker {
     pp_builder *b;
     bool projection, batch_norm;
+    uint32_t classes;
 } maker;
 
 static pp_window square(uint32_t kernel, uint32_t stride)
@@ -88,25 +89,39 @@ static pp_status add_layers(const maker *m, uint32_t blocks, const uint32_t widt
     PP_TRY(add_part(m, "", "relu1", (part){RELU, .input = x}, &x));
     PP_TRY(add_blocks(m, blocks, widths, &x));
     PP_TRY(pp_build_pool(m->b, "avgpool", PP_OP_GLOBAL_POOL, x, NULL, &x));
-    return pp_build_linear(m->b, "fc", x, 10, true, NULL, NULL, NULL);
+    return pp_build_linear(m->b, "fc", x, m->classes, true, NULL, NULL, NULL);
 }
 
-pp_status pp_resnet_cifar(pp_network **out, const char *name, uint32_t depth, const uint32_t widths[3],
-                          bool projection, bool batch_norm)
+static pp_status build(pp_network **out, const char *name, pp_shape input, uint32_t depth, const uint32_t widths[3],
+                       maker m)
 {
     *out = NULL;
     if (depth < 8 || depth > 2000 || depth % 6 != 2)
         return pp_fail(PP_ERANGE, "ResNet for CIFAR: depth %u is not 6n + 2 with n from 1 to 333", depth);
     for (int i = 0; i < 3; i++)
-        if (widths[i] < 1 || (!projection && i > 0 && widths[i] < widths[i - 1]))
+        if (widths[i] < 1 || (!m.projection && i > 0 && widths[i] < widths[i - 1]))
             return pp_fail(PP_ERANGE, "ResNet for CIFAR: widths %u-%u-%u must be above 0%s", widths[0], widths[1],
-                           widths[2], projection ? "" : " and must not fall without projection shortcuts");
-    maker m = {.projection = projection, .batch_norm = batch_norm};
-    PP_TRY(pp_builder_new(&m.b, name, (pp_shape){32, 32, 3}));
+                           widths[2], m.projection ? "" : " and must not fall without projection shortcuts");
+    PP_TRY(pp_builder_new(&m.b, name, input));
     pp_status status = add_layers(&m, depth / 6, widths);
     if (status != PP_OK) {
         pp_builder_free(m.b);
         return status;
     }
     return pp_builder_finish(out, m.b);
+}
+
+pp_status pp_resnet_cifar(pp_network **out, const char *name, uint32_t depth, const uint32_t widths[3],
+                          bool projection, bool batch_norm)
+{
+    maker m = {.projection = projection, .batch_norm = batch_norm, .classes = 10};
+    return build(out, name, (pp_shape){32, 32, 3}, depth, widths, m);
+}
+
+/* Option A shortcuts, widths of the paper: the published parameter counts. PAPER: he2015 sec. 4.2. */
+pp_status pp_net_resnet_cifar_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o)
+{
+    static const uint32_t widths[3] = {16, 32, 64};
+    maker k = {.batch_norm = true, .classes = pp_maker_classes_(m, o)};
+    return build(out, name, o->input.h ? o->input : m->input, m->arg[0], widths, k);
 }

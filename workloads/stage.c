@@ -60,7 +60,15 @@ static uint32_t other_operand(const pp_op *add, uint32_t op)
 static bool take(const fusion *f, pp_stage *s, uint32_t cur, uint32_t next, bool *acted)
 {
     const pp_op *op = &f->net->ops[next];
+    if (op->kind == PP_OP_SCALE) {
+        if (s->matrix != PP_NONE || s->scale != PP_NONE || *acted || s->pool != PP_NONE)
+            return false;
+        s->scale = next;
+        return true;
+    }
     if (op->kind == PP_OP_ADD) {
+        if (s->matrix == PP_NONE)
+            return false;
         if (s->add != PP_NONE || *acted || s->pool != PP_NONE || !f->done[other_operand(op, cur)])
             return false;
         s->add = next;
@@ -84,7 +92,7 @@ static bool take(const fusion *f, pp_stage *s, uint32_t cur, uint32_t next, bool
 
 static void take_chain(fusion *f, pp_stage *s, uint32_t index)
 {
-    bool acted = false;
+    bool acted = s->act != PP_ACT_NONE;
     uint32_t cur = s->first_op;
     while (f->uses[cur] == 1 && cur != f->net->output && take(f, s, cur, f->consumer[cur], &acted)) {
         if (f->net->ops[f->consumer[cur]].kind == PP_OP_ADD)
@@ -94,7 +102,26 @@ static void take_chain(fusion *f, pp_stage *s, uint32_t index)
         f->stages->stage_of_op[cur] = index;
     }
     s->result = cur;
-    s->n_inputs = s->add == PP_NONE ? 1 : 2;
+    if (s->add != PP_NONE)
+        s->n_inputs = 2;
+}
+
+/* Whether operators behind `op` may join its stage. What only hands values on (pooling, subsampling,
+ * flatten, activation alone) stands for itself. */
+static bool takes_others(const pp_op *op)
+{
+    switch (op->kind) {
+    case PP_OP_ADD:
+    case PP_OP_CONCAT:
+    case PP_OP_SCALE:
+    case PP_OP_MUL:
+    case PP_OP_SHUFFLE:
+    case PP_OP_SLICE:
+    case PP_OP_UPSAMPLE:
+        return true;
+    default:
+        return pp_op_traits_(op->kind)->matrix;
+    }
 }
 
 static pp_status make_stage(fusion *f, uint32_t first_op)
@@ -104,7 +131,8 @@ static pp_status make_stage(fusion *f, uint32_t first_op)
     pp_stage *s = &f->stages->stage[index];
     bool matrix = pp_op_traits_(op->kind)->matrix;
     *s = (pp_stage){.name = pp_arena_strdup(f->arena, op->name), .matrix = matrix ? first_op : PP_NONE,
-                    .first_op = first_op, .add = PP_NONE, .pool = PP_NONE, .result = first_op,
+                    .first_op = first_op, .add = PP_NONE, .scale = op->kind == PP_OP_SCALE ? first_op : PP_NONE,
+                    .pool = PP_NONE, .result = first_op,
                     .n_inputs = op->n_inputs};
     s->act = op->kind == PP_OP_ACT ? op->act : PP_ACT_NONE;
     s->inputs = pp_arena_get(f->arena, matrix ? 2 : op->n_inputs, sizeof *s->inputs);
@@ -114,7 +142,7 @@ static pp_status make_stage(fusion *f, uint32_t first_op)
         s->inputs[k] = (pp_stage_input){stream_of(f, op->inputs[k]), matrix ? PP_ROLE_MATRIX : PP_ROLE_DATA};
     f->done[first_op] = true;
     f->stages->stage_of_op[first_op] = index;
-    if (matrix)
+    if (takes_others(op))
         take_chain(f, s, index);
     f->stages->n++;
     s->in = pp_stream_shape(f->net, f->stages, s->inputs[0].stream);

@@ -2,7 +2,7 @@
  *
  * A stage is what one pass of a core's datapath computes: a matrix operator (convolution, linear) and
  * the digital operators that follow it before the one requantization (residual add, activation,
- * pooling, flatten), or a digital operator that stands alone. Every stage ends in one stream; stream
+ * pooling, flatten), or a digital operator with those that follow it. Every stage ends in one stream; stream
  * 0 is the network's input, stream s + 1 the result of stage s.
  *
  * A stream is a sequence of positions (raster order) of one vector of channels each. A stage *fires*
@@ -41,6 +41,7 @@ typedef struct pp_stage {
     uint32_t matrix;         /* operator index, or PP_NONE */
     uint32_t first_op;       /* == matrix when there is one: the operator that reads the inputs */
     uint32_t add;            /* fused residual add, or PP_NONE */
+    uint32_t scale;          /* stages without a matrix: the SCALE (first operator or behind it), or PP_NONE */
     uint32_t pool;           /* fused pooling (MAX, AVG, GLOBAL) after the activation, or PP_NONE */
     pp_act act;              /* fused activation (after the add when there is one) */
     uint32_t result;         /* last operator of the stage */
@@ -62,8 +63,9 @@ typedef struct pp_stages {
 /* Fusion. A matrix operator takes the chain of digital operators behind it as long as each is the
  * sole consumer: add (when its other operand is computed by an earlier stage; of two matrix operands
  * the later one takes it), activation, one pooling, flatten. Order inside a stage is that of the
- * datapath: matrix, bias, add, activation, pooling. Whatever is not taken is a stage of its own, one
- * operator each (an activation alone sets `act`).
+ * datapath: matrix, bias, add, activation, pooling. Whatever is not taken begins a stage without a
+ * matrix; add, concat, mul, shuffle, slice, upsample and scale take a scale, an activation and a pooling
+ * in this order, the others stand alone (an activation alone sets `act`).
  * A flatten is only a way to look at its stream, and costs nothing, when the map is one pixel or when
  * linear operators alone read it: it then belongs to the stage (or, with PP_NONE, the network's
  * input) that makes the stream, which keeps its shape and comes pixel by pixel; a linear stage reads

@@ -61,13 +61,13 @@ static void names_and_near_names(void **state)
     while ((name = pp_model_name(n, &summary, &weights)) != NULL) {
         assert_ok(pp_model_open(&net, name));
         assert_int_equal(net->has_weights, weights);
+        assert_string_equal(net->name, name);
         assert_true(strlen(summary) > 0);
         with += weights;
         n++;
         pp_network_free(net);
     }
-    assert_int_equal(n, 6);
-    assert_int_equal(with, 1);
+    assert_true(n > with && with > 0);
     assert_fails(pp_model_open(&net, "resnet23"), "did you mean 'resnet2");
     assert_fails(pp_model_open(&net, "a-network-of-another-house"), "neither");
     assert_fails(pp_model_open(&net, "missing.safetensors"), "missing.safetensors");

@@ -1,0 +1,65 @@
+/* Activation functions by their definitions. PAPER: howard2019 sec. 5.2 (hard swish, hard sigmoid). */
+#include "workloads/network.h"
+
+#include <math.h>
+
+static const struct {
+    const char *name;
+    bool clamp, is_signed;
+} acts[PP_ACT_COUNT] = {
+    [PP_ACT_NONE] = {"none", true, true},
+    [PP_ACT_RELU] = {"relu", true, false},
+    [PP_ACT_RELU6] = {"relu6", true, false},
+    [PP_ACT_LEAKY] = {"leaky_relu", false, true},
+    [PP_ACT_SIGMOID] = {"sigmoid", false, false},
+    [PP_ACT_HARD_SIGMOID] = {"hard_sigmoid", false, false},
+    [PP_ACT_HARD_SWISH] = {"hard_swish", false, true},
+    [PP_ACT_SILU] = {"silu", false, true},
+    [PP_ACT_TANH] = {"tanh", false, true},
+};
+
+const char *pp_act_name(pp_act act)
+{
+    return acts[act].name;
+}
+
+bool pp_act_is_clamp(pp_act act)
+{
+    return acts[act].clamp;
+}
+
+bool pp_act_is_signed(pp_act act)
+{
+    return acts[act].is_signed;
+}
+
+static double clamp(double x, double lo, double hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+double pp_act_value(pp_act act, double x)
+{
+    switch (act) {
+    case PP_ACT_RELU:
+        return x > 0 ? x : 0;
+    case PP_ACT_RELU6:
+        return clamp(x, 0, 6);
+    case PP_ACT_LEAKY:
+        return x > 0 ? x : 0.1 * x;
+    case PP_ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case PP_ACT_HARD_SIGMOID:
+        return clamp(x + 3, 0, 6) / 6;
+    case PP_ACT_HARD_SWISH:
+        return x * clamp(x + 3, 0, 6) / 6;
+    case PP_ACT_SILU:
+        return x / (1 + exp(-x));
+    case PP_ACT_TANH:
+        return tanh(x);
+    case PP_ACT_NONE:
+    case PP_ACT_COUNT:
+        break;
+    }
+    return x;
+}
