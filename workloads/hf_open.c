@@ -49,7 +49,9 @@ static pp_status read_index_entry(pp_lm *lm, const pp_node *map, size_t i)
     size_t at = find_shard(lm, file);
     if (at == SIZE_MAX) {
         char *path = pp_path_join(lm->folder, file);
-        const bool there = path && pp_file_exists(path);
+        if (!path)
+            return PP_ENOMEM;
+        const bool there = pp_file_exists(path);
         free(path);
         if (!there)
             return pp_fail_at(PP_ENOTFOUND, map->file, node->line, "shard '%s', which holds '%s', is missing", file,

@@ -205,6 +205,8 @@ static pp_status check_heads(const pp_lm_config *c)
                        c->name, dim, c->head_dim);
     if (c->position_kind == PP_LM_POSITIONS_ROPE && !(c->rope.theta > 0))
         return pp_fail(PP_EFORMAT, "%s: rope_theta is %g; expected a positive number", c->name, c->rope.theta);
+    if (c->rope.kind == PP_LM_ROPE_DYNAMIC && dim <= 2)
+        return pp_fail(PP_EFORMAT, "%s: dynamic RoPE needs more than %u dimensions", c->name, dim);
     if (c->experts > 0 && (c->experts_per_token < 1 || c->experts_per_token > c->experts))
         return pp_fail(PP_EFORMAT, "%s: %u experts a token of %u experts", c->name, c->experts_per_token, c->experts);
     return PP_OK;

@@ -96,8 +96,9 @@ void pp_lm_exec_set_hooks(pp_lm_exec *e, const pp_lm_hooks *hooks)
     e->hooks = hooks ? *hooks : (pp_lm_hooks){0};
     if (!e->hooks.activation)
         e->hooks.sites = 0;
-    if (!e->hooks.product)
-        e->hooks.products = 0;
+    for (pp_lm_kind k = 0; k < PP_LM_KIND_COUNT; k++)
+        if (!e->hooks.product || !pp_lm_is_linear(k))
+            e->hooks.products &= ~PP_LM_KIND_BIT(k);
     /* Weights that a product stood in for were not loaded. */
     for (uint32_t l = 0; l <= e->config.layers && (before & ~e->hooks.products) != 0; l++)
         pp_lm_exec_drop(e, l);

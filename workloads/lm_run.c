@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows of the embedding and of the head that are held when the whole does not fit. */
-#define SLICE_BYTES ((size_t)64 << 20)
-
 static bool fits(const pp_lm_exec *e)
 {
     return (uint64_t)e->config.vocab * e->config.hidden * sizeof(float) <= e->weight_bytes / 4;
@@ -201,7 +198,7 @@ static pp_status run_head(head_pass *p)
         p->n = (uint32_t)vocab;
         return pp_pool_run(e->pool, p->batch->n_windows, head_window, p);
     }
-    const uint64_t slice = SLICE_BYTES / sizeof(float) / e->config.hidden + 1;
+    const uint64_t slice = e->weight_bytes / 8 / sizeof(float) / e->config.hidden + 1;
     float *weights = pp_alloc_aligned(slice * e->config.hidden, sizeof *weights);
     pp_status status = weights ? PP_OK : PP_ENOMEM;
     p->weights = weights;
