@@ -244,7 +244,7 @@ pp_status pp_lm_exec_layer(pp_lm_exec *exec, uint32_t layer, const pp_lm_batch *
 /* Final norm and head on all rows: logits[rows][vocab]. */
 pp_status pp_lm_exec_head(pp_lm_exec *exec, const pp_lm_batch *batch, const float *hidden, float *logits);
 /* The same, keeping only nll[rows]: -ln p(next token of the window); 0 for its last row. The head is
- * read in slices of the vocabulary when it does not fit weight_bytes. */
+ * read slice by slice when it does not fit weight_bytes; that changes no bit. */
 pp_status pp_lm_exec_nll(pp_lm_exec *exec, const pp_lm_batch *batch, const float *hidden, double *nll);
 /* embed, all layers, head. */
 pp_status pp_lm_exec_logits(pp_lm_exec *exec, const pp_lm_batch *batch, float *logits);

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Rows of the head that are multiplied at a time. */
+#define HEAD_SLICE UINT64_C(8192)
+
 static bool fits(const pp_lm_exec *e)
 {
     return (uint64_t)e->config.vocab * e->config.hidden * sizeof(float) <= e->weight_bytes / 4;
@@ -186,30 +189,43 @@ static pp_status head_window(void *payload, size_t i, unsigned worker)
     return status;
 }
 
-/* The head is loaded and used in slices of the vocabulary, or whole when it fits. */
-static pp_status run_head(head_pass *p)
+static pp_status load_slice(pp_lm_exec *e, const head_pass *p, float *slice)
+{
+    return e->source.load(e->source.payload, e->config.layers, PP_LM_HEAD, p->first, p->n, slice);
+}
+
+/* The head is used in slices of the vocabulary, always the same ones, so that it makes no difference
+ * whether it is kept in memory or loaded slice by slice. */
+static pp_status run_slices(head_pass *p)
 {
     pp_lm_exec *e = p->exec;
-    const uint64_t vocab = e->config.vocab;
-    p->bias = e->weights[e->config.layers].data[PP_LM_HEAD_BIAS];
-    if (fits(e) || (e->hooks.products & PP_LM_KIND_BIT(PP_LM_HEAD))) {
-        PP_TRY(pp_lm_load_globals_(e, PP_LM_KIND_BIT(PP_LM_HEAD)));
-        p->weights = e->weights[e->config.layers].data[PP_LM_HEAD];
-        p->n = (uint32_t)vocab;
-        return pp_pool_run(e->pool, p->batch->n_windows, head_window, p);
-    }
-    const uint64_t slice = e->weight_bytes / 8 / sizeof(float) / e->config.hidden + 1;
-    float *weights = pp_alloc_aligned(slice * e->config.hidden, sizeof *weights);
-    pp_status status = weights ? PP_OK : PP_ENOMEM;
-    p->weights = weights;
-    for (p->first = 0; p->first < vocab && status == PP_OK; p->first += slice) {
-        p->n = (uint32_t)(vocab - p->first < slice ? vocab - p->first : slice);
-        status = e->source.load(e->source.payload, e->config.layers, PP_LM_HEAD, p->first, p->n, weights);
+    const uint64_t vocab = e->config.vocab, d = e->config.hidden;
+    const float *whole = e->weights[e->config.layers].data[PP_LM_HEAD];
+    float *slice = whole ? NULL : pp_alloc_aligned(HEAD_SLICE * d, sizeof *slice);
+    pp_status status = whole || slice ? PP_OK : PP_ENOMEM;
+    for (p->first = 0; p->first < vocab && status == PP_OK; p->first += HEAD_SLICE) {
+        p->n = (uint32_t)(vocab - p->first < HEAD_SLICE ? vocab - p->first : HEAD_SLICE);
+        p->weights = whole ? whole + p->first * d : slice;
+        if (!whole)
+            status = load_slice(e, p, slice);
         if (status == PP_OK)
             status = pp_pool_run(e->pool, p->batch->n_windows, head_window, p);
     }
-    free(weights);
+    free(slice);
     return status;
+}
+
+static pp_status run_head(head_pass *p)
+{
+    pp_lm_exec *e = p->exec;
+    p->bias = e->weights[e->config.layers].data[PP_LM_HEAD_BIAS];
+    if (e->hooks.products & PP_LM_KIND_BIT(PP_LM_HEAD)) {
+        p->n = e->config.vocab;
+        return pp_pool_run(e->pool, p->batch->n_windows, head_window, p);
+    }
+    if (fits(e))
+        PP_TRY(pp_lm_load_globals_(e, PP_LM_KIND_BIT(PP_LM_HEAD)));
+    return run_slices(p);
 }
 
 pp_status pp_lm_exec_head(pp_lm_exec *e, const pp_lm_batch *batch, const float *hidden, float *logits)
