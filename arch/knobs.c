@@ -14,7 +14,7 @@
  * own), with the 256 x 256 arrays of legallo2023. */
 static const pp_knob knobs[] = {
     {.section = "arch", .name = "preset", .type = PP_KNOB_TEXT, .unit = "", .def = "none",
-     .text = "Published hardware whose figures are the defaults: none, 5pp-2019, hermes64, isaac.",
+     .text = "Published hardware whose figures are the defaults: none, 5pp-2019, hermes64, hermes64-4phase, bruschi2023, isaac.",
      .offset = offsetof(pp_arch, preset)},
     INT(rows, "weights", "256", 1, 65536, "Rows of a crossbar: inputs of one MVM."),
     INT(cols, "weights", "256", 1, 65536, "Columns of a crossbar, each as wide as the devices of one weight or slice."),

@@ -47,6 +47,44 @@ static const pp_preset_value values_hermes64[] = {
     {NULL, NULL, NULL},
 };
 
+/* PAPER: legallo2023: MVM of 520 ns in four phases. The fixed part of a read is 6 ns in one phase; 3 ns a read is what
+ * 520 = 4 x (127 + 3) leaves. */
+static const pp_preset_value values_hermes64_4phase[] = {
+    {"arch", "rows", "256"},
+    {"arch", "cols", "256"},
+    {"arch", "cells", "differential"},
+    {"arch", "cell_bits", "0"},
+    {"arch", "input", "pwm"},
+    {"arch", "t_lsb_ps", "1000"},
+    {"arch", "t_fix_ps", "3000"},
+    {"arch", "phases", "4"},
+    {"arch", "adcs", "256"},
+    {"arch", "adc_bits", "8"},
+    {"arch", "psum_bits", "16"},
+    {"fabric", "kind", "5pp"},
+    {"fabric", "rows", "8"},
+    {"fabric", "cols", "8"},
+    {"fabric", "width_bits", "8"},
+    {"fabric", "clock_hz", "400000000"},
+    {"fabric", "lanes", "1"},
+    {NULL, NULL, NULL},
+};
+
+/* PAPER: bruschi2023: clusters around a 256 x 256 array whose MVM takes 130 ns. Its converters are those of khaddam2022,
+ * one a column. Its network of clusters is not described here: fabric and channels stay free. */
+static const pp_preset_value values_bruschi2023[] = {
+    {"arch", "rows", "256"},
+    {"arch", "cols", "256"},
+    {"arch", "cells", "differential"},
+    {"arch", "cell_bits", "0"},
+    {"arch", "input", "parallel"},
+    {"arch", "mvm_ps", "130000"},
+    {"arch", "phases", "1"},
+    {"arch", "adcs", "256"},
+    {"arch", "adc_bits", "8"},
+    {NULL, NULL, NULL},
+};
+
 /* PAPER: shafiee2016 (ISAAC): 128 x 128 arrays of 2-bit cells, 16-bit weights as 8 slices with an
  * offset, 16-bit inputs bit by bit in cycles of 100 ns, one 8-bit ADC at 1.28 GS/s for the 128 columns.
  * Its pipeline (from memory of the figure): cycle 1 eDRAM read and input register, 2-17 crossbar, 18 ADC
@@ -75,6 +113,8 @@ static const pp_preset_value values_isaac[] = {
 static const pp_preset presets[] = {
     {"5pp-2019", "joshi2020 p. 11; array size and four lanes inferred", values_5pp_2019},
     {"hermes64", "legallo2023, main text and link controller", values_hermes64},
+    {"hermes64-4phase", "legallo2023, four-phase MVM of 520 ns", values_hermes64_4phase},
+    {"bruschi2023", "bruschi2023, cluster of 256 x 256 with an MVM of 130 ns", values_bruschi2023},
     {"isaac", "shafiee2016, tile pipeline of the ISCA paper", values_isaac},
 };
 #define N_PRESETS (sizeof presets / sizeof presets[0])

@@ -16,7 +16,7 @@ static pp_status unknown_preset(const char *name, const pp_config *config)
     const char *near = pp_nearest(name, names, n);
     if (near)
         return pp_fail(PP_EINVAL, "%s: unknown preset %.40s; did you mean %s?", place, name, near);
-    return pp_fail(PP_EINVAL, "%s: unknown preset %.40s; expected none, 5pp-2019, hermes64 or isaac", place, name);
+    return pp_fail(PP_EINVAL, "%s: unknown preset %.40s; expected none, 5pp-2019, hermes64, hermes64-4phase, bruschi2023 or isaac", place, name);
 }
 
 /* Index of `word` in "a|b|c"; -1 when it is none of them. */

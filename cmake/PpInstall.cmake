@@ -56,9 +56,11 @@ foreach(header
     workloads/workloads.h
     quant/quant.h
     arch/arch.h
+    arch/cost.h
     topology/normalise.h
     topology/topology.h
     mapper/mapper.h
+    sim/energy.h
     sim/irdrop.h
     sim/kernel.h
     sim/kernel_systemc.h

@@ -102,7 +102,7 @@ static void test_contradictions(void **state)
 {
     (void)state;
     refuse((const char *const[]){"arch.preset=isac"}, 1, "--set arch.preset: unknown preset isac; did you mean isaac?");
-    refuse((const char *const[]){"arch.preset=something-else"}, 1, "expected none, 5pp-2019, hermes64 or isaac");
+    refuse((const char *const[]){"arch.preset=something-else"}, 1, "expected none, 5pp-2019, hermes64, hermes64-4phase, bruschi2023 or isaac");
     refuse((const char *const[]){"arch.weights=float", "arch.cell_bits=2"}, 2,
            "--set arch.weights: arch.weights: float weights need analog devices");
     refuse((const char *const[]){"arch.adc_bits=12", "arch.psum_bits=10"}, 2,
