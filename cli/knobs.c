@@ -1,4 +1,5 @@
 /* The settings that belong to the run as a whole, and the list of all tables. */
+#include "arch/cost.h"
 #include "cli/session.h"
 
 static const pp_knob workload_knobs[] = {
@@ -30,7 +31,7 @@ pp_knob_table pp_run_knobs(void)
 
 const pp_knob_table *pp_all_knobs(size_t *n)
 {
-    static pp_knob_table all[7];
+    static pp_knob_table all[8];
     all[0] = pp_workload_knobs();
     all[1] = pp_quant_knobs();
     all[2] = pp_arch_knobs();
@@ -38,6 +39,7 @@ const pp_knob_table *pp_all_knobs(size_t *n)
     all[4] = pp_map_knobs();
     all[5] = pp_sim_knobs();
     all[6] = pp_run_knobs();
+    all[7] = pp_cost_knobs();
     *n = sizeof all / sizeof *all;
     return all;
 }

@@ -51,6 +51,7 @@ static pp_status bind_all(pp_session *s)
     table = pp_fabric_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->fabric_options));
     PP_TRY(pp_arch_resolve(&s->arch, s->config));
+    PP_TRY(pp_cost_resolve(&s->cost, s->config, &s->arch));
     if (!pp_config_is_set(s->config, "quant", "psum_bits"))
         s->quant.psum_bits = s->arch.psum_bits;
     /* Patches that somebody chose by hand are not mixed with copies that the mapper chooses. */
@@ -136,6 +137,7 @@ void pp_session_close(pp_session *s)
 {
     free(s->adc);
     pp_crossbar_free(s->crossbar);
+    pp_energy_free(s->energy);
     pp_run_result_free(s->run);
     pp_mapping_free(s->mapping);
     pp_fabric_free(s->fabric);
@@ -244,6 +246,7 @@ pp_status pp_session_simulate(pp_session *s)
     if (s->sim_options.execute > 0)
         PP_TRY(need_data(s));
     PP_TRY(pp_simulate(&s->run, s->q, &s->arch, s->fabric, s->mapping, &s->sim_options, s->data, NULL, NULL));
+    PP_TRY(pp_energy_new(&s->energy, &s->cost, s->q, &s->arch, s->fabric, s->mapping, s->run));
     return s->run->executed > 0 ? check_all_executed(s) : PP_OK;
 }
 
@@ -355,6 +358,7 @@ pp_report_input pp_session_report(const pp_session *s)
         .fabric = s->fabric,
         .mapping = s->mapping,
         .run = s->run,
+        .energy = s->energy,
         .accuracy = s->accuracy.has_float ? &s->accuracy : NULL,
     };
 }

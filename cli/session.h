@@ -31,6 +31,7 @@ typedef struct pp_session {
     pp_map_options map_options;
     pp_sim_options sim_options;
     pp_arch arch;
+    pp_cost cost;
     pp_network *net;
     pp_stages *stages;
     pp_dataset *calib, *data;
@@ -38,6 +39,7 @@ typedef struct pp_session {
     pp_fabric *fabric;
     pp_mapping *mapping;
     pp_run_result *run;
+    pp_energy *energy;
     pp_crossbar *crossbar;
     bool values;                 /* set before pp_session_quantize: weights are quantized, not widths alone */
     pp_accuracy accuracy;

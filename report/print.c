@@ -39,6 +39,40 @@ static void print_timing(const pp_summary *s, FILE *f, bool colour)
                 s->executed, s->executed == 1 ? "" : "s");
 }
 
+/* "mvm 61 %, digital 12 %": classes with a share, the largest first. */
+static void print_shares(const pp_summary *s, FILE *f)
+{
+    const double pj[PP_CLASS_COUNT] = {s->mvm_pj, s->digital_pj, s->buffer_pj, s->router_pj, s->wire_pj, s->static_pj, s->dram_pj};
+    bool done[PP_CLASS_COUNT] = {false};
+    const char *comma = "";
+    for (int n = 0; n < PP_CLASS_COUNT; n++) {
+        int best = -1;
+        for (int k = 0; k < PP_CLASS_COUNT; k++)
+            if (!done[k] && pj[k] > 0 && (best < 0 || pj[k] > pj[best]))
+                best = k;
+        if (best < 0)
+            return;
+        done[best] = true;
+        fprintf(f, "%s%s %.1f %%", comma, pp_energy_class_name((pp_energy_class)best), 100 * pj[best] / s->energy_per_inference_pj);
+        comma = ", ";
+    }
+}
+
+static void print_energy(const pp_summary *s, FILE *f, bool colour)
+{
+    heading(f, "energy", colour);
+    fprintf(f, "  an inference    %12.3f uJ             boundary %s, costs of %s: ", s->energy_per_inference_pj * 1e-6,
+            s->energy_boundary, s->cost_preset);
+    print_shares(s, f);
+    fprintf(f, "\n  efficiency      %12.4g TOPS/W         %.4g W; %.4g TOPS of useful multiply-accumulates, peak %.4g\n",
+            s->tops_per_w, s->power_w, s->tops, s->tops_peak);
+    fprintf(f, "  arrays          %12.2f %%              useful share of the arrays that MVMs ran over\n", 100 * s->array_utilisation);
+    if (s->has_area)
+        fprintf(f, "  area            %12.4g mm2            %.4g TOPS/mm2, %u cores\n", s->area_mm2, s->tops_per_mm2, s->n_cores);
+    if (s->energy_unpriced[0] != 0)
+        fprintf(f, "  not priced      %s\n", s->energy_unpriced);
+}
+
 void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)
 {
     FILE *f = stdio_file;
@@ -56,6 +90,8 @@ void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)
             s->mean_channel_required_gbps, s->max_port_required_gbps);
     if (s->has_timing)
         print_timing(s, f, colour);
+    if (s->has_energy)
+        print_energy(s, f, colour);
     if (s->has_float)
         print_accuracy(s, f, colour);
     if (strncmp(s->fabric, "5pp", 3) == 0)

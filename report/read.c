@@ -74,6 +74,8 @@ pp_status pp_summary_read(pp_summary *out, const pp_report *r)
         if (!there && is_required(f))
             return pp_fail(PP_EFORMAT, "%s: %s is missing or damaged", r->path, path);
         out->has_timing |= there && f->part == PP_PART_TIMING;
+        out->has_energy |= there && f->part == PP_PART_ENERGY;
+        out->has_area |= there && f->part == PP_PART_AREA;
         out->has_float |= there && f->part == PP_PART_FLOAT;
         out->has_quant |= there && f->part == PP_PART_QUANT;
         out->has_crossbar |= there && f->part == PP_PART_CROSSBAR;
@@ -102,6 +104,9 @@ static const char *const tables[][3] = {
     {"cores", "/timing/cores", "use of each core"},
     {"channels", "/timing/channels", "use of each channel"},
     {"buffers", "/timing/flows", "fill of each flow's buffer, delivery times"},
+    {"energy", "/energy/stages", "energy of each stage"},
+    {"actions", "/energy/actions", "actions of an inference and their price"},
+    {"area", "/energy/area", "components of the chip and their area"},
     {"adc", "/accuracy/adc", "converters of each tile"},
 };
 #define N_TABLES (sizeof tables / sizeof *tables)

@@ -3,6 +3,7 @@
 #ifndef PP_REPORT_REPORT_H
 #define PP_REPORT_REPORT_H
 
+#include "sim/energy.h"
 #include "sim/sim.h"
 
 #define PP_REPORT_SCHEMA "pentaprism-report/1"
@@ -31,6 +32,7 @@ typedef struct pp_report_input {
     const pp_fabric *fabric;
     const pp_mapping *mapping;
     const pp_run_result *run;
+    const pp_energy *energy;
     const pp_accuracy *accuracy;
 } pp_report_input;
 
@@ -56,6 +58,11 @@ typedef struct pp_summary {
     double max_channel_utilisation;
     char bound_by[96];       /* what sets the interval: "core of conv1", "channel r0c1 -> r0c2" ... */
     char slowest_stage[64];
+    char cost_preset[32], energy_boundary[16], energy_unpriced[128]; /* actions that nobody priced: "router wire" */
+    double energy_per_inference_pj, power_w, tops, tops_per_w, tops_peak, array_utilisation;
+    double mvm_pj, digital_pj, buffer_pj, router_pj, wire_pj, static_pj, dram_pj;
+    double area_mm2, tops_per_mm2;
+    bool has_energy, has_area;
     bool has_timing, has_float, has_quant, has_crossbar;
     uint32_t eval_images;
     double top1_float, top1_quant, top1_crossbar;

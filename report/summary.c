@@ -50,6 +50,24 @@ const pp_summary_field pp_summary_fields[] = {
     FIELD("/timing", events, PP_H5_U64, PP_PART_TIMING, true, "", "events of the simulation"),
     FIELD("/timing", switching, PP_H5_TEXT, PP_PART_TIMING, true, "", "switching model"),
     FIELD("/timing", slowest_stage, PP_H5_TEXT, PP_PART_TIMING, true, "", "stage with the busiest core"),
+    FIELD("/energy", cost_preset, PP_H5_TEXT, PP_PART_ENERGY, true, "", "table of energies and areas that the figures start from"),
+    FIELD("/energy", energy_boundary, PP_H5_TEXT, PP_PART_ENERGY, true, "", "what the totals include: mvm, core, chip or chip_dram"),
+    FIELD("/energy", energy_per_inference_pj, PP_H5_F64, PP_PART_ENERGY, true, "pJ", "energy of an inference inside the boundary"),
+    FIELD("/energy", mvm_pj, PP_H5_F64, PP_PART_ENERGY, true, "pJ", "of it, analog MVMs with their converters"),
+    FIELD("/energy", digital_pj, PP_H5_F64, PP_PART_ENERGY, true, "pJ", "of it, digital operations"),
+    FIELD("/energy", buffer_pj, PP_H5_F64, PP_PART_ENERGY, true, "pJ", "of it, reads and writes of core memory"),
+    FIELD("/energy", router_pj, PP_H5_F64, PP_PART_ENERGY, true, "pJ", "of it, switching onto channels"),
+    FIELD("/energy", wire_pj, PP_H5_F64, PP_PART_ENERGY, true, "pJ", "of it, wires"),
+    FIELD("/energy", static_pj, PP_H5_F64, PP_PART_ENERGY, true, "pJ", "of it, static power over the interval"),
+    FIELD("/energy", dram_pj, PP_H5_F64, PP_PART_ENERGY, true, "pJ", "of it, bits across the chip's edge"),
+    FIELD("/energy", energy_unpriced, PP_H5_TEXT, PP_PART_ENERGY, true, "", "actions inside the boundary to which nobody gives a figure"),
+    FIELD("/energy", power_w, PP_H5_F64, PP_PART_ENERGY, true, "W", "energy of an inference over the interval"),
+    FIELD("/energy", tops, PP_H5_F64, PP_PART_ENERGY, true, "10^12/s", "operations a second: twice the useful multiply-accumulates"),
+    FIELD("/energy", tops_per_w, PP_H5_F64, PP_PART_ENERGY, true, "10^12/J", "operations a joule inside the boundary"),
+    FIELD("/energy", tops_peak, PP_H5_F64, PP_PART_ENERGY, true, "10^12/s", "all cores of the fabric, whole arrays, MVM after MVM"),
+    FIELD("/energy", array_utilisation, PP_H5_F64, PP_PART_ENERGY, true, "", "useful share of the whole arrays that MVMs ran over"),
+    FIELD("/energy", area_mm2, PP_H5_F64, PP_PART_AREA, true, "mm2", "area of all cores of the fabric and the chip around them"),
+    FIELD("/energy", tops_per_mm2, PP_H5_F64, PP_PART_AREA, true, "10^12/s/mm2", "operations a second and area"),
     FIELD("/accuracy", eval_images, PP_H5_U32, PP_PART_FLOAT, true, "", "images evaluated"),
     FIELD("/accuracy", data, PP_H5_TEXT, PP_PART_FLOAT, true, "", "data set"),
     FIELD("/accuracy", top1_float, PP_H5_F64, PP_PART_FLOAT, true, "", "top-1 share, float network"),
@@ -63,6 +81,10 @@ bool pp_summary_has(const pp_summary *s, pp_summary_part part)
     switch (part) {
     case PP_PART_TIMING:
         return s->has_timing;
+    case PP_PART_ENERGY:
+        return s->has_energy;
+    case PP_PART_AREA:
+        return s->has_area;
     case PP_PART_FLOAT:
         return s->has_float;
     case PP_PART_QUANT:
@@ -148,6 +170,37 @@ static void fill_timing(pp_summary *out, const pp_report_input *in)
     COPY(out->switching, pp_config_text(in->config, "simulate", "switching"));
 }
 
+static void name_unpriced(pp_summary *out, const pp_energy *e)
+{
+    size_t used = 0;
+    for (int a = 0; a < PP_ACTION_COUNT && used < sizeof out->energy_unpriced; a++)
+        if (e->unpriced[a])
+            used += (size_t)snprintf(out->energy_unpriced + used, sizeof out->energy_unpriced - used, "%s%s",
+                                     used > 0 ? " " : "", pp_action_name((pp_action)a));
+}
+
+static void fill_energy(pp_summary *out, const pp_report_input *in)
+{
+    const pp_energy *e = in->energy;
+    double *const of_class[PP_CLASS_COUNT] = {&out->mvm_pj, &out->digital_pj, &out->buffer_pj, &out->router_pj,
+                                              &out->wire_pj, &out->static_pj, &out->dram_pj};
+    out->has_energy = true;
+    out->has_area = e->has_area;
+    COPY(out->cost_preset, e->cost->preset);
+    COPY(out->energy_boundary, pp_boundary_name((pp_boundary)e->cost->boundary));
+    out->energy_per_inference_pj = 1e-3 * e->total.energy_fj;
+    for (int k = 0; k < PP_CLASS_COUNT; k++)
+        *of_class[k] = 1e-3 * e->total.class_fj[k];
+    name_unpriced(out, e);
+    out->power_w = e->power_w;
+    out->tops = e->tops;
+    out->tops_per_w = e->tops_per_w;
+    out->tops_peak = pp_cost_peak(e->cost, in->arch, (uint32_t)out->abits, (uint32_t)out->wbits, in->fabric->n_cores).tops;
+    out->array_utilisation = e->utilisation;
+    out->area_mm2 = e->area_mm2;
+    out->tops_per_mm2 = e->tops_per_mm2;
+}
+
 static void fill_accuracy(pp_summary *out, const pp_accuracy *a)
 {
     out->has_float = a->has_float;
@@ -177,6 +230,8 @@ pp_status pp_summary_fill(pp_summary *out, const pp_report_input *in)
         fill_mapping(out, in);
     if (in->run != NULL)
         fill_timing(out, in);
+    if (in->energy != NULL)
+        fill_energy(out, in);
     if (in->accuracy != NULL)
         fill_accuracy(out, in->accuracy);
     return PP_OK;

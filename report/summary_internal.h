@@ -5,7 +5,7 @@
 #include "report/h5_internal.h"
 #include "report/report.h"
 
-typedef enum pp_summary_part { PP_PART_ALWAYS, PP_PART_TIMING, PP_PART_FLOAT, PP_PART_QUANT, PP_PART_CROSSBAR } pp_summary_part;
+typedef enum pp_summary_part { PP_PART_ALWAYS, PP_PART_TIMING, PP_PART_ENERGY, PP_PART_AREA, PP_PART_FLOAT, PP_PART_QUANT, PP_PART_CROSSBAR } pp_summary_part;
 
 typedef struct pp_summary_field {
     const char *group;      /* "/timing" */

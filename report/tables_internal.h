@@ -13,6 +13,7 @@ pp_status pp_write_quant_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_fabric_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_mapping_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_timing_tables(hid_t file, const pp_report_input *in);
+pp_status pp_write_energy_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_accuracy_tables(hid_t file, const pp_report_input *in);
 
 /* Text into a fixed field, rest zeroed. */

@@ -14,6 +14,7 @@ static const char *const groups[][2] = {
     {"/mapping", "tiles on cores, flows on channels, bounds"},
     {"/bandwidth", "static analysis: what channels must carry"},
     {"/timing", "what the simulation measured"},
+    {"/energy", "actions of an inference, priced"},
     {"/accuracy", "what the network gets right"},
     {"/compare", "comparison of fabrics; empty for a single run"},
 };
@@ -76,6 +77,8 @@ static pp_status write_all(hid_t file, const pp_report_input *in)
         PP_TRY(pp_write_mapping_tables(file, in));
     if (in->run != NULL)
         PP_TRY(pp_write_timing_tables(file, in));
+    if (in->energy != NULL)
+        PP_TRY(pp_write_energy_tables(file, in));
     return in->accuracy != NULL ? pp_write_accuracy_tables(file, in) : PP_OK;
 }
 

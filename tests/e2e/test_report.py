@@ -8,7 +8,7 @@ import h5py
 
 from harness import SHORT, Case, call, datasets, settings, text
 
-GROUPS = "run workload quant arch fabric mapping bandwidth timing accuracy compare".split()
+GROUPS = "run workload quant arch fabric mapping bandwidth timing energy accuracy compare".split()
 FEW = settings(workload__images=4 if SHORT else 32, simulate__images=20, quant__calib_images=2 if SHORT else 32)
 
 
