@@ -27,7 +27,7 @@ typedef enum pp_action {
     PP_ACTION_DAC,          /* row driven in a read */
     PP_ACTION_ADC,          /* conversion: column in a read */
     PP_ACTION_SHIFT_ADD,    /* conversion combined with others: several input slices, phases or weight slices */
-    PP_ACTION_SCALE,        /* scale and offset of a converted column of an MVM */
+    PP_ACTION_SCALE,        /* value scaled and offset: a converted column of an MVM, a batch norm alone, a product */
     PP_ACTION_ADD,          /* partial sum of another row tile, or a bias, added */
     PP_ACTION_RESIDUAL,     /* residual value rescaled and added */
     PP_ACTION_ACTIVATION,   /* value through the activation */

@@ -110,7 +110,7 @@ static const pp_knob knobs[] = {
     E(DAC, "dac_fj", "fJ", "One row driven in one read."),
     E(ADC, "adc_fj", "fJ", "One conversion at arch.adc_bits."),
     E(SHIFT_ADD, "shift_add_fj", "fJ", "One conversion combined with those of other slices or phases."),
-    E(SCALE, "scale_fj", "fJ", "Scale and offset of one converted column of an MVM."),
+    E(SCALE, "scale_fj", "fJ", "One value scaled and offset: a converted column of an MVM, a batch norm alone, a product of streams."),
     E(ADD, "add_fj", "fJ", "One partial sum or bias added."),
     E(RESIDUAL, "residual_fj", "fJ", "One residual value rescaled and added."),
     E(ACTIVATION, "activation_fj", "fJ", "One value through the activation."),

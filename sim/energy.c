@@ -64,7 +64,7 @@ static bool pools(pp_op_kind kind)
     return kind == PP_OP_MAX_POOL || kind == PP_OP_AVG_POOL || kind == PP_OP_GLOBAL_POOL;
 }
 
-/* A stage without a matrix reads its inputs through its operator; additions and pooling are its work. */
+/* A stage without a matrix reads its inputs through its operator; additions, products and pooling are its work. */
 static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
 {
     const pp_stage *s = &c->q->stages->stage[stage];
@@ -72,12 +72,15 @@ static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
     for (uint32_t k = 0; k < s->n_inputs; k++) {
         const uint32_t stream = s->inputs[k].stream;
         const pp_shape in = pp_stream_shape(c->q->net, c->q->stages, stream);
-        const double values = window_pixels(c->q->net, s->first_op, k, op->out) * in.c;
+        const double values = window_pixels(c->q->net, s->first_op, k, op->out) *
+                              (op->kind == PP_OP_SLICE ? op->out.c : in.c);
         row->count[PP_ACTION_BUFFER_READ] += values * c->q->stream[stream].bits;
         if (pools(op->kind))
             row->count[PP_ACTION_POOL] += values;
         if (op->kind == PP_OP_ADD)
             row->count[PP_ACTION_RESIDUAL] += k > 0 ? values : 0;
+        if (op->kind == PP_OP_MUL)
+            row->count[PP_ACTION_SCALE] += k > 0 ? map_size(op->out) : 0;
     }
 }
 
@@ -92,6 +95,7 @@ static void count_digital(const counter *c, uint32_t stage)
         row->macs = (double)pp_op_macs(op);
     } else {
         count_data(c, stage, row);
+        row->count[PP_ACTION_SCALE] += s->scale != PP_NONE ? fired : 0;
     }
     for (uint32_t k = 0; k < s->n_inputs; k++)
         if (s->inputs[k].role == PP_ROLE_ADD) {
