@@ -77,6 +77,17 @@ pp_status pp_net_squeezenet_(pp_network **out, const pp_model *m, const char *na
 pp_status pp_net_densenet_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
 pp_status pp_net_googlenet_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
 pp_status pp_net_inception3_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_lenet5_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_resnet9_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_mobilenet1_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_mobilenet3_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_efficientnet_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_shufflenet2_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_inception4_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_inception_resnet_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_xception_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_unet_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
+pp_status pp_net_yolo_tiny_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
 pp_status pp_net_mobilenet2_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o);
 
 #endif

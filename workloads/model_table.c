@@ -5,11 +5,13 @@
 #define CIFAR {32, 32, 3}, 10
 
 const pp_model pp_models_cnn_[] = {
+    {"lenet5", "LeNet-5 of the paper, 32x32 grey digits", pp_net_lenet5_, {32, 32, 1}, 10, {0}},
     {"alexnet", "AlexNet, one column, ImageNet", pp_net_alexnet_, IMAGENET, {0}},
     {"vgg11", "VGG-11, ImageNet", pp_net_vgg_, IMAGENET, {11}},
     {"vgg13", "VGG-13, ImageNet", pp_net_vgg_, IMAGENET, {13}},
     {"vgg16", "VGG-16, ImageNet", pp_net_vgg_, IMAGENET, {16}},
     {"vgg19", "VGG-19, ImageNet", pp_net_vgg_, IMAGENET, {19}},
+    {"resnet9", "ResNet-9 of DAWNBench, CIFAR", pp_net_resnet9_, CIFAR, {0}},
     {"resnet20", "ResNet-20 for CIFAR, widths 16-32-64", pp_net_resnet_cifar_, CIFAR, {20}},
     {"resnet32", "ResNet-32 for CIFAR, widths 16-32-64", pp_net_resnet_cifar_, CIFAR, {32}},
     {"resnet44", "ResNet-44 for CIFAR, widths 16-32-64", pp_net_resnet_cifar_, CIFAR, {44}},
@@ -27,7 +29,17 @@ const pp_model pp_models_cnn_[] = {
     {"densenet201", "DenseNet-201, growth 32, ImageNet", pp_net_densenet_, IMAGENET, {6, 12, 48, 32}},
     {"googlenet", "GoogLeNet with batch norm, no auxiliary heads, ImageNet", pp_net_googlenet_, IMAGENET, {0}},
     {"inception-v3", "Inception-v3, no auxiliary head, ImageNet", pp_net_inception3_, {299, 299, 3}, 1000, {0}},
+    {"inception-v4", "Inception-v4, ImageNet", pp_net_inception4_, {299, 299, 3}, 1000, {0}},
+    {"inception-resnet-v2", "Inception-ResNet-v2, ImageNet", pp_net_inception_resnet_, {299, 299, 3}, 1000, {0}},
     {"squeezenet", "SqueezeNet 1.0, ImageNet", pp_net_squeezenet_, IMAGENET, {0}},
+    {"mobilenet-v1", "MobileNet-v1, ImageNet", pp_net_mobilenet1_, IMAGENET, {0}},
     {"mobilenet-v2", "MobileNet-v2, ImageNet", pp_net_mobilenet2_, IMAGENET, {0}},
+    {"mobilenet-v3-small", "MobileNet-v3 small, ImageNet", pp_net_mobilenet3_, IMAGENET, {1}},
+    {"mobilenet-v3-large", "MobileNet-v3 large, ImageNet", pp_net_mobilenet3_, IMAGENET, {0}},
+    {"efficientnet-b0", "EfficientNet-B0, ImageNet", pp_net_efficientnet_, IMAGENET, {0}},
+    {"xception", "Xception, ImageNet", pp_net_xception_, {299, 299, 3}, 1000, {0}},
+    {"shufflenet-v2", "ShuffleNet-v2 1.0x, ImageNet", pp_net_shufflenet2_, IMAGENET, {0}},
+    {"unet", "U-Net, 572x572 grey image to 388x388x2", pp_net_unet_, {572, 572, 1}, 2, {0}},
+    {"yolo-tiny", "tiny YOLO-v2, 20 classes of VOC", pp_net_yolo_tiny_, {416, 416, 3}, 20, {0}},
     {.name = NULL},
 };

@@ -1,7 +1,42 @@
-/* Chains of convolutions: AlexNet, VGG, SqueezeNet. As torchvision has them; where the adaptive pooling before
+/* Chains of convolutions: LeNet-5, AlexNet, VGG, SqueezeNet, ResNet-9. As torchvision has them; where the adaptive pooling before
  * the classifier has nothing to do at the published input size it is left out, and the first linear layer
  * takes the map as it is. */
 #include "workloads/maker_internal.h"
+
+/* ---- LeNet-5 ---- */
+
+/* The mean of 2x2 pixels, then a coefficient and a bias a map, both learned. */
+static uint32_t trained_pool(pp_maker *mk, const char *scope, uint32_t x)
+{
+    pp_mk_scope_(mk, "%s.", scope);
+    x = pp_mk_avg_(mk, "pool", x, (pp_mk_pool){.k = 2});
+    x = pp_mk_act_(mk, "act", pp_mk_scale_(mk, "scale", x), PP_ACT_TANH);
+    pp_mk_scope_(mk, "%s", "");
+    return x;
+}
+
+/* Of the 16 x 6 pairs of maps between S2 and C3, 60 are connected; the output layer compares with given codes
+ * that are not learned. PAPER: lecun1998 sec. II.B, table I. */
+pp_status pp_net_lenet5_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o)
+{
+    pp_maker mk;
+    pp_maker_begin_(&mk, name, m, o);
+    uint32_t x = pp_mk_conv_(&mk, "C1", 0, (pp_mk_conv){.out = 6, .k = 5, .bias = true, .act = PP_ACT_TANH});
+    x = trained_pool(&mk, "S2", x);
+    x = pp_mk_conv_(&mk, "C3", x, (pp_mk_conv){.out = 16, .k = 5, .bias = true});
+    if (mk.status == PP_OK)
+        pp_build_note_weights(mk.b, x, (16 * 6 - 60) * 25, false);
+    x = pp_mk_act_(&mk, "C3.act", x, PP_ACT_TANH);
+    x = trained_pool(&mk, "S4", x);
+    x = pp_mk_conv_(&mk, "C5", x, (pp_mk_conv){.out = 120, .k = 5, .bias = true, .act = PP_ACT_TANH});
+    x = pp_mk_linear_(&mk, "F6", x, 84, true, PP_ACT_TANH);
+    x = pp_mk_linear_(&mk, "output", x, pp_maker_classes_(m, o), false, PP_ACT_NONE);
+    if (mk.status == PP_OK)
+        pp_build_note_weights(mk.b, x, 0, true);
+    return pp_maker_end_(&mk, out);
+}
+
+/* ---- ImageNet ---- */
 
 /* PAPER: krizhevsky2014 (one column). */
 pp_status pp_net_alexnet_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o)
@@ -81,5 +116,32 @@ pp_status pp_net_squeezenet_(pp_network **out, const pp_model *m, const char *na
     pp_mk_scope_(&mk, "classifier.");
     x = pp_mk_conv_(&mk, "1", x, (pp_mk_conv){.out = pp_maker_classes_(m, o), .k = 1, .bias = true, .act = PP_ACT_RELU});
     pp_mk_global_(&mk, "3", x);
+    return pp_maker_end_(&mk, out);
+}
+
+/* ---- ResNet-9 ---- */
+
+static uint32_t conv_relu(pp_maker *mk, const char *name, uint32_t x, uint32_t out)
+{
+    return pp_mk_conv_(mk, name, x, (pp_mk_conv){.out = out, .k = 3, .pad = PP_PAD_HALF, .bn = true, .act = PP_ACT_RELU});
+}
+
+/* The nine-layer ResNet of David Page's "How to train your ResNet" (DAWNBench, 2018): activations stand before
+ * the additions, the classifier has no bias. */
+pp_status pp_net_resnet9_(pp_network **out, const pp_model *m, const char *name, const pp_model_options *o)
+{
+    pp_maker mk;
+    pp_maker_begin_(&mk, name, m, o);
+    uint32_t x = conv_relu(&mk, "prep", 0, 64);
+    for (uint32_t i = 1; i <= 3; i++) {
+        uint32_t out_c = 64u << i;
+        pp_mk_scope_(&mk, "layer%u.", i);
+        x = pp_mk_max_(&mk, "pool", conv_relu(&mk, "conv", x, out_c), (pp_mk_pool){.k = 2});
+        if (i != 2)
+            x = pp_mk_add_(&mk, "add", conv_relu(&mk, "res2", conv_relu(&mk, "res1", x, out_c), out_c), x);
+    }
+    pp_mk_scope_(&mk, "%s", "");
+    x = pp_mk_max_(&mk, "pool", x, (pp_mk_pool){.k = 4});
+    pp_mk_linear_(&mk, "linear", x, pp_maker_classes_(m, o), false, PP_ACT_NONE);
     return pp_maker_end_(&mk, out);
 }

@@ -29,6 +29,24 @@ static const struct {
     {"inception-v3", 23834568, 5.713, 0.001}, /* 27161264 less 3326696 of the auxiliary head */
     {"squeezenet", 1248424, 0.819, 0.001},
     {"mobilenet-v2", 3504872, 0.301, 0.001},
+    {"mobilenet-v3-small", 2542856, 0.057, 0.001},
+    {"mobilenet-v3-large", 5483032, 0.217, 0.001},
+    {"efficientnet-b0", 5288548, 0.386, 0.001},
+    {"shufflenet-v2", 2278604, 0.145, 0.001},
+    /* lecun1998 sec. II.B: 60,000 parameters; its 340,908 connections: below */
+    {"lenet5", 60000, 0.000326520, 1e-9},
+    /* howard2017 table 8: 569 million mult-adds, 4.2 million parameters (exact count: Keras, trainable) */
+    {"mobilenet-v1", 4231976, 0.569, 0.001},
+    /* Keras, trainable parameters; MACs: timm, which counts half a percent more (its batch norms) */
+    {"xception", 22855952, 8.40, 0.1},
+    /* timm */
+    {"inception-v4", 42679816, 12.28, 0.1},
+    {"inception-resnet-v2", 55843464, 13.18, 0.1},
+    /* darknet: tiny-yolo-voc.weights holds 15,867,885 numbers, 6,112 of them means and variances; 6.97 GFLOP */
+    {"yolo-tiny", 15867885 - 6112, 3.485, 0.005},
+    /* no count published: sum over the layers that the sources print, below */
+    {"resnet9", 6573120, 0.379261952, 1e-9},
+    {"unet", 31030658, 167.322556672, 1e-9},
 };
 #define N_PUBLISHED (sizeof published / sizeof *published)
 
@@ -48,6 +66,59 @@ static void counts_are_those_published(void **state)
         assert_false(net->has_weights);
         pp_network_free(net);
     }
+}
+
+/* The paper counts biases and the inputs of subsampling maps as connections. PAPER: lecun1998 sec. II.B. */
+static void connections_of_lenet5(void **state)
+{
+    (void)state;
+    pp_network *net = NULL;
+    assert_ok(pp_model_open(&net, "lenet5"));
+    uint64_t connections = pp_network_macs(net);
+    for (uint32_t i = 0; i < net->n_ops; i++) {
+        const pp_op *op = &net->ops[i];
+        uint64_t results = (uint64_t)op->out.h * op->out.w * op->out.c;
+        if (op->kind == PP_OP_AVG_POOL)
+            connections += 4 * results;
+        if (op->bias.ndim)
+            connections += results;
+    }
+    assert_int_equal(connections, 340908);
+    pp_network_free(net);
+}
+
+/* U-Net layer by layer, from the figure alone. PAPER: ronneberger2015 figure 1. */
+static void unet_from_its_figure(void **state)
+{
+    (void)state;
+    uint64_t parameters = 0, macs = 0, size = 572, c = 1;
+    for (uint64_t level = 0, width = 64; level < 5; level++, width *= 2) {
+        size = level ? size / 2 : size;
+        for (int i = 0; i < 2; i++, c = width) {
+            size -= 2;
+            parameters += (9 * c + 1) * width;
+            macs += 9 * c * width * size * size;
+        }
+    }
+    for (uint64_t width = 512; width >= 64; width /= 2) {
+        size *= 2;
+        parameters += (4 * c + 1) * width;
+        macs += 4 * c * width * size * size;
+        c = 2 * width;
+        for (int i = 0; i < 2; i++, c = width) {
+            size -= 2;
+            parameters += (9 * c + 1) * width;
+            macs += 9 * c * width * size * size;
+        }
+    }
+    assert_int_equal(size, 388);
+    parameters += 2 * (c + 1);
+    macs += 2 * c * size * size;
+    pp_network *net = NULL;
+    assert_ok(pp_model_open(&net, "unet"));
+    assert_int_equal(pp_network_parameters(net), parameters);
+    assert_int_equal(pp_network_macs(net), macs);
+    pp_network_free(net);
 }
 
 /* Stages cover the network: every matrix operator is one stage, inputs come from earlier stages, and streams
@@ -114,6 +185,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_those_published),
+        cmocka_unit_test(connections_of_lenet5),
+        cmocka_unit_test(unet_from_its_figure),
         cmocka_unit_test(stages_of_every_network),
         cmocka_unit_test(input_and_classes_can_be_chosen),
     };

@@ -24,7 +24,8 @@ static bool taps(uint32_t o, uint32_t i, uint32_t kernel, uint32_t stride, uint3
 }
 
 /* Whether output pixel (y, x) of the operator reads input pixel (iy, ix). */
-static bool needs(const pp_op *op, pp_role role, uint32_t y, uint32_t x, uint32_t iy, uint32_t ix)
+static bool needs(const pp_op *op, uint32_t k, pp_role role, uint32_t y, uint32_t x, uint32_t iy, uint32_t ix,
+                  bool one_pixel)
 {
     const pp_window *w = &op->window;
     if (role == PP_ROLE_ADD)
@@ -36,6 +37,12 @@ static bool needs(const pp_op *op, pp_role role, uint32_t y, uint32_t x, uint32_
         return taps(y, iy, w->kh, w->sh, w->dh, w->top) && taps(x, ix, w->kw, w->sw, w->dw, w->left);
     case PP_OP_SUBSAMPLE:
         return iy == y * w->sh && ix == x * w->sw;
+    case PP_OP_SLICE:
+        return iy == y + op->offset.h && ix == x + op->offset.w;
+    case PP_OP_UPSAMPLE:
+        return y >= iy * w->sh && y < (iy + 1) * w->sh && x >= ix * w->sw && x < (ix + 1) * w->sw;
+    case PP_OP_MUL:
+        return (k == 1 && one_pixel) || (y == iy && x == ix);
     case PP_OP_LINEAR:
     case PP_OP_FLATTEN:
     case PP_OP_GLOBAL_POOL:
@@ -61,7 +68,8 @@ static void check_tables(const random_net *r, const pp_stages *stages, uint32_t 
         least[p] = PP_NONE;
     for (uint32_t o = 0; o < s->fire.h * s->fire.w; o++)
         for (uint32_t e = 0; e < map.h * map.w; e++) {
-            if (!needs(op, s->inputs[k].role, o / s->fire.w, o % s->fire.w, e / map.w, e % map.w))
+            if (!needs(op, k, s->inputs[k].role, o / s->fire.w, o % s->fire.w, e / map.w, e % map.w,
+                       map.h == 1 && map.w == 1))
                 continue;
             uint32_t p = fires[o], q = arrives[e];
             most[p] = q > most[p] ? q : most[p];
@@ -100,8 +108,8 @@ static void check_emission(const random_net *r, const pp_stages *stages, uint32_
             bool complete = true;
             for (want = 0; want < s->out.h * s->out.w; want++) {
                 for (uint32_t e = 0; e < s->fire.h * s->fire.w && complete; e++)
-                    complete = fires[e] <= p || !needs(&r->net->ops[s->pool], PP_ROLE_DATA, want / s->out.w,
-                                                       want % s->out.w, e / s->fire.w, e % s->fire.w);
+                    complete = fires[e] <= p || !needs(&r->net->ops[s->pool], 0, PP_ROLE_DATA, want / s->out.w,
+                                                       want % s->out.w, e / s->fire.w, e % s->fire.w, false);
                 if (!complete)
                     break;
             }

@@ -106,7 +106,42 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
     snprintf(third, sizeof third, "op%u.c", step);
     uint32_t c = pp_builder_shape(b, *x).c, cout = widths[pp_rng_below(rng, 9)], y = *x, other = *x;
     pp_window w = random_window(rng, 4), same = window(3, 1, 1), one = window(1, 1, 0);
-    switch (pp_rng_below(rng, 10)) {
+    switch (pp_rng_below(rng, 15)) {
+    case 10: { /* what reads a stream pixel by pixel, and an activation behind it */
+        uint64_t dim[1] = {c};
+        pp_tensor weight = random_tensor(r, rng, 1, dim), bias = random_tensor(r, rng, 1, dim);
+        assert_ok(pp_build_scale(b, name, *x, &weight, &bias, x));
+        assert_ok(pp_build_act(b, second, *x, (pp_act)(1 + pp_rng_below(rng, PP_ACT_COUNT - 1)), x));
+        break;
+    }
+    case 11: /* squeeze and excite: a factor a channel that needs the whole map */
+        assert_ok(pp_build_pool(b, name, PP_OP_GLOBAL_POOL, *x, NULL, &y));
+        assert_ok(random_conv(r, rng, b, &one, c, c, 1, second, &y));
+        assert_ok(pp_build_act(b, third, y, pp_rng_below(rng, 2) ? PP_ACT_SIGMOID : PP_ACT_HARD_SIGMOID, &y));
+        snprintf(name, sizeof name, "op%u.d", step);
+        assert_ok(pp_build_join(b, name, PP_OP_MUL, (uint32_t[]){*x, y}, 2, x));
+        break;
+    case 12: { /* a part of the map and of the channels */
+        pp_shape s = pp_builder_shape(b, *x), from = {s.h / 3, s.w / 4, c / 3};
+        pp_shape size = {s.h - from.h - (s.h > 3), s.w - from.w, c - from.c};
+        assert_ok(pp_build_slice(b, name, *x, from, size, x));
+        break;
+    }
+    case 13: /* channels of two streams in turn */
+        assert_ok(random_conv(r, rng, b, &same, c, c, 1, name, &y));
+        assert_ok(pp_build_join(b, second, PP_OP_CONCAT, (uint32_t[]){*x, y}, 2, &y));
+        assert_ok(pp_build_shuffle(b, third, y, 2, x));
+        break;
+    case 14: {
+        pp_shape s = pp_builder_shape(b, *x);
+        if (s.h > 16 || s.w > 16)
+            break;
+        assert_ok(pp_build_upsample(b, name, *x, 1 + pp_rng_below(rng, 2), x));
+        pp_shape up = pp_builder_shape(b, *x);
+        if (up.h == s.h) /* factor 1: two maps of one shape may be multiplied */
+            assert_ok(pp_build_join(b, second, PP_OP_MUL, (uint32_t[]){*x, other}, 2, x));
+        break;
+    }
     case 0:
     case 1:
         (void)random_conv(r, rng, b, &w, c, cout, 1, name, x);
@@ -118,7 +153,7 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
         (void)pp_build_pool(b, name, pp_rng_below(rng, 2) ? PP_OP_MAX_POOL : PP_OP_AVG_POOL, *x, &w, x);
         break;
     case 4:
-        assert_ok(pp_build_act(b, name, *x, pp_rng_below(rng, 3) ? PP_ACT_RELU : PP_ACT_RELU6, x));
+        assert_ok(pp_build_act(b, name, *x, (pp_act)(1 + pp_rng_below(rng, PP_ACT_COUNT - 1)), x));
         break;
     case 5: /* residual block, activation behind the addition */
         assert_ok(random_conv(r, rng, b, &same, c, c, 1, name, &y));
