@@ -15,11 +15,11 @@ static const pp_h5_column action_columns[] = {
     PP_H5_COLUMN(action_row, unit, PP_H5_TEXT, "", "what one of it is"),
     PP_H5_COLUMN(action_row, class, PP_H5_TEXT, "", "class in the breakdown"),
     PP_H5_COLUMN(action_row, boundary, PP_H5_TEXT, "", "smallest boundary that holds it"),
+    PP_H5_COLUMN(action_row, source, PP_H5_TEXT, "", "who gives the figure; empty: nobody, not priced"),
     PP_H5_COLUMN(action_row, included, PP_H5_BOOL, "", "inside the boundary of the totals"),
     PP_H5_COLUMN(action_row, count, PP_H5_F64, "", "actions an inference"),
     PP_H5_COLUMN(action_row, figure_fj, PP_H5_F64, "fJ", "energy of one; static power: fJ/ns = uW"),
     PP_H5_COLUMN(action_row, energy_pj, PP_H5_F64, "pJ", "energy an inference; 0 when not included"),
-    PP_H5_COLUMN(action_row, source, PP_H5_TEXT, "", "who gives the figure; empty: nobody, not priced"),
     PP_H5_COLUMN(action_row, year, PP_H5_I64, "", "year of the source; 0: none"),
     PP_H5_COLUMN(action_row, node_nm, PP_H5_I64, "nm", "technology node of the figure; 0: not known"),
 };
@@ -55,10 +55,10 @@ typedef struct area_row {
 
 static const pp_h5_column area_columns[] = {
     PP_H5_COLUMN(area_row, component, PP_H5_TEXT, "", "component"),
+    PP_H5_COLUMN(area_row, source, PP_H5_TEXT, "", "who gives the figure; empty: nobody, not priced"),
     PP_H5_COLUMN(area_row, count, PP_H5_U64, "", "how many the fabric's cores have"),
     PP_H5_COLUMN(area_row, figure_um2, PP_H5_F64, "um2", "area of one"),
     PP_H5_COLUMN(area_row, area_mm2, PP_H5_F64, "mm2", "area of all"),
-    PP_H5_COLUMN(area_row, source, PP_H5_TEXT, "", "who gives the figure; empty: nobody, not priced"),
     PP_H5_COLUMN(area_row, year, PP_H5_I64, "", "year of the source; 0: none"),
     PP_H5_COLUMN(area_row, node_nm, PP_H5_I64, "nm", "technology node of the figure; 0: not known"),
 };
