@@ -58,6 +58,7 @@ foreach(header
     arch/arch.h
     arch/cost.h
     topology/normalise.h
+    topology/routefn.h
     topology/topology.h
     mapper/mapper.h
     sim/energy.h
