@@ -8,12 +8,14 @@ import h5py
 
 from harness import Case, settings, text
 
+FEW = settings(simulate__images=8, mapping__effort=0)
+
 FILE = "energy-resnet32.yaml"
 
 
 class Energy(Case):
     def simulate(self, *more, name="x.h5"):
-        return self.json("simulate", os.path.join("examples", FILE), "-o", self.path(name), "--force", *more)
+        return self.json("simulate", os.path.join("examples", FILE), "-o", self.path(name), "--force", *FEW, *more)
 
     def test_totals_are_sums(self):
         k = self.simulate()
@@ -58,7 +60,7 @@ class Energy(Case):
     def test_published_chip(self):
         """13.44 nJ times the MVMs; peak and energy of the chip's own presets."""
         run = self.write("h.yaml", "workload: {model: resnet32-cifar10}\narch: {preset: hermes64}\n")
-        k = self.json("simulate", run, "-o", self.path("h.h5"))
+        k = self.json("simulate", run, "-o", self.path("h.h5"), *FEW)
         self.assertEqual((k["cost_preset"], k["energy_boundary"]), ("legallo2023", "mvm"))
         self.near(k["tops_peak"], 63.1, 1e-3)
         with h5py.File(self.path("h.h5"), "r") as f:
@@ -69,7 +71,7 @@ class Energy(Case):
     def test_resnet18_on_512_arrays(self):
         """papers/bruschi2023.md: what the published figures are compared with."""
         k = self.json("simulate", os.path.join("examples", "bruschi2023-resnet18.yaml"), "-o", self.path("b.h5"),
-                      *settings(mapping__unroll="none", mapping__copies=1))
+                      *settings(mapping__unroll="none", mapping__copies=1, simulate__images=3))
         self.assertEqual(k["macs"], 2369245184)  # 4.74 G operations, not 6.1
         self.assertEqual((k["cost_preset"], k["cores_used"], k["initiation_interval_ps"]), ("bruschi2023", 212, 16384 * 130000))
         self.near(k["area_mm2"], 480, 1e-9)
@@ -79,7 +81,7 @@ class Energy(Case):
         self.assertGreater(k["energy_per_inference_pj"], 0.94e9)
 
     def test_text_and_tables(self):
-        shown = self.done("simulate", os.path.join("examples", FILE), "-o", self.path("t.h5")).out
+        shown = self.done("simulate", os.path.join("examples", FILE), "-o", self.path("t.h5"), *FEW).out
         for word in ("boundary chip, costs of generic", "TOPS/W", "mm2", "useful share"):
             self.assertIn(word, shown)
         again = self.done("report", "show", self.path("t.h5")).out
