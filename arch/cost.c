@@ -1,6 +1,7 @@
 /* The cost table: preset, overrides, rules, and what follows from it for a whole array. */
 #include "arch/cost_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 #define OVERRIDE "run file"
@@ -40,6 +41,13 @@ static pp_status unknown_preset(const char *name, const char *place)
                    "legallo2023-4phase, isaac2016 or bruschi2023", place, name);
 }
 
+/* A conversion costs about twice as much for each bit (figure of merit an effective level); areas stay. */
+static void scale_converter(pp_cost *out, const pp_cost_preset_table *p, const pp_arch *arch)
+{
+    if (p->adc_bits > 0 && arch->adc_bits > 0)
+        out->energy[PP_ACTION_ADC].value *= exp2((double)(arch->adc_bits - p->adc_bits));
+}
+
 static void fill(pp_cost *out, const pp_cost_preset_table *p)
 {
     *out = (pp_cost){.preset = p->name, .source = p->source, .boundary = p->boundary, .scope = p->scope};
@@ -59,6 +67,7 @@ static pp_status open_preset(pp_cost *out, const char *name, const pp_arch *arch
         return pp_fail(PP_EINVAL, "%s: %s prices an MVM on arrays of %u x %u, arch.rows x arch.cols is %lld x %lld: "
                        "set cost.mvm_fj", place, p->name, p->rows, p->cols, (long long)arch->rows, (long long)arch->cols);
     fill(out, p);
+    scale_converter(out, p, arch);
     return PP_OK;
 }
 

@@ -16,6 +16,7 @@ typedef struct pp_cost_preset_table {
     const char *name, *source;
     int boundary, scope;
     uint32_t rows, cols;   /* array for which a lumped MVM is published; 0: not lumped */
+    int adc_bits;          /* resolution that the converter's figure is for; 0: it holds for any */
     const pp_cost_row *row;
     size_t n;
 } pp_cost_preset_table;

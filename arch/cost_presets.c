@@ -30,7 +30,7 @@ static const pp_cost_row legallo2023_4phase[] = {
 static const pp_cost_row isaac2016[] = {
     E(ARRAY, 2.4e3 / IMA_ARRAYS * READ_NS / CELLS, "shafiee2016 table I: 8 arrays 2.4 mW, derived", 2016, 32),
     E(DAC, 4e3 / IMA_ARRAYS * READ_NS / ROWS, "shafiee2016 table I: 8 x 128 DACs 4 mW, derived", 2016, 32),
-    E(ADC, 16e3 / IMA_ARRAYS / GSPS, "shafiee2016 table I: 8 ADCs 16 mW at 1.28 GS/s, derived", 2016, 32),
+    E(ADC, 16e3 / IMA_ARRAYS / GSPS, "shafiee2016 table I: 8 ADCs 16 mW at 1.28 GS/s, derived; x 2 a bit from 8", 2016, 32),
     E(SHIFT_ADD, 0.2e3 / IMA_ARRAYS / GSPS, "shafiee2016 table I: 4 shift-and-add 0.2 mW, derived", 2016, 32),
     E(STATIC_CORE, (0.01 + 1.24 + 0.23) * 1e3 / IMA_ARRAYS + (20.7 + 7 + 42 / 4.0 + 0.52 + 0.05 + 0.4 + 1.68) * 1e3 / TILE_ARRAYS,
       "shafiee2016 table I: S+H, registers, eDRAM, bus, router / 4, sigmoid, S+A, pool; derived an array", 2016, 32),
@@ -59,7 +59,7 @@ static const pp_cost_row bruschi2023[] = {
 static const pp_cost_row generic[] = {
     E(ARRAY, 20, "derived: V^2 G t = (0.2 V)^2 x 5 uS x 100 ns", 0, 0),
     E(DAC, 4e3 / IMA_ARRAYS * READ_NS / ROWS, "shafiee2016 table I: row driver, derived", 2016, 32),
-    E(ADC, 3.1e3 / 1.2, "kull2013: 8 bit, 1.2 GS/s, 3.1 mW; derived", 2013, 32),
+    E(ADC, 3.1e3 / 1.2, "kull2013: 8 bit, 1.2 GS/s, 3.1 mW; derived; x 2 a bit from 8", 2013, 32),
     E(SHIFT_ADD, 50, "horowitz2014: 16-bit addition", 2014, 45),
     E(SCALE, 250, "horowitz2014: 8-bit multiplication, 16-bit addition", 2014, 45),
     E(ADD, 50, "horowitz2014: 16-bit addition", 2014, 45),
@@ -79,16 +79,16 @@ static const pp_cost_row generic[] = {
     A(ROUTER, 151000, "shafiee2016 table I: router of 8 ports x 32 bit 0.151 mm2", 2016, 32),
 };
 
-#define PRESET(name_, source_, boundary_, scope_, rows_, cols_, table_)                                                \
-    {name_, source_, PP_BOUNDARY_##boundary_, PP_SCOPE_##scope_, rows_, cols_, table_, sizeof table_ / sizeof table_[0]}
+#define PRESET(name_, source_, boundary_, scope_, rows_, cols_, adc_bits_, table_)                                                \
+    {name_, source_, PP_BOUNDARY_##boundary_, PP_SCOPE_##scope_, rows_, cols_, adc_bits_, table_, sizeof table_ / sizeof table_[0]}
 
 static const pp_cost_preset_table preset[] = {
-    PRESET("generic", "several, papers/README.md", CHIP, USED, 0, 0, generic),
-    PRESET("legallo2023", "legallo2023, one-phase MVM", MVM, WHOLE, 256, 256, legallo2023),
-    PRESET("legallo2023-4phase", "legallo2023, four-phase MVM", MVM, WHOLE, 256, 256, legallo2023_4phase),
-    PRESET("isaac2016", "shafiee2016 table I", CHIP, WHOLE, 0, 0, isaac2016),
-    PRESET("bruschi2023", "bruschi2023, array of khaddam2022", MVM, WHOLE, 256, 256, bruschi2023),
-    {"none", "nothing is priced", PP_BOUNDARY_CHIP, PP_SCOPE_WHOLE, 0, 0, NULL, 0},
+    PRESET("generic", "several, papers/README.md", CHIP, USED, 0, 0, 8, generic),
+    PRESET("legallo2023", "legallo2023, one-phase MVM", MVM, WHOLE, 256, 256, 0, legallo2023),
+    PRESET("legallo2023-4phase", "legallo2023, four-phase MVM", MVM, WHOLE, 256, 256, 0, legallo2023_4phase),
+    PRESET("isaac2016", "shafiee2016 table I", CHIP, WHOLE, 0, 0, 8, isaac2016),
+    PRESET("bruschi2023", "bruschi2023, array of khaddam2022", MVM, WHOLE, 256, 256, 0, bruschi2023),
+    {"none", "nothing is priced", PP_BOUNDARY_CHIP, PP_SCOPE_WHOLE, 0, 0, 0, NULL, 0},
 };
 
 const pp_cost_preset_table *pp_cost_preset_at(size_t i)

@@ -198,6 +198,24 @@ static void test_overrides(void **state)
     assert_true(cost.energy[PP_ACTION_MVM].value == 3e7);
 }
 
+/* The converter's figure follows arch.adc_bits, by two a bit; a figure that is set does not. */
+static void test_converter_by_bits(void **state)
+{
+    (void)state;
+    pp_arch arch = preset("5pp-2019");
+    const double at_8 = cost_of("generic", &arch).energy[PP_ACTION_ADC].value;
+    arch.adc_bits = 5;
+    assert_about(cost_of("generic", &arch).energy[PP_ACTION_ADC].value, at_8 / 8, 1e-12);
+    arch.adc_bits = 10;
+    assert_about(cost_of("generic", &arch).energy[PP_ACTION_ADC].value, at_8 * 4, 1e-12);
+    arch.adc_bits = 0; /* ideal: the 8-bit figure */
+    assert_about(cost_of("generic", &arch).energy[PP_ACTION_ADC].value, at_8, 1e-12);
+    pp_cost cost;
+    arch.adc_bits = 10;
+    assert_int_equal(RESOLVE(&cost, &arch, "cost.adc_fj=7"), PP_OK);
+    assert_true(cost.energy[PP_ACTION_ADC].value == 7);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -223,7 +241,8 @@ int main(void)
         cmocka_unit_test(test_isaac2016),     cmocka_unit_test(test_bruschi2023),
         cmocka_unit_test(test_prices_by_hand), cmocka_unit_test(test_areas_by_hand),
         cmocka_unit_test(test_every_figure_has_a_source),
-        cmocka_unit_test(test_overrides),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_overrides),     cmocka_unit_test(test_converter_by_bits),
+           cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(cost, NULL, NULL);
 }

@@ -287,12 +287,29 @@ static void what_nobody_prices_is_named(void **state)
     sim_unmap(&x);
 }
 
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    mapped x;
+    map_residual(&x);
+    const pp_cost cost = flat_cost();
+    for (long n = 0; n < 2; n++) {
+        pp_energy *e;
+        pp_alloc_fail_after(n);
+        assert_int_equal(pp_energy_new(&e, &cost, &x.f.q, &x.arch, x.fabric, x.m, NULL), PP_ENOMEM);
+        pp_alloc_fail_after(-1);
+        assert_null(e);
+    }
+    sim_unmap(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest energy[] = {
         cmocka_unit_test(counting),
         cmocka_unit_test(lumped_by_hand),
         cmocka_unit_test(what_nobody_prices_is_named),
+        cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(energy, NULL, NULL);
 }

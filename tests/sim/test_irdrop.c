@@ -283,6 +283,23 @@ static void test_bad_input(void **state)
     refused(good, 2, 2, (pp_ir_wires){.row_ohm = 1, .sense_ohm = 1}, PP_IR_NODAL, "nodal");
 }
 
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    float g[4] = {1, 2, 3, 4}, other[4] = {0};
+    double volt[2] = {0.1, 0.2}, current[2];
+    for (int model = PP_IR_FIRST_ORDER; model <= PP_IR_NODAL; model++)
+        for (long n = 0; n < (model == PP_IR_NODAL ? 2 : 3); n++) {
+            pp_alloc_fail_after(n);
+            assert_int_equal(pp_ir_effective_pair(g, other, 2, 2, &wires, (pp_ir_model)model), PP_ENOMEM);
+            pp_alloc_fail_after(-1);
+            assert_true(g[0] == 1 && g[3] == 4 && other[2] == 0);
+        }
+    pp_alloc_fail_after(0);
+    assert_int_equal(pp_ir_currents(current, volt, g, 2, 2, &wires, NULL), PP_ENOMEM);
+    pp_alloc_fail_after(-1);
+}
+
 int main(void)
 {
     const struct CMUnitTest irdrop[] = {
@@ -295,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_currents_are_the_sums_of_effective_conductances),
         cmocka_unit_test(test_pairs_lie_side_by_side),
         cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(irdrop, NULL, NULL);
 }
