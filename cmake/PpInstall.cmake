@@ -53,7 +53,7 @@ foreach(header
     workloads/lm.h
     workloads/network.h
     workloads/stage.h
-    workloads/workloads.h
+    workloads/tokenizer.h workloads/workloads.h
     quant/quant.h
     arch/arch.h
     arch/cost.h

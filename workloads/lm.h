@@ -268,7 +268,7 @@ typedef struct pp_lm_eval {
 } pp_lm_eval;
 /* Each window starts fresh. Its first token is not scored, nor is any token that an earlier window has
  * scored (stride < window). bytes[i]: length of token i in the text; NULL: 1 each. At least 2 tokens. */
-pp_status pp_lm_evaluate(pp_lm_eval *out, pp_lm_exec *exec, const uint32_t *tokens, const uint8_t *bytes,
+pp_status pp_lm_evaluate(pp_lm_eval *out, pp_lm_exec *exec, const uint32_t *tokens, const uint16_t *bytes,
                          size_t n_tokens, const pp_lm_eval_options *options);
 
 #endif

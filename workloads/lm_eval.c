@@ -59,7 +59,7 @@ done:
 }
 
 /* Row r of a window predicts token first + r + 1, which counts unless an earlier window had it. */
-static void add_scores(pp_lm_eval *out, const pp_lm_batch *b, const double *nll, const uint8_t *bytes, size_t *scored)
+static void add_scores(pp_lm_eval *out, const pp_lm_batch *b, const double *nll, const uint16_t *bytes, size_t *scored)
 {
     for (size_t i = 0; i < b->n_windows; i++) {
         const pp_lm_window *w = &b->windows[i];
@@ -75,7 +75,7 @@ static void add_scores(pp_lm_eval *out, const pp_lm_batch *b, const double *nll,
     }
 }
 
-static pp_status run_all(pp_lm_eval *out, pp_lm_exec *e, const uint32_t *tokens, const uint8_t *bytes,
+static pp_status run_all(pp_lm_eval *out, pp_lm_exec *e, const uint32_t *tokens, const uint16_t *bytes,
                          pp_lm_window *windows, size_t n, const pp_lm_eval_options *o)
 {
     const size_t limit = (o->hidden_bytes > 0 ? o->hidden_bytes : HIDDEN_BYTES_DEFAULT) /
@@ -96,7 +96,7 @@ static pp_status run_all(pp_lm_eval *out, pp_lm_exec *e, const uint32_t *tokens,
     return PP_OK;
 }
 
-pp_status pp_lm_evaluate(pp_lm_eval *out, pp_lm_exec *e, const uint32_t *tokens, const uint8_t *bytes,
+pp_status pp_lm_evaluate(pp_lm_eval *out, pp_lm_exec *e, const uint32_t *tokens, const uint16_t *bytes,
                          size_t n_tokens, const pp_lm_eval_options *options)
 {
     const pp_lm_eval_options o = options ? *options : (pp_lm_eval_options){0};

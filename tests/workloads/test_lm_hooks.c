@@ -299,7 +299,7 @@ static void a_stride_below_the_window_scores_each_token_once(void **state)
     assert_ok(pp_lm_evaluate(&e, f->exec, f->tokens, NULL, 20, &options));
     assert_int_equal(e.scored_tokens, 19);
     assert_int_equal(e.scored_bytes, 19);
-    static const uint8_t bytes[20] = {1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+    static const uint16_t bytes[20] = {1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
     assert_ok(pp_lm_evaluate(&e, f->exec, f->tokens, bytes, 20, &options));
     assert_int_equal(e.scored_bytes, 38);
     assert_true(fabs(e.bits_per_byte * 2 - log2(e.perplexity)) < 1e-12);
