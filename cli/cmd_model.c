@@ -1,6 +1,8 @@
 /* model: what networks there are, and what is inside one. */
 #include "cli/commands.h"
+#include "cli/model_lm.h"
 #include "cli/session.h"
+#include "workloads/lm.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,12 +17,18 @@ static pp_status list(const pp_parsed *p)
         pp_json *models = pp_json_add_list(json, "models");
         for (size_t i = 0; (name = pp_model_name(i, &summary, &has_weights)) != NULL; i++)
             pp_json_add_text(models, NULL, name);
+        for (size_t i = 0; (name = pp_lm_name(i, &summary, &has_weights)) != NULL; i++)
+            pp_json_add_text(models, NULL, name);
         return pp_print_json(json);
     }
     const char *headers[] = {"model", "weights", "what it is"};
     pp_table *t = NULL;
     pp_status status = pp_table_new(&t, headers, 3);
     for (size_t i = 0; status == PP_OK && (name = pp_model_name(i, &summary, &has_weights)) != NULL; i++) {
+        const char *cells[] = {name, has_weights ? "yes" : "shapes", summary};
+        status = pp_table_row(t, cells);
+    }
+    for (size_t i = 0; status == PP_OK && (name = pp_lm_name(i, &summary, &has_weights)) != NULL; i++) {
         const char *cells[] = {name, has_weights ? "yes" : "shapes", summary};
         status = pp_table_row(t, cells);
     }
@@ -92,6 +100,8 @@ static pp_status show_text(const pp_network *net, uint32_t layers)
 static pp_status show(const pp_parsed *p, const char *model)
 {
     pp_network *net = NULL;
+    if (pp_lm_is_known(model))
+        return pp_model_lm_show(model, pp_args_has(p, "json"));
     PP_TRY(pp_model_open(&net, model));
     uint32_t layers = 0;
     for (uint32_t i = 0; i < net->n_ops; i++)
@@ -120,8 +130,9 @@ const pp_command pp_cmd_model = {
     .max_operands = 2,
     .text = "list the built-in networks, or show what is inside one\n\n"
             "MODEL is a built-in name or a path to a .safetensors file whose card (NAME.json, the layers in\n"
-            "order of execution) stands beside it: docs/models.md.",
+            "order of execution) stands beside it: docs/models.md. Language models: a built-in name, a Hugging\n"
+            "Face folder, a config.json alone, or a llama2.c file (.bin): docs/language-models.md.",
     .examples = "  pentaprism model list\n  pentaprism model show resnet32-cifar10\n"
-                "  pentaprism model show my-network.safetensors --json\n",
+                "  pentaprism model show my-network.safetensors --json\n  pentaprism model show llama3-8b\n",
     .run = run,
 };

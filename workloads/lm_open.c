@@ -6,13 +6,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const zoo[] = {"bytellama-7m", "bytellama-odd"};
+static const struct {
+    const char *name, *summary;
+} zoo[] = {{"bytellama-7m", "byte-level Llama, 6.4 M parameters, trained (1.5609 bits per byte)"},
+           {"bytellama-odd", "byte-level Llama of odd sizes, 1.5 M parameters, trained (1.6789 bits per byte)"}};
 #define N_ZOO (sizeof zoo / sizeof *zoo)
 
 static bool in_zoo(const char *model)
 {
     for (size_t i = 0; i < N_ZOO; i++)
-        if (strcmp(zoo[i], model) == 0)
+        if (strcmp(zoo[i].name, model) == 0)
             return true;
     return false;
 }
@@ -32,6 +35,51 @@ static bool ends_in(const char *text, const char *end)
 bool pp_lm_is_model(const char *model)
 {
     return in_zoo(model) || is_folder(model) || ends_in(model, ".bin");
+}
+
+const char *pp_lm_name(size_t i, const char **summary, bool *has_weights)
+{
+    if (has_weights)
+        *has_weights = i < N_ZOO;
+    if (i >= N_ZOO)
+        return pp_lm_shape_name(i - N_ZOO, summary);
+    if (summary)
+        *summary = zoo[i].summary;
+    return zoo[i].name;
+}
+
+static bool is_shape(const char *model)
+{
+    const char *name;
+    for (size_t i = 0; (name = pp_lm_shape_name(i, NULL)) != NULL; i++)
+        if (strcmp(name, model) == 0)
+            return true;
+    return false;
+}
+
+static bool is_config(const char *model)
+{
+    return strcmp(model, "config.json") == 0 || ends_in(model, "/config.json");
+}
+
+bool pp_lm_is_known(const char *model)
+{
+    return is_shape(model) || pp_lm_is_model(model) || is_config(model);
+}
+
+pp_status pp_lm_find(pp_lm_config *out, bool *has_weights, const char *model)
+{
+    pp_lm *lm = NULL;
+    if (has_weights)
+        *has_weights = pp_lm_is_model(model);
+    if (is_config(model))
+        return pp_lm_config_read(out, model);
+    if (!pp_lm_is_model(model))
+        return pp_lm_shape(out, model);
+    PP_TRY(pp_lm_open(&lm, model));
+    *out = lm->config;
+    pp_lm_close(lm);
+    return PP_OK;
 }
 
 const pp_lm_config *pp_lm_config_of(const pp_lm *lm)
@@ -72,7 +120,7 @@ static pp_status open_path(pp_lm *lm, const char *path)
     }
     if (!ends_in(path, ".bin"))
         return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in language model (%s, %s), a folder with a "
-                       "config.json nor a .bin file", path, zoo[0], zoo[1]);
+                       "config.json nor a .bin file", path, zoo[0].name, zoo[1].name);
     if (!(lm->folder = pp_path_dir(path)))
         return PP_ENOMEM;
     return pp_lm_open_bin_(lm, path);

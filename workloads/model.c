@@ -1,4 +1,5 @@
 /* MODEL of the command line: built-in names and paths. */
+#include "workloads/lm.h"
 #include "workloads/maker_internal.h"
 
 #include <stdio.h>
@@ -104,6 +105,10 @@ static pp_status unknown(const char *name)
     size_t n = 0;
     while (n < sizeof names / sizeof *names && (names[n] = pp_model_name(n, NULL, NULL)) != NULL)
         n++;
+    for (size_t i = 0; n < sizeof names / sizeof *names && (names[n] = pp_lm_name(i, NULL, NULL)) != NULL; i++)
+        n++;
+    if (pp_lm_is_known(name))
+        return pp_fail(PP_EUNSUPPORTED, "model '%s' is a language model; expected a network of images", name);
     const char *near = pp_nearest(name, names, n);
     if (near)
         return pp_fail(PP_ENOTFOUND, "model '%s' is not known; did you mean '%s'?", name, near);
