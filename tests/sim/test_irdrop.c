@@ -265,6 +265,26 @@ static void test_pairs_lie_side_by_side(void **state)
         assert_true(plus[i] == both[2 * i] && minus[i] == both[2 * i + 1]);
 }
 
+/* Shares of g_max with wires in that unit are the same circuit. */
+static void test_units(void **state)
+{
+    (void)state;
+    enum { R = 8, C = 6 };
+    const pp_arch arch = {.wire_row_ohm = 1.5, .wire_col_ohm = 2.5, .driver_ohm = 20, .sense_ohm = 35};
+    float us[R * C], share[R * C];
+    random_cells(us, R * C, 11);
+    for (size_t i = 0; i < (size_t)R * C; i++)
+        share[i] = us[i] / 25;
+    for (int model = PP_IR_FIRST_ORDER; model <= PP_IR_NODAL; model++) {
+        const pp_ir_wires of_us = pp_ir_wires_of(&arch, 1), of_share = pp_ir_wires_of(&arch, 25);
+        float a[R * C], b[R * C];
+        assert_int_equal(pp_ir_effective(a, us, R, C, &of_us, (pp_ir_model)model), PP_OK);
+        assert_int_equal(pp_ir_effective(b, share, R, C, &of_share, (pp_ir_model)model), PP_OK);
+        for (size_t i = 0; i < (size_t)R * C; i++)
+            assert_true(fabsf(a[i] - 25 * b[i]) < 1e-4F);
+    }
+}
+
 static void refused(const float *g, size_t rows, size_t cols, pp_ir_wires w, pp_ir_model model, const char *word)
 {
     float t[4];
@@ -311,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_64x64),
         cmocka_unit_test(test_currents_are_the_sums_of_effective_conductances),
         cmocka_unit_test(test_pairs_lie_side_by_side),
+        cmocka_unit_test(test_units),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_memory_runs_out),
     };
