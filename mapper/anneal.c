@@ -1,7 +1,7 @@
 /* Simulated annealing: a tile moves to a free core or changes places with another; the nets that it
  * touches are routed anew at once, so that the energy is that of real routes and not of an estimate.
  * PAPER: kirkpatrick1983 ("Optimization by simulated annealing", Science 220). */
-#include "mapper/place_internal.h"
+#include "mapper/route_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,6 +10,9 @@
  * at HOT, HOT / 2, HOT / 4 and HOT / 8 in turn: cool ones mend a good start, hot ones leave it. */
 #define HOT (2.0 * PP_WEIGHT_FULL)
 #define COLD (0.06 * PP_WEIGHT_FULL)
+
+/* Vertices that the moves of a large task visit at most: moves of tiles on wide multicasts are dear. */
+#define ANNEAL_WORK UINT64_C(4000000)
 
 /* Nets that a move ripped up, with what is needed to put them back. */
 typedef struct pp_undo {
@@ -90,30 +93,52 @@ static void revert(pp_layout *layout, pp_undo *u, uint32_t a, uint32_t b)
         pp_layout_give(layout, u->net[i], &u->tree[i], &u->sink_end[task->net[u->net[i]].first_sink]);
 }
 
-/* A core near one that `tile` talks to, one to three channels away. */
+/* A tile that `tile` talks to; itself when there is none. */
+static uint32_t partner(const pp_task *task, pp_rng *rng, uint32_t tile)
+{
+    uint32_t first = task->touch_first[tile], n = task->touch_first[tile + 1] - first;
+    if (!n)
+        return tile;
+    const pp_task_net *net = &task->net[task->touch[first + pp_rng_below(rng, n)]];
+    return net->src == tile ? task->sink_tile[net->first_sink + pp_rng_below(rng, net->n_sinks)] : net->src;
+}
+
+/* Any core at the vertex. */
+static uint32_t core_at(const pp_task *task, pp_rng *rng, uint32_t vertex)
+{
+    const pp_metric *m = task->metric;
+    uint32_t home = m->home_at[vertex];
+    if (home == PP_NONE)
+        return PP_NONE;
+    uint32_t n = m->core_first[home + 1] - m->core_first[home];
+    return m->core[m->core_first[home] + (n > 1 ? pp_rng_below(rng, n) : 0)];
+}
+
+/* A core near one that `tile` talks to, one to three channels away; on a switch that serves several, now and
+ * then another core of its own. */
 static uint32_t propose_near(const pp_layout *layout, pp_rng *rng, uint32_t tile)
 {
     const pp_task *task = layout->task;
     const pp_fabric *fabric = task->fabric;
-    uint32_t first = task->touch_first[tile], n = task->touch_first[tile + 1] - first;
-    if (!n)
+    uint32_t other = partner(task, rng, tile);
+    if (other == tile)
         return layout->core[tile];
-    const pp_task_net *net = &task->net[task->touch[first + pp_rng_below(rng, n)]];
-    uint32_t other = net->src == tile ? task->sink_tile[net->first_sink + pp_rng_below(rng, net->n_sinks)] : net->src;
-    uint32_t v = fabric->core_vertex[layout->core[other]];
+    uint32_t v = task->leave[layout->core[other]];
     for (uint32_t steps = 1 + pp_rng_below(rng, 3); steps; steps--) {
         uint32_t degree = fabric->out_first[v + 1] - fabric->out_first[v];
         if (degree)
             v = fabric->channel[fabric->out_channel[fabric->out_first[v] + pp_rng_below(rng, degree)]].dst;
     }
-    uint32_t core = fabric->vertex[v].core;
-    return core == PP_NO_VERTEX ? layout->core[tile] : core;
+    uint32_t core = core_at(task, rng, v);
+    return core == PP_NONE ? layout->core[tile] : core;
 }
 
 /* A core for `tile` to move to: near, or any, the rarer the more there are, for a way across a large fabric
  * is dear to find and not kept. */
 static uint32_t propose(const pp_layout *layout, pp_rng *rng, uint32_t tile)
 {
+    if (layout->task->large)
+        return pp_metric_propose(layout->task->metric, rng, layout->core[partner(layout->task, rng, tile)]);
     uint32_t cores = layout->task->fabric->n_cores;
     if (pp_rng_below(rng, cores < 64 ? 2 : 2 + cores / 32) == 0)
         return pp_rng_below(rng, cores);
@@ -152,14 +177,21 @@ static pp_status step(pp_layout *layout, pp_undo *u, uint32_t number, double tem
 static pp_status anneal(pp_layout *layout, pp_layout *best, pp_undo *u, uint64_t moves, double hot, pp_rng *rng)
 {
     const uint64_t epoch = 16 + layout->task->n_tiles / 8;
-    const double factor = pow(COLD / hot, (double)epoch / (double)moves);
+    const uint64_t begin = layout->scratch->work;
     double temperature = hot;
     int64_t lowest = layout->energy;
-    for (uint64_t move = 0; move < moves && !perfect(best); move++) {
+    bool over = false;
+    for (uint64_t move = 0; move < moves && !over && !perfect(best); move++) {
         PP_TRY(step(layout, u, (uint32_t)(move + 1), temperature, rng));
         if ((move + 1) % epoch != 0 && move + 1 != moves)
             continue;
-        temperature *= factor;
+        double done = (double)(move + 1) / (double)moves;
+        if (layout->task->large) {
+            double worked = (double)(layout->scratch->work - begin) / (double)ANNEAL_WORK;
+            done = worked > done ? worked : done;
+        }
+        temperature = hot * pow(COLD / hot, done);
+        over = done >= 1;
         if (layout->energy >= lowest)
             continue;
         lowest = layout->energy;
@@ -172,7 +204,11 @@ static pp_status anneal(pp_layout *layout, pp_layout *best, pp_undo *u, uint64_t
 
 pp_status pp_layout_anneal(pp_layout *layout, uint64_t moves, uint64_t seed, uint64_t object)
 {
-    const pp_congestion prices = {.count_cost = 2 * PP_WEIGHT_FULL, .load_cost = 2, .cap = PP_WEIGHT_FULL};
+    /* In a large task a shared channel is nothing to be sorry for as long as its load is low. */
+    const pp_congestion small = {.count_cost = 2 * PP_WEIGHT_FULL, .load_cost = 2, .cap = PP_WEIGHT_FULL};
+    const pp_congestion large = {.count_cost = 4, .load_cost = 4, .cap = PP_WEIGHT_FULL};
+    const pp_congestion prices = layout->task->large ? large : small;
+    const double hot = layout->task->large ? HOT / 8 : HOT;
     const pp_task *task = layout->task;
     pp_rng rng = pp_rng_make(seed, object);
     pp_layout *best = NULL;
@@ -188,7 +224,7 @@ pp_status pp_layout_anneal(pp_layout *layout, uint64_t moves, uint64_t seed, uin
     for (uint32_t c = 0; c < task->fabric->n_network; c++)
         layout->history[c] = 0;
     pp_layout_price(layout, prices);
-    PP_GOTO(done, status, anneal(layout, best, &undo, moves, HOT / (double)(1u << object % 4), &rng));
+    PP_GOTO(done, status, anneal(layout, best, &undo, moves, hot / (double)(1u << object % 4), &rng));
     PP_GOTO(done, status, pp_layout_copy(layout, best));
     /* The routes that came with the moves are those of latecomers; all at once may do better. */
     PP_GOTO(done, status, pp_layout_route_all(layout));

@@ -7,7 +7,7 @@
 
 static const pp_knob knobs[] = {
     {"mapping", "placement", PP_KNOB_TEXT, "", "auto", 0, 0, NULL,
-     "Which core takes which tile: auto, linear, snake, zigzag or search (annealing from the best of these).",
+     "Which core takes which tile: auto, linear, snake, zigzag, bisection or search (annealing from the best of these).",
      ROW(placement)},
     {"mapping", "unroll", PP_KNOB_TEXT, "", "auto", 0, 0, NULL,
      "Output pixels that one MVM computes: auto, none, or patches by height of the output map (32:1x4,16:1x1).",

@@ -28,6 +28,66 @@ static pp_channel channel_of(const pp_fabric_options *o)
                         .length = 1};
 }
 
+/* Whether tile t on core t needs no channel twice and no second hop. */
+static bool embeds_in_order(const pp_fabric *fabric, const pp_mapping *m)
+{
+    pp_map_options options = {.placement = "linear"};
+    pp_mapping trial = {.n_stages = m->n_stages,
+                        .n_tiles = m->n_tiles,
+                        .n_flows = m->n_flows,
+                        .plan = m->plan,
+                        .tile = pp_alloc(m->n_tiles, sizeof *trial.tile),
+                        .flow = pp_alloc(m->n_flows, sizeof *trial.flow)};
+    bool fits = trial.tile && trial.flow;
+    if (fits) {
+        memcpy(trial.tile, m->tile, m->n_tiles * sizeof *m->tile);
+        if (m->n_flows)
+            memcpy(trial.flow, m->flow, m->n_flows * sizeof *m->flow);
+        fits = pp_map_place(&trial, fabric, &options, 0, NULL) == PP_OK && trial.certificate == PP_CERT_EMBEDDING;
+    }
+    pp_mapping_clear_routes(&trial);
+    free(trial.tile);
+    free(trial.flow);
+    return fits;
+}
+
+static int64_t root_of(int64_t n)
+{
+    int64_t r = 1;
+    while ((r + 1) * (r + 1) <= n)
+        r++;
+    return r;
+}
+
+/* A flow longer than `reach` is no embedding; looking at them costs less than a trial. */
+static bool may_embed_in_order(const pp_fabric *fabric, const pp_mapping *m)
+{
+    bool may = fabric->rows == 1;
+    for (uint32_t f = 0; f < m->n_flows && may; f++) {
+        uint32_t a = m->flow[f].src, b = m->flow[f].dst;
+        may = (a > b ? a - b : b - a) <= fabric->reach || fabric->wrap;
+    }
+    return may;
+}
+
+pp_status pp_map_fabric(pp_fabric **out, pp_fabric_options *fabric_options, const pp_mapping *m)
+{
+    bool free_rows = fabric_options->rows == 0 && fabric_options->cols == 0;
+    pp_fabric_options asked = *fabric_options;
+    *out = NULL;
+    PP_TRY(pp_fabric_fit(fabric_options, m->n_tiles));
+    PP_TRY(pp_fabric_build(out, fabric_options));
+    bool row = free_rows && fabric_options->rows == 1 && m->n_tiles > 8;
+    if (!row || (may_embed_in_order(*out, m) && embeds_in_order(*out, m)))
+        return PP_OK;
+    pp_fabric_free(*out);
+    *out = NULL;
+    *fabric_options = asked;
+    fabric_options->rows = root_of(m->n_tiles);
+    PP_TRY(pp_fabric_fit(fabric_options, m->n_tiles));
+    return pp_fabric_build(out, fabric_options);
+}
+
 /* The plan needs a channel before there is a fabric, and a generated fabric its size from the plan. A
  * fabric from a file is there at once. */
 static pp_status plan_and_build(pp_mapping **m, pp_fabric **fabric, const pp_qnetwork *q, const pp_arch *arch,
@@ -41,10 +101,8 @@ static pp_status plan_and_build(pp_mapping **m, pp_fabric **fabric, const pp_qne
             channel = (*fabric)->channel[0];
     }
     PP_TRY(pp_map_plan(m, q, arch, &channel, (uint32_t)fabric_options->header_bits, options));
-    if (!file) {
-        PP_TRY(pp_fabric_fit(fabric_options, (*m)->n_tiles));
-        PP_TRY(pp_fabric_build(fabric, fabric_options));
-    }
+    if (!file)
+        PP_TRY(pp_map_fabric(fabric, fabric_options, *m));
     if ((*fabric)->n_cores < (*m)->n_tiles)
         return pp_fail(PP_EINFEASIBLE, "fabric %s has %u cores, %s takes %u", (*fabric)->name, (*fabric)->n_cores,
                        q->net->name, (*m)->n_tiles);

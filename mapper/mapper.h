@@ -142,6 +142,10 @@ pp_status pp_mapping_dump(char **out, const pp_mapping *m, const pp_fabric *fabr
 pp_status pp_map(pp_mapping **out, pp_fabric **out_fabric, const pp_qnetwork *q, const pp_arch *arch,
                  pp_fabric_options *fabric_options, const pp_map_options *options, uint64_t seed, pp_pool *pool);
 
+/* The smallest fabric of `fabric_options` for a plan: builds it, and fills the sizes that are 0. A 5pp with
+ * free rows and columns is one row where the tiles embed in it in their order, and near square elsewhere. */
+pp_status pp_map_fabric(pp_fabric **out, pp_fabric_options *fabric_options, const pp_mapping *m);
+
 /* The three steps, for tests and other front ends. `channel` is a network channel as the fabric will
  * have it (lanes, rate): unrolling is chosen against its rate. pp_map_analyse fills bounds and buffers
  * of a placed mapping; pixels enter at the rate of the fabric's first channel. */

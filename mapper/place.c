@@ -5,7 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CANDIDATES = 8, RESTARTS = 4 };
+enum { MAX_CANDIDATES = 16, RESTARTS = 4 };
+
+/* Moves of the annealing by distances are so cheap that a tile gets this many times `effort`; moves that
+ * route anew are dear, and a large task gets this share of `effort` of them, up to a limit. */
+#define DISTANCE_MOVES 10u
+#define DISTANCE_MOST UINT64_C(600000)
+#define REFINE_SHARE 20u
+#define REFINE_MOST 8000u
 
 /* A placement that was tried, and how it came about. */
 typedef struct pp_candidate {
@@ -101,18 +108,65 @@ static pp_status try_search(void *payload, size_t index, unsigned worker)
     return pp_layout_anneal(p->candidate[p->n_starts + index].layout, p->moves, p->seed, index);
 }
 
+/* One more candidate, a copy of `from` that is to be searched. */
+static pp_status add_copy(pp_placer *p, uint32_t from)
+{
+    pp_candidate *c = &p->candidate[p->n];
+    *c = (pp_candidate){.start = p->candidate[from].start, .searched = true};
+    PP_TRY(pp_layout_new(&c->layout, p->task));
+    p->n++;
+    return pp_layout_copy(c->layout, p->candidate[from].layout);
+}
+
+/* Large tasks: by distances alone, then all routes. Restarts come from the shortest start and from the
+ * bisection in turn, the later the hotter. */
+static pp_status try_distance(void *payload, size_t index, unsigned worker)
+{
+    pp_placer *p = payload;
+    pp_layout *layout = p->candidate[p->n_starts + index].layout;
+    const uint32_t n = p->task->n_tiles;
+    const double heat[RESTARTS] = {0.02, 0.1, 0.1, 0.5};
+    (void)worker;
+    uint32_t *core = pp_alloc(n, sizeof *core);
+    if (!core)
+        return PP_ENOMEM;
+    for (uint32_t t = 0; t < n; t++)
+        core[t] = layout->core[t];
+    uint64_t moves = DISTANCE_MOVES * p->moves < DISTANCE_MOST ? DISTANCE_MOVES * p->moves : DISTANCE_MOST;
+    pp_status status = pp_distance_anneal(p->task, core, moves, heat[index % RESTARTS], p->seed, index);
+    if (status == PP_OK) {
+        pp_layout_put(layout, core);
+        status = pp_layout_route_all(layout);
+    }
+    free(core);
+    return status;
+}
+
+static pp_status search_distances(pp_placer *p, pp_pool *pool)
+{
+    uint32_t from = best_of(p, p->n_starts), bisection = from;
+    for (uint32_t i = 0; i < p->n_starts; i++)
+        if (p->candidate[i].start == PP_START_BISECTION)
+            bisection = i;
+    for (uint32_t i = 0; i < RESTARTS; i++)
+        PP_TRY(add_copy(p, i % 2 ? bisection : from));
+    return pp_pool_run(pool, RESTARTS, try_distance, p);
+}
+
 /* Restarts differ by their random numbers and by how hot they begin (anneal.c), and all come from the
- * best start. */
+ * best candidate so far. */
 static pp_status search(pp_placer *p, pp_pool *pool)
 {
-    uint32_t from = best_of(p, p->n_starts);
-    for (uint32_t i = 0; i < RESTARTS && p->n < MAX_CANDIDATES; i++) {
-        pp_candidate *c = &p->candidate[p->n];
-        *c = (pp_candidate){.start = p->candidate[from].start, .searched = true};
-        PP_TRY(pp_layout_new(&c->layout, p->task));
-        p->n++;
-        PP_TRY(pp_layout_copy(c->layout, p->candidate[from].layout));
-    }
+    if (p->task->large)
+        PP_TRY(search_distances(p, pool));
+    if (p->task->large && p->task->routing != PP_ROUTING_BALANCED)
+        return PP_OK; /* routes by a function cost too much to be found anew at each move */
+    if (p->task->large)
+        p->moves = p->moves / REFINE_SHARE < REFINE_MOST ? p->moves / REFINE_SHARE : REFINE_MOST;
+    uint32_t from = best_of(p, p->n);
+    p->n_starts = p->n; /* what comes now is searched */
+    for (uint32_t i = 0; i < (p->task->large ? RESTARTS / 2 : RESTARTS); i++)
+        PP_TRY(add_copy(p, from));
     return pp_pool_run(pool, p->n - p->n_starts, try_search, p);
 }
 
@@ -171,7 +225,7 @@ pp_status pp_map_place(pp_mapping *m, const pp_fabric *fabric, const pp_map_opti
         p.moves = (uint64_t)options->effort * task->n_tiles;
     list_starts(&p, options->placement);
     if (!p.n_starts) {
-        status = pp_fail(PP_EINVAL, "mapping.placement is '%s', expected auto, linear, snake, zigzag or search",
+        status = pp_fail(PP_EINVAL, "mapping.placement is '%s', expected auto, linear, snake, zigzag, bisection or search",
                          options->placement);
         goto done;
     }

@@ -23,8 +23,22 @@ typedef struct pp_task_net {
     uint32_t weight;              /* the same, scaled */
 } pp_task_net;
 
+/* Distances in network channels (place_metric.c). A home is a vertex at which one or several cores hang. */
+#define PP_FAR UINT16_MAX
+typedef struct pp_metric {
+    const pp_fabric *fabric; /* borrowed */
+    uint32_t n_homes, n_vertices, n_near;
+    uint32_t *home, *home_at;    /* [n_cores] of a core, [n_vertices] at a vertex or PP_NONE */
+    uint32_t *vertex;            /* [n_homes] */
+    uint16_t *hops;              /* [n_homes x n_vertices] from a vertex to a home, PP_FAR: no way; NULL: too many */
+    uint32_t *core_first, *core; /* cores of a home: CSR */
+    uint32_t *near;              /* [n_homes x n_near] nearest homes, itself first; NULL: as hops */
+} pp_metric;
+
 typedef struct pp_task {
     const pp_fabric *fabric; /* borrowed */
+    pp_metric *metric;       /* with a table when the task is large */
+    bool large;              /* placed by distances first */
     pp_routing routing;
     uint32_t n_tiles, n_nets, n_sinks;
     pp_task_net *net;
@@ -34,6 +48,7 @@ typedef struct pp_task {
     uint32_t *atom;
     uint32_t *touch_first, *touch; /* nets that begin or end at a tile: CSR */
     uint64_t max_bits;             /* of a net */
+    int64_t channel_cost, depth_cost; /* of a channel as such, and of each between a source and a sink */
     uint32_t *leave, *enter;       /* [n_cores] vertex where the core's packets enter and leave the network */
     uint32_t *slow;                /* [n_network] 256 x fastest rate / rate of the channel */
 } pp_task;
@@ -41,6 +56,21 @@ typedef struct pp_task {
 /* Nets of the mapping's flows on `fabric`; fails when there are more tiles than cores. */
 pp_status pp_task_new(pp_task **out, const pp_mapping *m, const pp_fabric *fabric);
 void pp_task_free(pp_task *task);
+/* Homes of the task's fabric, and the table of distances when asked for. */
+pp_status pp_metric_new(pp_metric **out, const pp_task *task, bool table);
+void pp_metric_free(pp_metric *metric);
+/* Channels from core a to core b, or their distance on the chip where no table was made. */
+static inline uint32_t pp_metric_hops(const pp_metric *m, uint32_t a, uint32_t b)
+{
+    uint32_t from = m->home[a], to = m->home[b];
+    if (m->hops)
+        return m->hops[(size_t)to * m->n_vertices + m->vertex[from]];
+    const pp_vertex *u = &m->fabric->vertex[m->vertex[from]], *v = &m->fabric->vertex[m->vertex[to]];
+    float dx = u->x > v->x ? u->x - v->x : v->x - u->x, dy = u->y > v->y ? u->y - v->y : v->y - u->y;
+    return (uint32_t)(dx + dy + 0.5F);
+}
+/* A core near `core`, the nearer the likelier, and now and then any. */
+uint32_t pp_metric_propose(const pp_metric *m, pp_rng *rng, uint32_t core);
 /* Bits an inference on an edge that carries the atoms in `mask`, headers included; and its weight. */
 uint64_t pp_task_bits(const pp_task *task, const pp_task_net *net, uint64_t mask);
 uint32_t pp_task_weight(const pp_task *task, const pp_task_net *net, uint64_t mask);
@@ -93,6 +123,7 @@ typedef struct pp_layout {
     int64_t energy; /* of everything routed, history left out */
     pp_score score; /* as of the last pp_layout_score */
     pp_route_scratch *scratch;
+    uint64_t work_end; /* of scratch's work: where searching ends */
 } pp_layout;
 
 /* All tiles unplaced, no net routed. */
@@ -122,10 +153,21 @@ pp_status pp_layout_route_all(pp_layout *layout);
 
 /* Starts (place_start.c): core of the i-th tile for a named order; PP_EUNSUPPORTED when the fabric is
  * no grid and the order needs one. `shift` (zigzag): tiles left out at the beginning of the band. */
-typedef enum pp_start { PP_START_LINEAR, PP_START_SNAKE, PP_START_ZIGZAG, PP_START_COUNT } pp_start;
+typedef enum pp_start {
+    PP_START_LINEAR,
+    PP_START_SNAKE,
+    PP_START_ZIGZAG,
+    PP_START_BISECTION,
+    PP_START_COUNT
+} pp_start;
 const char *pp_start_name(pp_start start);
 bool pp_start_fits(const pp_fabric *fabric, pp_start start, uint32_t shift, uint32_t n_tiles);
 pp_status pp_start_cores(const pp_fabric *fabric, pp_start start, uint32_t shift, uint32_t n_tiles, uint32_t *core);
+
+/* Annealing by distances alone (place_distance.c): core[n_tiles] is a placement before and after, which
+ * is not longer then. `heat`: first temperature in mean pulls of a tile. The task has a metric. */
+pp_status pp_distance_anneal(const pp_task *task, uint32_t *core, uint64_t moves, double heat, uint64_t seed,
+                             uint64_t object);
 
 /* Simulated annealing of a routed layout (anneal.c): `moves` proposals, random numbers keyed by
  * (seed, object). Ends with the best layout seen, which is never worse than the one that came in. */

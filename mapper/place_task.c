@@ -5,11 +5,14 @@
 #include <string.h>
 
 #define MAX_ATOMS 64u
+/* Networks with more tiles are placed by distances first (place_distance.c). */
+#define SMALL_TILES 160u
 
 void pp_task_free(pp_task *task)
 {
     if (!task)
         return;
+    pp_metric_free(task->metric);
     free(task->net);
     free(task->net_flow);
     free(task->sink_tile);
@@ -240,8 +243,8 @@ static pp_status fill_fabric(pp_task *task)
         return PP_ENOMEM;
     for (uint32_t c = 0; c < fabric->n_cores; c++) {
         size_t port = (size_t)c * fabric->ports;
-        task->leave[c] = fabric->ports ? fabric->channel[fabric->inject[port]].dst : fabric->core_vertex[c];
-        task->enter[c] = fabric->ports ? fabric->channel[fabric->eject[port]].src : fabric->core_vertex[c];
+        task->leave[c] = fabric->ports ? fabric->channel[fabric->inject[port]].dst : fabric->core_switch[c];
+        task->enter[c] = fabric->ports ? fabric->channel[fabric->eject[port]].src : fabric->core_switch[c];
     }
     double fastest = 0;
     for (uint32_t c = 0; c < fabric->n_network; c++) {
@@ -253,6 +256,21 @@ static pp_status fill_fabric(pp_task *task)
         task->slow[c] = ratio < 1e6 ? (uint32_t)(ratio + 0.5) : 1000000u;
     }
     return PP_OK;
+}
+
+/* Where hops can be counted out, each is dear: they are what an embedding does without. In large networks
+ * bits and the busiest channel decide. In units of 1 / PP_WEIGHT_FULL of the heaviest net's edge; a channel
+ * between source and sink prefers a star of single channels to a chain. */
+static pp_status set_prices(pp_task *task)
+{
+    task->channel_cost = 16;
+    task->depth_cost = 128;
+    task->large = task->n_tiles > SMALL_TILES;
+    if (task->large) {
+        task->channel_cost = 4;
+        task->depth_cost = 8;
+    }
+    return pp_metric_new(&task->metric, task, task->large);
 }
 
 static pp_status check_mapping(const pp_mapping *m, const pp_fabric *fabric)
@@ -284,6 +302,7 @@ pp_status pp_task_new(pp_task **out, const pp_mapping *m, const pp_fabric *fabri
     PP_GOTO(done, status, fill_nets(task, m));
     PP_GOTO(done, status, fill_touch(task));
     PP_GOTO(done, status, fill_fabric(task));
+    PP_GOTO(done, status, set_prices(task));
     *out = task;
     task = NULL;
 done:

@@ -4,10 +4,7 @@
 
 #include "mapper/place_internal.h"
 
-/* In units of 1 / PP_WEIGHT_FULL of the heaviest net's edge: a channel as such; each channel between a
- * source and a sink, which prefers a star of single channels to a chain; a sink without a way. */
-#define PP_COST_CHANNEL 16
-#define PP_COST_DEPTH 128
+/* Price of a sink without a way, in units of 1 / PP_WEIGHT_FULL of the heaviest net's edge. */
 #define PP_COST_UNREACHED 1000000
 
 typedef struct pp_heap_item {
@@ -25,8 +22,13 @@ struct pp_route_scratch {
     uint32_t *in_tree, *target; /* [n_vertices] net stamp */
     uint32_t *branch;           /* [n_vertices] branch that ends there, PP_NONE at the root */
     uint32_t *way;              /* [n_vertices] channels of one way, backwards; also destinations */
+    uint64_t *order;            /* [n_vertices] sinks by distance */
+    const uint16_t *row;        /* hops to the sink that is looked for; NULL: any sink, distances unknown */
+    int64_t least;              /* cost of a hop at least */
+    uint32_t root;
     pp_heap_item *heap;
     size_t n_heap;
+    uint64_t work;  /* vertices visited so far: what searching costs, whatever the machine */
     uint64_t *bits; /* [n_network] for scores */
 };
 
