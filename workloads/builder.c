@@ -260,10 +260,11 @@ pp_status pp_build_slice(pp_builder *b, const char *name, uint32_t input, pp_sha
     return append(b, &op, name, &input, 1, out);
 }
 
-pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uint32_t factor, uint32_t *out)
+pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uint32_t factor_y, uint32_t factor_x,
+                            uint32_t *out)
 {
     pp_op op = {.kind = PP_OP_UPSAMPLE};
-    op.window = (pp_window){.kh = 1, .kw = 1, .sh = factor, .sw = factor, .dh = 1, .dw = 1};
+    op.window = (pp_window){.kh = 1, .kw = 1, .sh = factor_y, .sw = factor_x, .dh = 1, .dw = 1};
     return append(b, &op, name, &input, 1, out);
 }
 

@@ -1,18 +1,23 @@
 /* Layers of a model card. Each is a map:
  *
  *   name, type     unique name; conv2d, linear, global_average_pool, max_pool2d, avg_pool2d, add,
- *                  concat, flatten, relu
- *   input          name of an earlier layer, or "input"; add and concat: inputs, a list of them
- *   weight, bias   conv2d, linear: names of tensors (bias optional; without a weights file any text)
+ *                  concat, flatten, relu, activation, batch_norm, multiply, channel_shuffle, slice,
+ *                  upsample
+ *   input          name of an earlier layer, or "input"; add, concat, multiply: inputs, a list of them
+ *   weight, bias   conv2d, linear: names of tensors (bias optional; without a weights file any text);
+ *                  batch_norm: scale and shift [C] that stay a layer of their own, both needed
  *   shape          conv2d [Cout, Cin/groups, kh, kw], linear [out, in]: shape of the weight
  *   kernel         max_pool2d, avg_pool2d: number or [y, x]
  *   stride         number or [y, x]; default 1, pooling: the kernel
  *   padding        number, [y, x] or [top, left, bottom, right]; default 0
  *   dilation       conv2d: number or [y, x]; default 1
- *   groups         conv2d; default 1
+ *   groups         conv2d: default 1; channel_shuffle: [groups][n] channels become [n][groups]
+ *   offset, size   slice: [c, y, x] of its first element, and of how many
+ *   factor         upsample: number or [y, x]; nearest
  *   count_padding  avg_pool2d: whether the divisor counts padding; default true
  *   add            conv2d, linear: name of an earlier layer that is added to the result
- *   activation     none (default) or relu, on the result
+ *   activation     none (default), relu, relu6, leaky_relu (slope 0.1), sigmoid, hard_sigmoid,
+ *                  hard_swish, silu or tanh, on the result; type activation: needed, all there is
  *   activation_after  "add": states that the activation follows the addition, which it always does */
 #include "workloads/card_internal.h"
 
@@ -31,6 +36,12 @@ static pp_status add_add(pp_card *card, const pp_node *layer, const char *name, 
 static pp_status add_concat(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
 static pp_status add_flatten(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
 static pp_status add_relu(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
+static pp_status add_act(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
+static pp_status add_batch_norm(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
+static pp_status add_multiply(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
+static pp_status add_shuffle(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
+static pp_status add_slice(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
+static pp_status add_upsample(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
 
 #define COMMON "|name|type|activation|activation_after"
 
@@ -48,6 +59,12 @@ static const struct {
     {"concat", add_concat, COMMON "|inputs|"},
     {"flatten", add_flatten, COMMON "|input|"},
     {"relu", add_relu, COMMON "|input|"},
+    {"activation", add_act, COMMON "|input|"},
+    {"batch_norm", add_batch_norm, COMMON "|input|weight|bias|"},
+    {"multiply", add_multiply, COMMON "|inputs|"},
+    {"channel_shuffle", add_shuffle, COMMON "|input|groups|"},
+    {"slice", add_slice, COMMON "|input|offset|size|"},
+    {"upsample", add_upsample, COMMON "|input|factor|"},
 };
 #define N_TYPES (sizeof types / sizeof *types)
 
@@ -318,6 +335,97 @@ static pp_status add_relu(pp_card *card, const pp_node *layer, const char *name,
     return pp_build_act(card->b, name, input, PP_ACT_RELU, op);
 }
 
+static pp_status find_act(const pp_card *card, const pp_node *node, const char *name, const char *text, pp_act *out)
+{
+    char known[160] = "";
+    for (int act = PP_ACT_NONE; act < PP_ACT_COUNT; act++) {
+        strcat(strcat(known, act ? ", " : ""), pp_act_name((pp_act)act)); /* all names are shorter than `known` */
+        if (strcmp(text, pp_act_name((pp_act)act)) == 0) {
+            *out = (pp_act)act;
+            return PP_OK;
+        }
+    }
+    return pp_fail_at(PP_EUNSUPPORTED, card->path, node->line, "layer '%s': activation '%s'; known: %s", name, text,
+                      known);
+}
+
+/* The activation that other layers may have behind them is all there is. */
+static pp_status add_act(pp_card *card, const pp_node *layer, const char *name, uint32_t *op)
+{
+    const pp_node *node = NULL;
+    const char *text = NULL;
+    uint32_t input = 0;
+    pp_act act = PP_ACT_NONE;
+    PP_TRY(input_of(card, layer, name, &input));
+    PP_TRY(pp_node_need(layer, "activation", &node));
+    PP_TRY(pp_node_text(node, "activation", &text));
+    PP_TRY(find_act(card, node, name, text, &act));
+    return pp_build_act(card->b, name, input, act, op);
+}
+
+static pp_status add_batch_norm(pp_card *card, const pp_node *layer, const char *name, uint32_t *op)
+{
+    uint32_t input = 0;
+    pp_tensor weight, bias;
+    PP_TRY(input_of(card, layer, name, &input));
+    const uint64_t channels = pp_builder_shape(card->b, input).c;
+    PP_TRY(read_tensor(card, layer, "weight", 1, &channels, &weight));
+    PP_TRY(read_tensor(card, layer, "bias", 1, &channels, &bias));
+    return pp_build_scale(card->b, name, input, &weight, &bias, op);
+}
+
+static pp_status add_multiply(pp_card *card, const pp_node *layer, const char *name, uint32_t *op)
+{
+    return add_join(card, layer, name, PP_OP_MUL, op);
+}
+
+static pp_status add_shuffle(pp_card *card, const pp_node *layer, const char *name, uint32_t *op)
+{
+    const pp_node *node = NULL;
+    uint32_t input = 0;
+    int64_t groups = 1;
+    PP_TRY(input_of(card, layer, name, &input));
+    PP_TRY(pp_node_need(layer, "groups", &node));
+    PP_TRY(pp_node_i64(node, "groups", 1, PP_DIM_MAX, &groups));
+    return pp_build_shuffle(card->b, name, input, (uint32_t)groups, op);
+}
+
+/* [c, y, x]. */
+static pp_status read_place(const pp_node *layer, const char *name, const char *key, int64_t min, pp_shape *out)
+{
+    const pp_node *node = NULL;
+    uint32_t *slot[3] = {&out->c, &out->h, &out->w};
+    PP_TRY(pp_node_need(layer, key, &node));
+    if (node->kind != PP_DOC_LIST || node->n != 3)
+        return pp_fail_at(PP_EFORMAT, node->file, node->line, "layer '%s': %s must be a list [c, y, x]", name, key);
+    for (size_t i = 0; i < 3; i++) {
+        int64_t v = 0;
+        PP_TRY(pp_node_i64(node->child[i], key, min, PP_DIM_MAX, &v));
+        *slot[i] = (uint32_t)v;
+    }
+    return PP_OK;
+}
+
+static pp_status add_slice(pp_card *card, const pp_node *layer, const char *name, uint32_t *op)
+{
+    uint32_t input = 0;
+    pp_shape offset = {0}, size = {0};
+    PP_TRY(input_of(card, layer, name, &input));
+    PP_TRY(read_place(layer, name, "offset", 0, &offset));
+    PP_TRY(read_place(layer, name, "size", 1, &size));
+    return pp_build_slice(card->b, name, input, offset, size, op);
+}
+
+static pp_status add_upsample(pp_card *card, const pp_node *layer, const char *name, uint32_t *op)
+{
+    const pp_node *node = NULL;
+    uint32_t input = 0, y = 1, x = 1;
+    PP_TRY(input_of(card, layer, name, &input));
+    PP_TRY(pp_node_need(layer, "factor", &node));
+    PP_TRY(read_pair(layer, "factor", 1, &y, &x));
+    return pp_build_upsample(card->b, name, input, y, x, op);
+}
+
 /* ---- a whole layer ---- */
 
 static pp_status add_activation(pp_card *card, const pp_node *layer, const char *name, uint32_t *op)
@@ -333,20 +441,17 @@ static pp_status add_activation(pp_card *card, const pp_node *layer, const char 
     text = "none";
     if (node)
         PP_TRY(pp_node_text(node, "activation", &text));
-    for (int act = PP_ACT_NONE; act < PP_ACT_COUNT; act++) {
-        if (strcmp(text, pp_act_name((pp_act)act)) != 0)
-            continue;
-        if (act == PP_ACT_NONE)
-            return PP_OK;
-        char *full = pp_strf("%s.%s", name, text);
-        if (!full)
-            return PP_ENOMEM;
-        pp_status status = pp_build_act(card->b, full, *op, (pp_act)act, op);
-        free(full);
-        return status;
-    }
-    return pp_fail_at(PP_EUNSUPPORTED, card->path, node->line,
-                      "layer '%s': activation '%s'; expected none, relu or relu6", name, text);
+    pp_act act = PP_ACT_NONE;
+    if (node)
+        PP_TRY(find_act(card, node, name, text, &act));
+    if (act == PP_ACT_NONE)
+        return PP_OK;
+    char *full = pp_strf("%s.%s", name, text);
+    if (!full)
+        return PP_ENOMEM;
+    pp_status status = pp_build_act(card->b, full, *op, act, op);
+    free(full);
+    return status;
 }
 
 static pp_status check_fields(const pp_card *card, const pp_node *layer, const char *name, size_t type)
@@ -394,7 +499,7 @@ pp_status pp_card_layer_(pp_card *card)
     PP_TRY(find_type(card, layer, name, &type));
     PP_TRY(check_fields(card, layer, name, type));
     pp_status status = types[type].fn(card, layer, name, &op);
-    if (status == PP_OK)
+    if (status == PP_OK && types[type].fn != add_act)
         status = add_activation(card, layer, name, &op);
     if (status != PP_OK) {
         /* Errors of the builder and of the weights file do not know the card. */

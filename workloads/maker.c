@@ -225,5 +225,5 @@ uint32_t pp_mk_upsample_(pp_maker *mk, const char *name, uint32_t input, uint32_
     uint32_t op = 0;
     if (!begin(mk, name, full))
         return 0;
-    return end(mk, pp_build_upsample(mk->b, full, input, factor, &op), &op);
+    return end(mk, pp_build_upsample(mk->b, full, input, factor, factor, &op), &op);
 }

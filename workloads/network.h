@@ -150,7 +150,8 @@ pp_status pp_build_shuffle(pp_builder *b, const char *name, uint32_t input, uint
 /* The part of `size` that begins at `offset`. */
 pp_status pp_build_slice(pp_builder *b, const char *name, uint32_t input, pp_shape offset, pp_shape size,
                          uint32_t *out);
-pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uint32_t factor, uint32_t *out);
+pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uint32_t factor_y, uint32_t factor_x,
+                            uint32_t *out);
 /* Weights of conv or linear `op` that do not exist, and whether the rest is given instead of learned. */
 void pp_build_note_weights(pp_builder *b, uint32_t op, uint64_t absent, bool fixed);
 /* Scaling of the input's first four channels: (pixel / 255 - mean[c]) / std[c]; default 0 and 1. */

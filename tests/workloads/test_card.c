@@ -85,6 +85,47 @@ static void every_layer_type(void **state)
     pp_network_free(net);
 }
 
+static void layers_of_modern_networks(void **state)
+{
+    (void)state;
+    static const char layers[] =
+        CONV ",\"padding\":1,\"activation\":\"hard_swish\"},\n"
+        "{\"name\":\"n\",\"type\":\"batch_norm\",\"input\":\"c\",\"weight\":\"c.b\",\"bias\":\"c.b\"},\n"
+        "{\"name\":\"t\",\"type\":\"activation\",\"input\":\"n\",\"activation\":\"silu\"},\n"
+        "{\"name\":\"g\",\"type\":\"global_average_pool\",\"input\":\"t\",\"activation\":\"sigmoid\"},\n"
+        "{\"name\":\"m\",\"type\":\"multiply\",\"inputs\":[\"t\",\"g\"]},\n"
+        "{\"name\":\"h\",\"type\":\"channel_shuffle\",\"input\":\"m\",\"groups\":4},\n"
+        "{\"name\":\"s\",\"type\":\"slice\",\"input\":\"h\",\"offset\":[2,1,0],\"size\":[6,3,4]},\n"
+        "{\"name\":\"u\",\"type\":\"upsample\",\"input\":\"s\",\"factor\":[2,3],\"activation\":\"leaky_relu\"}";
+    pp_network *net = NULL;
+    write_card(layers);
+    assert_ok(pp_network_from_card(&net, "card.json"));
+    assert_int_equal(net->n_ops, 12);
+    assert_int_equal(net->ops[2].act, PP_ACT_HARD_SWISH);
+    assert_int_equal(pp_op_parameters(&net->ops[3]), 16);
+    assert_int_equal(net->ops[4].act, PP_ACT_SILU);
+    assert_string_equal(net->ops[4].name, "t");
+    assert_int_equal(net->ops[7].kind, PP_OP_MUL);
+    assert_int_equal(net->ops[8].groups, 4);
+    assert_true(net->ops[9].out.c == 6 && net->ops[9].out.h == 3 && net->ops[9].out.w == 4);
+    assert_true(net->ops[10].out.h == 6 && net->ops[10].out.w == 12);
+    pp_network_free(net);
+#define BEHIND(layer) CONV "},\n{\"name\":\"x\",\"input\":\"c\"," layer "}"
+    refused(BEHIND("\"type\":\"activation\""), "activation");
+    refused(BEHIND("\"type\":\"activation\",\"activation\":\"gelu\""), "known: none, relu");
+    refused(BEHIND("\"type\":\"batch_norm\",\"weight\":\"c.b\""), "bias");
+    refused(BEHIND("\"type\":\"batch_norm\",\"weight\":\"f.w\",\"bias\":\"c.b\""), "the layer needs [8]");
+    refused(BEHIND("\"type\":\"channel_shuffle\",\"groups\":3"), "3 groups do not divide 8 channels");
+    refused(BEHIND("\"type\":\"channel_shuffle\""), "groups");
+    refused(BEHIND("\"type\":\"slice\",\"offset\":[0,0,0],\"size\":[9,1,1]"), "leaves its input");
+    refused(BEHIND("\"type\":\"slice\",\"offset\":[0,0],\"size\":[8,1,1]"), "[c, y, x]");
+    refused(BEHIND("\"type\":\"upsample\",\"factor\":0"), "factor");
+    refused(BEHIND("\"type\":\"upsample\",\"factor\":1048576"), "at most");
+    refused("{\"name\":\"x\",\"type\":\"multiply\",\"inputs\":[\"input\"]}", "at least 2");
+    refused("{\"name\":\"x\",\"type\":\"multiply\",\"inputs\":[\"input\",\"input\",\"input\"]}", "takes 2");
+    refused(CONV "},\n{\"name\":\"x\",\"type\":\"multiply\",\"inputs\":[\"c\",\"input\"]}", "expected its shape");
+}
+
 static void wrong_layers_are_named(void **state)
 {
     (void)state;
@@ -185,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_card),           cmocka_unit_test(every_layer_type),
+        cmocka_unit_test(layers_of_modern_networks),
         cmocka_unit_test(wrong_layers_are_named), cmocka_unit_test(wrong_tensors_are_named),
         cmocka_unit_test(wrong_cards),            cmocka_unit_test(shapes_without_weights),
     };

@@ -136,9 +136,9 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
         pp_shape s = pp_builder_shape(b, *x);
         if (s.h > 16 || s.w > 16)
             break;
-        assert_ok(pp_build_upsample(b, name, *x, 1 + pp_rng_below(rng, 2), x));
+        assert_ok(pp_build_upsample(b, name, *x, 1 + pp_rng_below(rng, 2), 1 + pp_rng_below(rng, 3), x));
         pp_shape up = pp_builder_shape(b, *x);
-        if (up.h == s.h) /* factor 1: two maps of one shape may be multiplied */
+        if (up.h == s.h && up.w == s.w) /* factor 1: two maps of one shape may be multiplied */
             assert_ok(pp_build_join(b, second, PP_OP_MUL, (uint32_t[]){*x, other}, 2, x));
         break;
     }
