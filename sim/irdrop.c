@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-pp_ir_wires pp_ir_wires_of(const pp_arch *arch, double unit_us)
+pp_ir_wires pp_ir_wires_of(const pp_arch *arch)
 {
-    return (pp_ir_wires){unit_us * arch->wire_row_ohm, unit_us * arch->wire_col_ohm, unit_us * arch->driver_ohm,
-                         unit_us * arch->sense_ohm};
+    return (pp_ir_wires){arch->wire_row_ohm, arch->wire_col_ohm, arch->driver_ohm, arch->sense_ohm};
 }
 
 bool pp_ir_rows_ideal(const pp_ir_wires *w)

@@ -35,10 +35,9 @@ typedef struct pp_ir_wires {
     double row_ohm, col_ohm;      /* wire of one cell along a row, along a column */
     double driver_ohm, sense_ohm; /* in series at the driven end of a row, at the sensed end of a column */
 } pp_ir_wires;
-/* What the settings say (arch.wire_row_ohm and the three beside it), for conductances in units of unit_us microsiemens:
- * 1 for microsiemens, g_max for shares of g_max. Only products of conductance and resistance count, so that the unit
- * is taken into the wires. */
-pp_ir_wires pp_ir_wires_of(const pp_arch *arch, double unit_us);
+/* What the settings say: arch.wire_row_ohm and the three beside it. Only products of conductance and resistance count:
+ * for conductances in another unit, wires are scaled by its microsiemens. */
+pp_ir_wires pp_ir_wires_of(const pp_arch *arch);
 
 /* Effective conductances of an array: t[rows][cols] from g[rows][cols], both in microsiemens, row-major, t may be g.
  * Row 0 is the farthest from the sensed ends, column 0 the nearest to the drivers. PP_EINVAL: a negative conductance

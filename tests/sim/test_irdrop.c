@@ -276,7 +276,7 @@ static void test_units(void **state)
     for (size_t i = 0; i < (size_t)R * C; i++)
         share[i] = us[i] / 25;
     for (int model = PP_IR_FIRST_ORDER; model <= PP_IR_NODAL; model++) {
-        const pp_ir_wires of_us = pp_ir_wires_of(&arch, 1), of_share = pp_ir_wires_of(&arch, 25);
+        const pp_ir_wires of_us = pp_ir_wires_of(&arch), of_share = {37.5, 62.5, 500, 875};
         float a[R * C], b[R * C];
         assert_int_equal(pp_ir_effective(a, us, R, C, &of_us, (pp_ir_model)model), PP_OK);
         assert_int_equal(pp_ir_effective(b, share, R, C, &of_share, (pp_ir_model)model), PP_OK);
