@@ -64,16 +64,14 @@ static const pp_fabric_options *options_of(const job *j, const char *text)
 }
 
 static pp_status build(pp_fabric **out, const pp_fabric_options *given, const char *ports, const char *routing,
-                       uint32_t tiles)
+                       const pp_mapping *m)
 {
     pp_fabric_options o = *given;
     if (ports != NULL)
         o.local_ports = ports;
     if (routing != NULL)
         o.routing = routing;
-    if (strncmp(o.kind, "file", 4) != 0)
-        PP_TRY(pp_fabric_fit(&o, tiles));
-    return pp_fabric_build(out, &o);
+    return strncmp(o.kind, "file", 4) == 0 ? pp_fabric_build(out, &o) : pp_map_fabric(out, &o, m);
 }
 
 static const char *other_ports(const pp_fabric *f)
@@ -206,8 +204,8 @@ static pp_status prepare(work *w, pp_compare_row *row, const char *ports, const 
     pp_fabric_free(w->fabric);
     pp_fabric_free(w->reference);
     w->fabric = w->reference = NULL;
-    PP_TRY(build(&w->fabric, own, ports, routing, w->mapping->n_tiles));
-    PP_TRY(build(&w->reference, reference, NULL, NULL, w->mapping->n_tiles));
+    PP_TRY(build(&w->fabric, own, ports, routing, w->mapping));
+    PP_TRY(build(&w->reference, reference, NULL, NULL, w->mapping));
     PP_TRY(pp_fabric_budget_of(&a, w->fabric, own->clock_hz, w->arch.core_pitch_mm, o->wire_pitch_um));
     PP_TRY(pp_fabric_budget_of(&b, w->reference, reference->clock_hz, w->arch.core_pitch_mm, o->wire_pitch_um));
     if (w->fabric->n_cores < w->mapping->n_tiles)
