@@ -1,8 +1,11 @@
 /* fabric: describe, export and draw a fabric. */
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "topology/normalise.h"
+#include "topology/routefn.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static pp_status build(pp_session *s, const char *text)
@@ -11,37 +14,165 @@ static pp_status build(pp_session *s, const char *text)
     return pp_fabric_build(&s->fabric, &s->fabric_options);
 }
 
+/* What show prints. */
+typedef struct figures {
+    pp_fabric_metrics m;
+    pp_fabric_budget budget;
+    pp_routefn *fn;
+    bool checked;          /* the dependency check was made */
+    pp_route_state *cycle;
+    uint32_t n_cycle;
+} figures;
+
+/* Packets of all pairs are enumerated: fabrics of up to this many cores by themselves. */
+#define CHECK_MAX 512
+#define CHECK_MAX_TWO_PHASE 64
+
+/* One pitch is one millimetre, one wire one micrometre: pins need neither. */
+static pp_status measure(figures *out, const pp_session *s)
+{
+    const pp_fabric *f = s->fabric;
+    const char *name = pp_args_get(s->args, "routing");
+    const bool one_class = pp_args_has(s->args, "one-class");
+    PP_TRY(pp_fabric_measure(f, &out->m));
+    PP_TRY(pp_fabric_budget_from(&out->budget, f, &out->m, s->fabric_options.clock_hz, 1.0, 1.0));
+    /* A huge graph without rules of its own has no table; that matters when a routing was asked for. */
+    const pp_status status = pp_routefn_new(&out->fn, f, name ? name : "auto");
+    if (status != PP_OK)
+        return name || status != PP_EUNSUPPORTED ? status : PP_OK;
+    const uint32_t most = pp_routefn_about(out->fn)->two_phase ? CHECK_MAX_TWO_PHASE : CHECK_MAX;
+    out->checked = f->n_cores <= most || name;
+    return out->checked ? pp_routefn_check(out->fn, one_class, &out->cycle, &out->n_cycle) : PP_OK;
+}
+
+static void free_figures(figures *g)
+{
+    pp_routefn_free(g->fn);
+    free(g->cycle);
+}
+
+static void add_state(pp_json *list, const pp_fabric *f, pp_route_state state)
+{
+    char from[64], to[64];
+    pp_json *o = pp_json_add_object(list, NULL);
+    pp_json_add_text(o, "from", pp_vertex_label(f, f->channel[state.channel].src, from, sizeof from));
+    pp_json_add_text(o, "to", pp_vertex_label(f, f->channel[state.channel].dst, to, sizeof to));
+    pp_json_add_i64(o, "vc_class", state.vc_class);
+}
+
+static pp_status print_json(const figures *g, const pp_fabric *f)
+{
+    const pp_fabric_metrics *m = &g->m;
+    pp_json *json = pp_json_object();
+    pp_json_add_text(json, "kind", f->kind);
+    pp_json_add_text(json, "fabric", f->name);
+    pp_json_add_i64(json, "cores", m->cores);
+    pp_json_add_i64(json, "switches", f->n_vertices - (f->core_switch[0] == f->core_vertex[0] ? 0 : m->cores));
+    pp_json_add_i64(json, "channels", m->channels);
+    pp_json_add_i64(json, "ports", f->ports);
+    pp_json_add_i64(json, "degree_min", m->degree_min);
+    pp_json_add_i64(json, "degree_max", m->degree_max);
+    pp_json_add_i64(json, "radix_max", m->radix_max);
+    pp_json_add_f64(json, "pins_per_core", g->budget.pins_per_core);
+    pp_json_add_i64(json, "diameter", m->diameter);
+    pp_json_add_f64(json, "mean_distance", m->mean_distance);
+    pp_json_add_i64(json, "unreachable_pairs", (int64_t)m->unreachable);
+    pp_json_add_i64(json, "bisection_channels", m->bisection_channels);
+    pp_json_add_bool(json, "bisection_exact", m->bisection_exact);
+    pp_json_add_f64(json, "bisection_gbps", m->bisection_gbps);
+    pp_json_add_bool(json, "sampled", m->sampled);
+    pp_json_add_f64(json, "wire_pitches", m->wire_pitches);
+    pp_json_add_f64(json, "longest_pitches", m->longest_pitches);
+    if (g->fn) {
+        const pp_routefn_info *info = pp_routefn_about(g->fn);
+        pp_json_add_text(json, "routing", info->name);
+        pp_json_add_i64(json, "vc_classes", info->classes);
+        pp_json_add_bool(json, "routing_minimal", info->minimal);
+        pp_json_add_bool(json, "routing_table_free", info->table_free);
+    }
+    if (g->checked) {
+        pp_json_add_bool(json, "deadlock_free", g->n_cycle == 0);
+        pp_json *cycle = pp_json_add_list(json, "cycle");
+        for (uint32_t i = 0; i < g->n_cycle; i++)
+            add_state(cycle, f, g->cycle[i]);
+    }
+    return pp_print_json(json);
+}
+
+#define CYCLE_LINE 5 /* channels of a cycle in a line */
+
+static void print_cycle(const figures *g, const pp_fabric *f)
+{
+    char from[64], to[64];
+    printf("                    cycle of %u:", g->n_cycle);
+    for (uint32_t i = 0; i < g->n_cycle; i++) {
+        const pp_channel *c = &f->channel[g->cycle[i].channel];
+        if (i % CYCLE_LINE == 0)
+            printf("\n                     ");
+        printf(" %s->%s/%u", pp_vertex_label(f, c->src, from, sizeof from), pp_vertex_label(f, c->dst, to, sizeof to),
+               g->cycle[i].vc_class);
+    }
+    printf("\n");
+}
+
+static void print_routing(const figures *g, const pp_session *s)
+{
+    if (!g->fn) {
+        printf("routing             none computed: too many vertices for a table\n");
+        return;
+    }
+    const pp_routefn_info *info = pp_routefn_about(g->fn);
+    const bool one_class = pp_args_has(s->args, "one-class");
+    printf("routing             %s: %s\n", info->name, info->text);
+    printf("                    %s, %s, %u class%s of virtual channels%s\n", info->minimal ? "minimal" : "not minimal",
+           info->table_free ? "computed" : "by table", info->classes, info->classes == 1 ? "" : "es",
+           one_class ? " taken as one" : "");
+    if (!g->checked)
+        printf("deadlock            not checked (all pairs of more than %d cores): %s\n", CHECK_MAX, info->proof);
+    else if (g->n_cycle == 0)
+        printf("deadlock            free, all dependencies checked: %s\n", one_class ? "no cycle" : info->proof);
+    else
+        printf("deadlock            possible\n");
+    if (g->n_cycle > 0)
+        print_cycle(g, s->fabric);
+}
+
+static void print_text(const figures *g, const pp_session *s)
+{
+    const pp_fabric *f = s->fabric;
+    const pp_fabric_metrics *m = &g->m;
+    printf("fabric              %s\n", f->name);
+    if (strcmp(f->kind, "5pp") == 0)
+        printf("                    after the links published for the 64-core chip (legallo2023)\n");
+    printf("cores               %u", m->cores);
+    if (f->core_switch[0] != f->core_vertex[0])
+        printf(" on %u switches", f->n_vertices - m->cores);
+    printf(f->ports > 0 ? ", %u port%s each way\n" : ", a port for each link\n", f->ports, f->ports == 1 ? "" : "s");
+    printf("channels            %u directed, total length %.0f core pitches, longest %g\n", m->channels,
+           m->wire_pitches, m->longest_pitches);
+    printf("degree              %u to %u, largest switch %u x %u, %.4g pins a core\n", m->degree_min, m->degree_max,
+           m->radix_max, m->radix_max, g->budget.pins_per_core);
+    printf("diameter            %u%s\nmean distance       %.4f\n", m->diameter, m->sampled ? " (sampled)" : "",
+           m->mean_distance);
+    if (m->unreachable > 0)
+        printf("no way              between %llu ordered pairs of cores\n", (unsigned long long)m->unreachable);
+    printf("bisection           %u channels, %.4g Gbit/s%s\n", m->bisection_channels, m->bisection_gbps,
+           m->bisection_exact ? "" : " (best cut found)");
+    if (m->channels > 0)
+        printf("channel rate        %.4g Gbit/s\n", pp_channel_rate_gbps(&f->channel[0]));
+    print_routing(g, s);
+}
+
 static pp_status show(pp_session *s)
 {
-    pp_fabric_metrics m;
-    PP_TRY(pp_fabric_measure(s->fabric, &m));
-    if (pp_args_has(s->args, "json")) {
-        pp_json *json = pp_json_object();
-        pp_json_add_text(json, "kind", s->fabric->kind);
-        pp_json_add_text(json, "fabric", s->fabric->name);
-        pp_json_add_i64(json, "cores", m.cores);
-        pp_json_add_i64(json, "channels", m.channels);
-        pp_json_add_i64(json, "degree_min", m.degree_min);
-        pp_json_add_i64(json, "degree_max", m.degree_max);
-        pp_json_add_i64(json, "diameter", m.diameter);
-        pp_json_add_f64(json, "mean_distance", m.mean_distance);
-        pp_json_add_i64(json, "bisection_channels", m.bisection_channels);
-        pp_json_add_bool(json, "bisection_exact", m.bisection_exact);
-        pp_json_add_bool(json, "sampled", m.sampled);
-        pp_json_add_f64(json, "wire_pitches", m.wire_pitches);
-        return pp_print_json(json);
-    }
-    printf("fabric              %s\n", s->fabric->name);
-    if (strcmp(s->fabric->kind, "5pp") == 0)
-        printf("                    after the links published for the 64-core chip (legallo2023)\n");
-    printf("cores               %u\nchannels            %u directed, total length %.0f core pitches\n", m.cores,
-           m.channels, m.wire_pitches);
-    printf("degree              %u to %u\n", m.degree_min, m.degree_max);
-    printf("diameter            %u%s\nmean distance       %.4f\n", m.diameter, m.sampled ? " (sampled)" : "",
-           m.mean_distance);
-    printf("bisection           %u channels%s\n", m.bisection_channels, m.bisection_exact ? "" : " (best cut found)");
-    printf("channel rate        %.4g Gbit/s\n", pp_channel_rate_gbps(&s->fabric->channel[0]));
-    return PP_OK;
+    figures g = {0};
+    pp_status status = measure(&g, s);
+    if (status == PP_OK && pp_args_has(s->args, "json"))
+        status = print_json(&g, s->fabric);
+    else if (status == PP_OK)
+        print_text(&g, s);
+    free_figures(&g);
+    return status;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -99,15 +230,25 @@ static int run(const pp_parsed *p)
     return pp_finish(status);
 }
 
+static const pp_arg own_args[] = {
+    {0, "routing", "R", "routing whose ways and deadlocks are looked at: auto, xy, yx, minimal, shortest, updown, nca, "
+                        "dmodk, west_first, odd_even, adaptive, valiant, romm"},
+    {0, "one-class", NULL, "check as if all virtual channels were of one class"},
+    {0, NULL, NULL, NULL},
+};
+
 const pp_command pp_cmd_fabric = {
     .name = "fabric",
     .operands = "list | show FABRIC | export FABRIC -o FILE",
     .min_operands = 1,
     .max_operands = 2,
     .text = "list, describe, export and draw fabrics\n\n"
-            "FABRIC is kind[:key=value,...]. show prints cores, channels, degree, diameter, distances and\n"
-            "bisection; export writes GraphML (which reads back: file:my.graphml), Graphviz or a drawing.",
+            "FABRIC is kind[:key=value,...]. show prints cores, channels, switches, distances, bisection and wires, and\n"
+            "whether a routing is free from deadlock: it follows all packets and looks for a cycle among the channels\n"
+            "that wait for each other. export writes GraphML (which reads back: file:my.graphml), Graphviz or a drawing.",
     .examples = "  pentaprism fabric list\n  pentaprism fabric show 5pp:rows=8,cols=8\n"
+                "  pentaprism fabric show torus:rows=8,cols=8 --routing xy --one-class\n"
                 "  pentaprism fabric export 5pp:rows=4,cols=8 -o 5pp.svg\n",
+    .args = own_args,
     .run = run,
 };

@@ -1,4 +1,4 @@
-/* Bisection: the formula where there is one, else the best of some balanced halves. */
+/* Bisection: the formula where there is one, else the best of some balanced halves, which a lower bound may prove. */
 #include "topology/topology_internal.h"
 
 #include <stdlib.h>
@@ -47,10 +47,11 @@ static void settle_switches(halves *h)
 }
 
 /* Channels both ways across the cut that puts the first half of the cores, in `order`, on one side. */
-static uint32_t cut(halves *h)
+static uint32_t cut(halves *h, double *gbps)
 {
     const pp_fabric *f = h->f;
     uint32_t cores = 0, channels = 0;
+    *gbps = 0.0;
     for (uint32_t i = 0; i < f->n_vertices; i++) {
         const uint32_t v = h->order[i];
         h->side[v] = h->cores[v] == 0 ? UNDECIDED : cores >= f->n_cores / 2;
@@ -58,7 +59,10 @@ static uint32_t cut(halves *h)
     }
     settle_switches(h);
     for (uint32_t c = 0; c < f->n_network; c++)
-        channels += h->side[f->channel[c].src] != h->side[f->channel[c].dst];
+        if (h->side[f->channel[c].src] != h->side[f->channel[c].dst]) {
+            channels++;
+            *gbps += pp_channel_rate_gbps(&f->channel[c]);
+        }
     return channels;
 }
 
@@ -111,27 +115,64 @@ static pp_status order_spectral(halves *h)
     return status;
 }
 
-static pp_status best_half(halves *h, uint32_t *channels)
+static pp_status best_half(halves *h, uint32_t *channels, double *gbps)
 {
     *channels = UINT32_MAX;
     for (int first = 0; first <= 3; first++) {
         if (first == 3 && h->f->n_vertices > SPECTRAL_MAX)
             break;
         PP_TRY(first < 3 ? order_by(h, first) : order_spectral(h));
-        const uint32_t crossing = cut(h);
-        if (crossing < *channels)
+        double rate = 0.0;
+        const uint32_t crossing = cut(h, &rate);
+        if (crossing < *channels) {
             *channels = crossing;
+            *gbps = rate;
+        }
     }
     return PP_OK;
 }
 
-pp_status pp_fabric_bisect(const pp_fabric *fabric, uint32_t *channels, bool *exact)
+static pp_status search(halves *h, uint32_t *channels, bool *exact, double *gbps)
+{
+    uint32_t least = 0;
+    PP_TRY(best_half(h, channels, gbps));
+    if (pp_cut_by_trying(h->f, &least)) {
+        *gbps *= *channels > 0 ? (double)least / *channels : 1.0; /* channels of small cuts are taken as alike */
+        *channels = least;
+        *exact = true;
+        return PP_OK;
+    }
+    PP_TRY(pp_cut_by_load(h->f, h->cores, &least));
+    *exact = least == *channels;
+    return PP_OK;
+}
+
+/* Rate of a cut by formula. Only tapered trees have channels of several widths: there the cut takes links of the
+ * root (even arity), or as many of each height (odd). */
+static double formula_gbps(const pp_fabric *f, uint32_t links)
+{
+    const uint32_t heights = f->shape.levels > 1 ? f->shape.levels - 1 : 1;
+    if (f->n_network == 0 || links == 0)
+        return 0.0;
+    if (f->shape.taper <= 1)
+        return 2.0 * links * pp_channel_rate_gbps(&f->channel[0]);
+    const double leaf = pp_channel_rate_gbps(&f->channel[0]), root = pp_channel_rate_gbps(&f->channel[f->n_network - 1]);
+    if (f->shape.arity % 2 == 0)
+        return 2.0 * links * root;
+    double sum = 0.0;
+    for (double rate = leaf; rate <= root * 1.000001; rate *= f->shape.taper)
+        sum += 2.0 * (links / heights) * rate;
+    return sum;
+}
+
+pp_status pp_fabric_bisect(const pp_fabric *fabric, uint32_t *channels, bool *exact, double *gbps)
 {
     const pp_fabric_kind_row *row = NULL;
     uint32_t links = 0;
     PP_TRY(pp_kind_find(&row, fabric->kind));
     *exact = row->bisection && row->bisection(fabric, &links);
     *channels = 2 * links;
+    *gbps = formula_gbps(fabric, links);
     if (*exact)
         return PP_OK;
     halves h = {.f = fabric,
@@ -140,7 +181,7 @@ pp_status pp_fabric_bisect(const pp_fabric *fabric, uint32_t *channels, bool *ex
                 .side = pp_alloc(fabric->n_vertices, sizeof *h.side)};
     for (uint32_t i = 0; h.cores && i < fabric->n_cores; i++)
         h.cores[fabric->core_switch[i]]++;
-    const pp_status status = h.order && h.cores && h.side ? best_half(&h, channels) : PP_ENOMEM;
+    const pp_status status = h.order && h.cores && h.side ? search(&h, channels, exact, gbps) : PP_ENOMEM;
     free(h.cores);
     free(h.order);
     free(h.side);

@@ -361,6 +361,8 @@ static pp_status read_grid(const reader *r)
     if ((double)r->b->vertices.len != rows * cols)
         return pp_fail(PP_EFORMAT, "%s: graph: %.0f rows and %.0f cols, but %zu vertices", r->path, rows, cols,
                        r->b->vertices.len);
+    r->b->core_rows = (uint32_t)rows;
+    r->b->core_cols = (uint32_t)cols;
     r->b->grid = (pp_grid){.rows = (uint32_t)rows, .cols = (uint32_t)cols, .reach = (uint32_t)reach,
                            .row_direction = direction, .wrap = wrap > 0.0};
     return PP_OK;

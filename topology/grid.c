@@ -36,19 +36,6 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-bool pp_line_step(uint32_t n, uint32_t reach, bool wrap, int sign, uint32_t from, uint32_t to, uint32_t *next)
-{
-    const uint32_t up = to > from ? to - from : wrap ? n - from + to : UINT32_MAX;
-    const uint32_t down = to < from ? from - to : wrap ? n - to + from : UINT32_MAX;
-    const bool go_up = sign > 0 || (sign == 0 && up <= down);
-    const uint32_t distance = go_up ? up : down;
-    if (distance == UINT32_MAX)
-        return false;
-    const uint32_t step = smaller(distance, reach);
-    *next = go_up ? (from + step) % n : (from + n - step) % n;
-    return true;
-}
-
 /* Longest steps upwards and downwards of a line. On a ring of n a step of n/2 up and one down end at
  * the same place: the one upwards is kept, so that no pair of vertices has two channels one way. */
 static void longest_steps(uint32_t n, uint32_t reach, bool wrap, int sign, uint32_t *up, uint32_t *down)

@@ -17,8 +17,30 @@ static void measure_channels(const pp_fabric *f, pp_fabric_metrics *m)
         m->degree_min = degree < m->degree_min ? degree : m->degree_min;
         m->degree_max = degree > m->degree_max ? degree : m->degree_max;
     }
-    for (uint32_t c = 0; c < f->n_network; c++)
-        m->wire_pitches += (double)f->channel[c].length;
+    for (uint32_t c = 0; c < f->n_network; c++) {
+        const double length = (double)f->channel[c].length;
+        m->wire_pitches += length;
+        m->longest_pitches = length > m->longest_pitches ? length : m->longest_pitches;
+    }
+}
+
+/* A core with a port for each link has as many more at its switch. */
+static pp_status measure_switches(const pp_fabric *f, pp_fabric_metrics *m)
+{
+    uint32_t *local = pp_calloc(f->n_vertices, sizeof *local);
+    if (!local)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < f->n_cores; i++) {
+        const uint32_t v = f->core_switch[i];
+        local[v] += f->ports > 0 ? f->ports : f->in_first[v + 1] - f->in_first[v];
+    }
+    for (uint32_t v = 0; v < f->n_vertices; v++) {
+        const uint32_t in = f->in_first[v + 1] - f->in_first[v], out = f->out_first[v + 1] - f->out_first[v];
+        const uint32_t radix = (in > out ? in : out) + local[v];
+        m->radix_max = radix > m->radix_max ? radix : m->radix_max;
+    }
+    free(local);
+    return PP_OK;
 }
 
 /* Cores from which distances are taken: all, or every k-th of a huge fabric. */
@@ -63,8 +85,9 @@ pp_status pp_fabric_measure(const pp_fabric *fabric, pp_fabric_metrics *out)
 {
     pp_fabric_metrics m = {0};
     measure_channels(fabric, &m);
+    PP_TRY(measure_switches(fabric, &m));
     PP_TRY(measure_distances(fabric, &m));
-    PP_TRY(pp_fabric_bisect(fabric, &m.bisection_channels, &m.bisection_exact));
+    PP_TRY(pp_fabric_bisect(fabric, &m.bisection_channels, &m.bisection_exact, &m.bisection_gbps));
     *out = m;
     return PP_OK;
 }

@@ -89,28 +89,29 @@ static void add_switches(pp_fabric_budget *b, const vertex_sum *sum, const pp_fa
     b->pins_per_core += f->n_cores > 0 ? shared / (double)f->n_cores : 0.0;
 }
 
-pp_status pp_fabric_budget_of(pp_fabric_budget *out, const pp_fabric *f, double clock_hz, double core_pitch_mm,
-                              double wire_pitch_um)
+pp_status pp_fabric_budget_from(pp_fabric_budget *out, const pp_fabric *f, const pp_fabric_metrics *metrics,
+                                double clock_hz, double core_pitch_mm, double wire_pitch_um)
 {
-    pp_fabric_metrics metrics;
-    PP_TRY(pp_fabric_measure(f, &metrics));
     vertex_sum *sum = pp_calloc(f->n_vertices, sizeof *sum);
     if (sum == NULL)
         return PP_ENOMEM;
-    *out = (pp_fabric_budget){.bisection_exact = metrics.bisection_exact};
+    *out = (pp_fabric_budget){.bisection_exact = metrics->bisection_exact, .bisection_gbps = metrics->bisection_gbps};
     sum_channels(sum, f, clock_hz);
-    double gbps = 0.0;
-    for (uint32_t c = 0; c < f->n_network; c++) {
+    for (uint32_t c = 0; c < f->n_network; c++)
         out->wire_bit_mm += width_bits(&f->channel[c], clock_hz) * (double)f->channel[c].length * core_pitch_mm;
-        gbps += pp_channel_rate_gbps(&f->channel[c]);
-    }
-    /* The cut is counted in channels: priced at the mean rate, exact when all channels are alike. */
-    out->bisection_gbps = f->n_network > 0 ? (double)metrics.bisection_channels * gbps / (double)f->n_network : 0.0;
     out->bisection_bits = out->bisection_gbps * 1e9 / clock_hz;
     add_switches(out, sum, f, wire_pitch_um * 1e-3);
     out->wire_mm2 = out->wire_bit_mm * wire_pitch_um * 1e-3;
     free(sum);
     return PP_OK;
+}
+
+pp_status pp_fabric_budget_of(pp_fabric_budget *out, const pp_fabric *f, double clock_hz, double core_pitch_mm,
+                              double wire_pitch_um)
+{
+    pp_fabric_metrics metrics;
+    PP_TRY(pp_fabric_measure(f, &metrics));
+    return pp_fabric_budget_from(out, f, &metrics, clock_hz, core_pitch_mm, wire_pitch_um);
 }
 
 static double ratio(double reference, double own)

@@ -37,6 +37,9 @@ typedef struct pp_fabric_budget {
 /* clock_hz > 0 turns rates into widths; pitches in mm and um. Costs a pp_fabric_measure. */
 pp_status pp_fabric_budget_of(pp_fabric_budget *out, const pp_fabric *fabric, double clock_hz, double core_pitch_mm,
                               double wire_pitch_um);
+/* The same of a fabric that has been measured. */
+pp_status pp_fabric_budget_from(pp_fabric_budget *out, const pp_fabric *fabric, const pp_fabric_metrics *metrics,
+                                double clock_hz, double core_pitch_mm, double wire_pitch_um);
 
 /* By how much the channels of a fabric with budget `own` must be widened to spend what `reference` spends. 1 when
  * either budget is empty (a single core has no wire). Area: the root of

@@ -290,6 +290,14 @@ static pp_status apply_auto(pp_routefn *fn)
     return PP_OK;
 }
 
+bool pp_routefn_plain(pp_routefn *fn, const char *name)
+{
+    fn->info.name = name;
+    if (strcmp(name, "native") == 0)
+        return !is_kind(fn, "file") && set_own(fn);
+    return strcmp(name, "xy") == 0 ? set_xy(fn) : strcmp(name, "yx") == 0 && set_yx(fn);
+}
+
 /* Vertices that serve cores, each once, in the order of the first of their cores. */
 static pp_status find_ends(pp_routefn *fn)
 {
@@ -395,29 +403,49 @@ static uint32_t lowest_class(uint32_t mask)
     return k;
 }
 
-pp_status pp_routefn_path(const pp_routefn *fn, uint32_t src, uint32_t dst, uint32_t *path, size_t cap, size_t *n)
+static pp_status no_way(const pp_routefn *fn, uint32_t src, uint32_t dst)
+{
+    char from[64], to[64];
+    return pp_fail(PP_EINFEASIBLE, "fabric %s: no way from %s to %s by %s routing", fn->f->name,
+                   pp_vertex_label(fn->f, src, from, sizeof from), pp_vertex_label(fn->f, dst, to, sizeof to),
+                   fn->info.name);
+}
+
+/* The way of first candidates; hop: room for max_hops. */
+static pp_status walk(const pp_routefn *fn, uint32_t src, uint32_t dst, pp_hop *hop, uint32_t *path, size_t cap,
+                      size_t *n)
 {
     const pp_fabric *f = fn->f;
     pp_route_head h = {.at = pp_switch_of(f, src), .channel = PP_NO_CHANNEL, .dst = pp_switch_of(f, dst)};
-    pp_hop *hop = pp_alloc(fn->info.max_hops, sizeof *hop);
-    pp_status status = hop ? PP_OK : PP_ENOMEM;
+    size_t hops = 0;
     h.src = h.mid = h.at;
     *n = 0;
-    while (status == PP_OK && h.at != h.dst) {
-        if (*n >= cap) {
-            status = pp_fail(PP_ERANGE, "fabric %s: a way has more than %zu channels", f->name, cap);
-        } else if (pp_routefn_next(fn, &h, hop) == 0) {
-            char from[64], to[64];
-            status = pp_fail(PP_EINFEASIBLE, "fabric %s: no way from %s to %s by %s routing", f->name,
-                             pp_vertex_label(f, src, from, sizeof from), pp_vertex_label(f, dst, to, sizeof to),
-                             fn->info.name);
-        } else {
-            path[(*n)++] = hop[0].channel;
-            pp_route_take(fn, &h, hop[0].channel, lowest_class(hop[0].classes));
-        }
+    while (h.at != h.dst) {
+        if (pp_routefn_next(fn, &h, hop) == 0)
+            return no_way(fn, src, dst);
+        if (hops >= cap)
+            return pp_fail(PP_ERANGE, "fabric %s: a route has more than %zu channels", f->name, cap);
+        path[hops++] = hop[0].channel;
+        pp_route_take(fn, &h, hop[0].channel, lowest_class(hop[0].classes));
     }
+    *n = hops;
+    return PP_OK;
+}
+
+pp_status pp_routefn_walk(const pp_routefn *fn, uint32_t src, uint32_t dst, uint32_t *path, size_t cap, size_t *n)
+{
+    pp_hop hop[PP_PLAIN_HOPS];
+    return walk(fn, src, dst, hop, path, cap, n);
+}
+
+pp_status pp_routefn_path(const pp_routefn *fn, uint32_t src, uint32_t dst, uint32_t *path, size_t cap, size_t *n)
+{
+    *n = 0;
+    pp_hop *hop = pp_alloc(fn->info.max_hops, sizeof *hop);
+    if (!hop)
+        return PP_ENOMEM;
+    const pp_status status = walk(fn, src, dst, hop, path, cap, n);
     free(hop);
-    *n = status == PP_OK ? *n : 0;
     return status;
 }
 

@@ -47,6 +47,11 @@ static inline uint32_t pp_class_mask(uint32_t n)
     return n >= 32 ? UINT32_MAX : (UINT32_C(1) << n) - 1;
 }
 
+/* Sets a zeroed relation (with f) to xy, yx or native without memory or tables; false when it does not fit. */
+bool pp_routefn_plain(pp_routefn *fn, const char *name);
+/* pp_routefn_path for relations of at most PP_PLAIN_HOPS candidates. */
+#define PP_PLAIN_HOPS 2
+pp_status pp_routefn_walk(const pp_routefn *fn, uint32_t src, uint32_t dst, uint32_t *path, size_t cap, size_t *n);
 /* Fills the dimensions; false when the fabric is no product. */
 bool pp_product_of(pp_routefn *fn);
 bool pp_product_minimal(const pp_routefn *fn); /* dimension order takes shortest ways */

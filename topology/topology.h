@@ -68,7 +68,7 @@ typedef struct pp_fabric_options {
     const char *normalise;   /* compare: channel | pins | wire | bisection | area (topology/normalise.h) */
     double wire_pitch_um;    /* of the wires of channels and switches */
     double wire_fj_bit_mm;   /* energy of a bit over a millimetre */
-    const char *routing;     /* auto | xy | yx | shortest | balanced */
+    const char *routing;     /* auto | xy | yx | shortest | native | balanced */
 } pp_fabric_options;
 pp_knob_table pp_fabric_knobs(void);
 /* Parses FABRIC ("kind[:key=value,...]", "file:PATH") over `options` (text is copied into `config`-like
@@ -132,18 +132,20 @@ double pp_channel_rate_gbps(const pp_channel *channel); /* all lanes */
 /* ---- routes ---- */
 
 typedef enum pp_routing {
-    PP_ROUTING_XY,       /* grids: along the row (columns) first, then along the column */
+    PP_ROUTING_XY,       /* dimension order: along the row (columns) first, then along the column */
     PP_ROUTING_YX,
     PP_ROUTING_SHORTEST, /* fewest channels, ties by lowest channel index */
+    PP_ROUTING_NATIVE,   /* the kind's own: first candidates of pp_routefn "auto" (routefn.h); files: shortest */
     PP_ROUTING_BALANCED  /* the mapper chooses routes by load (mapper/route.c) */
 } pp_routing;
-/* "xy", "yx", "shortest", "balanced": static. Parse also takes "auto": the fabric's own. */
+/* "xy", "yx", "shortest", "native", "balanced": static. Parse also takes "auto": the fabric's own. */
 const char *pp_routing_name(pp_routing routing);
 pp_status pp_routing_parse(pp_routing *out, const char *text, const pp_fabric *fabric);
 
 /* Network channels from vertex src to dst (a core stands for its switch) by the routing function (not BALANCED): at
- * most `cap` into path, count in *n. Fails when unreachable or the routing does not fit the fabric. XY and YX on a torus go the short way
- * (ties towards higher coordinates) and on 5pp take the longest steps first. Table-free on grids. */
+ * most `cap` into path, count in *n. Fails when unreachable or the routing does not fit the fabric. XY and YX on a torus
+ * go the short way (ties towards higher coordinates) and on 5pp take the longest steps first. Only SHORTEST searches,
+ * the others compute each hop. */
 pp_status pp_route(const pp_fabric *fabric, pp_routing routing, uint32_t src, uint32_t dst, uint32_t *path,
                    size_t cap, size_t *n);
 /* Hops (network channels) from vertex src to all, [n_vertices], UINT32_MAX when unreachable. A core stands for its
@@ -173,7 +175,11 @@ typedef struct pp_fabric_metrics {
     uint32_t diameter;               /* of the pairs that have a way */
     uint32_t bisection_channels;     /* both ways across the cut; the cores of a switch stay together, and the
                                         halves differ by at most one switch's cores */
-    bool bisection_exact;            /* false: best of coordinate and spectral halves */
+    bool bisection_exact;            /* by formula, by trying all halves, or the best cut found meets a lower bound;
+                                        false: best of coordinate and spectral halves */
+    double bisection_gbps;           /* rate of these channels */
+    uint32_t radix_max;              /* ports of the largest switch one way: network channels and its cores' ports */
+    double longest_pitches;          /* of a network channel */
     bool sampled;                    /* distances from a subset of cores (fixed stride) */
     uint64_t unreachable;            /* ordered pairs of cores without a way, of those looked at */
     double mean_distance;            /* over ordered pairs of different cores that have a way */

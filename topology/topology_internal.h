@@ -156,10 +156,6 @@ bool pp_bisection_torus(const pp_fabric *fabric, uint32_t *links);
 pp_status pp_row_direction_parse(pp_row_direction *out, const char *text);
 const char *pp_row_direction_name(pp_row_direction d);
 
-/* One step of a grid line of n positions from `from` towards `to` (different): longest step first, the
- * short way round on rings, ties upwards. `sign`: 0 both ways, +1 or -1 one way only. False when there
- * is no way. */
-bool pp_line_step(uint32_t n, uint32_t reach, bool wrap, int sign, uint32_t from, uint32_t to, uint32_t *next);
 /* Way of a row's channels: 0, +1, -1. */
 int pp_row_sign(pp_row_direction d, uint32_t row);
 
@@ -174,8 +170,14 @@ uint32_t pp_switch_of(const pp_fabric *fabric, uint32_t vertex);
 void pp_bfs(const pp_fabric *fabric, uint32_t start, bool reverse, uint32_t until, uint32_t *distance,
             uint32_t *queue);
 
-/* Best of the candidate cuts, in channels both ways (bisect.c). */
-pp_status pp_fabric_bisect(const pp_fabric *fabric, uint32_t *channels, bool *exact);
+/* Best cut, in channels both ways and their rate (bisect.c). */
+pp_status pp_fabric_bisect(const pp_fabric *fabric, uint32_t *channels, bool *exact, double *gbps);
+/* Lower bounds (cut_bound.c). The least cut of a small direct fabric; false when it is not small. */
+bool pp_cut_by_trying(const pp_fabric *fabric, uint32_t *channels);
+/* If every core sends to every other one over shortest ways, a channel carries at most L packets; so at least
+ * pairs across / L channels lie in any cut into halves. cores: [n_vertices] on the vertex's switch. 0 when the fabric
+ * is large, or pairs have no way. */
+pp_status pp_cut_by_load(const pp_fabric *fabric, const uint32_t *cores, uint32_t *channels);
 
 /* Text that grows; an allocation failure is remembered and reported at the end. Zero-initialised. */
 typedef struct pp_text {

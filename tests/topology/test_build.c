@@ -99,7 +99,7 @@ static void test_bad_options(void **state)
     refuse(&b, PP_ERANGE, "fabric.local_ports");
     b.options.local_ports = "auto";
     b.options.routing = "zigzag";
-    refuse(&b, PP_EINVAL, "fabric.routing: expected auto, xy, yx, shortest or balanced, found zigzag");
+    refuse(&b, PP_EINVAL, "native or balanced, found zigzag");
     b.options.routing = "auto";
     b.options.wire_ps = 1000000000;
     b.options.kind = "5pp:rows=1,cols=64,reach=64";

@@ -122,14 +122,14 @@ static void test_bisection(void **state)
     (void)state;
     assert_bisection("mesh:rows=4,cols=4", true);
     assert_bisection("mesh:rows=3,cols=3", true);
-    assert_bisection("mesh:rows=2,cols=5", false); /* an odd longer side: not claimed */
+    assert_bisection("mesh:rows=2,cols=5", true);
     assert_bisection("mesh:rows=3,cols=4", true);
     assert_bisection("mesh:rows=1,cols=7", true);
     assert_bisection("mesh:rows=1,cols=1", true);
     assert_bisection("torus:rows=4,cols=4", true);
     assert_bisection("torus:rows=4,cols=3", true);
-    assert_bisection("torus:rows=3,cols=3", false);
-    assert_bisection("torus:rows=2,cols=6", false);
+    assert_bisection("torus:rows=3,cols=3", true);
+    assert_bisection("torus:rows=2,cols=6", true);
     assert_bisection("torus:rows=2,cols=2", true);
     assert_bisection("ring:cores=9", true);
     assert_bisection("ring:cores=2", true);
@@ -137,9 +137,9 @@ static void test_bisection(void **state)
     assert_bisection("5pp:rows=4,cols=4", true);
     assert_bisection("5pp:rows=4,cols=3", true);
     assert_bisection("5pp:rows=2,cols=2", true);
-    assert_bisection("5pp:rows=2,cols=6", false);
-    assert_bisection("5pp:rows=1,cols=10", false);
-    assert_bisection("5pp:rows=3,cols=4,row_direction=forward", false);
+    assert_bisection("5pp:rows=2,cols=6", true);
+    assert_bisection("5pp:rows=1,cols=10", true);
+    assert_bisection("5pp:rows=3,cols=4,row_direction=forward", true);
 }
 
 static void test_large_is_sampled(void **state)
