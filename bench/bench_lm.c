@@ -5,6 +5,7 @@
  * else (attention, norms, softmax, head scoring) costs. Bits per byte come with it.
  *
  * usage: pp_bench_lm [MODEL [THREADS [TOKENS]]]   (bytellama-7m, all processors, the whole text) */
+#include "workloads/blas.h"
 #include "workloads/lm.h"
 #include "workloads/workloads.h"
 
@@ -103,7 +104,7 @@ static pp_status run(const char *model, unsigned threads, size_t limit)
     printf("%s, %u threads: %zu tokens, %.4f bits per byte, perplexity %.4f\n", model, threads, n, e.bits_per_byte,
            e.perplexity);
     printf("evaluation %.2f s, %.0f tokens/s\n", seconds, (double)n / seconds);
-    printf("sgemm of the linear layers alone %.2f s (%.1f GFLOP/s); ratio %.2f\n", blas_s,
+    printf("sgemm (%s) of the linear layers alone %.2f s (%.1f GFLOP/s); ratio %.2f\n", pp_blas_prepare(), blas_s,
            2e-9 * (double)pp_lm_linear_macs(pp_lm_config_of(lm)) * (double)n / blas_s, seconds / blas_s);
 done:
     free(tokens);

@@ -50,7 +50,7 @@ foreach(header
     base/status.h
     base/term.h
     workloads/cpu.h
-    workloads/lm.h
+    workloads/blas.h workloads/lm.h
     workloads/network.h
     workloads/stage.h
     workloads/tokenizer.h workloads/workloads.h

@@ -7,8 +7,8 @@
 
 /* Queries [begin, begin + rows) of one head against keys [0, begin + rows); `low`: first key that any
  * of them sees. */
-static void attend(const pp_lm_config *c, uint32_t window, uint32_t begin, uint32_t rows, const float *q,
-                   const float *k, const float *v, float *scores, float *mix)
+static void attend(const pp_lm_config *c, const pp_lm_simd *simd, uint32_t window, uint32_t begin, uint32_t rows,
+                   const float *q, const float *k, const float *v, float *scores, float *mix)
 {
     const blasint ldq = (blasint)(c->heads * c->head_dim), ldk = (blasint)(c->kv_heads * c->head_dim);
     const blasint d = (blasint)c->head_dim;
@@ -22,15 +22,15 @@ static void attend(const pp_lm_config *c, uint32_t window, uint32_t begin, uint3
         const uint32_t end = begin + r + 1 - low; /* keys 0 .. itself */
         const uint32_t first = window > 0 && begin + r + 1 > window + low ? begin + r + 1 - window - low : 0;
         memset(line, 0, first * sizeof *line);
-        pp_lm_softmax_(line + first, end - first, scale);
+        simd->softmax(line + first, end - first, scale);
         memset(line + end, 0, (keys - end) * sizeof *line);
     }
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)rows, d, (blasint)keys, 1.0f, scores,
                 (blasint)keys, v + (size_t)low * (size_t)ldk, ldk, 0.0f, mix, ldq);
 }
 
-void pp_lm_attention_(const pp_lm_config *c, uint32_t window, uint32_t n, const float *q, const float *k,
-                      const float *v, float *scores, float *mix)
+void pp_lm_attention_(const pp_lm_config *c, const pp_lm_simd *simd, uint32_t window, uint32_t n, const float *q,
+                      const float *k, const float *v, float *scores, float *mix)
 {
     const size_t width = (size_t)c->heads * c->head_dim, group = c->heads / c->kv_heads;
     for (uint32_t h = 0; h < c->heads; h++) {
@@ -38,7 +38,7 @@ void pp_lm_attention_(const pp_lm_config *c, uint32_t window, uint32_t n, const 
         for (uint32_t begin = 0; begin < n; begin += PP_LM_ATTENTION_BLOCK) {
             const uint32_t rows = n - begin < PP_LM_ATTENTION_BLOCK ? n - begin : PP_LM_ATTENTION_BLOCK;
             const size_t at = begin * width + (size_t)h * c->head_dim;
-            attend(c, window, begin, rows, q + at, k + kv, v + kv, scores, mix + at);
+            attend(c, simd, window, begin, rows, q + at, k + kv, v + kv, scores, mix + at);
         }
     }
 }

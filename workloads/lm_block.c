@@ -94,7 +94,7 @@ static pp_status attention(const block *b, float *x)
     pp_lm_norm_(c, b->weights->data[PP_LM_ATTN_NORM], b->weights->data[PP_LM_ATTN_NORM_BIAS], x, b->rows, c->hidden,
                 s->norm);
     PP_TRY(project(b));
-    pp_lm_attention_(c, pp_lm_layer_window_(c, b->layer), b->rows, s->q, s->k, s->v, s->scores, s->mix);
+    pp_lm_attention_(c, b->exec->simd, pp_lm_layer_window_(c, b->layer), b->rows, s->q, s->k, s->v, s->scores, s->mix);
     PP_TRY(hook(b, PP_LM_SITE_O_IN, c->heads * c->head_dim, c->heads, s->mix));
     PP_TRY(linear(b, PP_LM_O, s->mix, s->add));
     add(s->add, x, (size_t)b->rows * c->hidden);
@@ -111,7 +111,7 @@ static pp_status feed_forward(const block *b, float *x)
     if (c->gated)
         PP_TRY(linear(b, PP_LM_GATE, s->norm, s->gate));
     PP_TRY(linear(b, PP_LM_UP, s->norm, s->up));
-    pp_lm_activate_(c->act, c->gated ? s->gate : NULL, s->up, (size_t)b->rows * c->ffn);
+    b->exec->simd->activate(c->act, c->gated ? s->gate : NULL, s->up, (size_t)b->rows * c->ffn);
     PP_TRY(hook(b, PP_LM_SITE_DOWN_IN, c->ffn, 1, s->up));
     PP_TRY(linear(b, PP_LM_DOWN, s->up, s->add));
     add(s->add, x, (size_t)b->rows * c->hidden);

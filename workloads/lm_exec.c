@@ -1,7 +1,7 @@
 /* The float executor: weights in memory, scratch of the workers. */
+#include "workloads/blas.h"
 #include "workloads/lm_internal.h"
 
-#include <cblas.h>
 #include <stdlib.h>
 
 #define WEIGHT_BYTES_DEFAULT ((size_t)2 << 30)
@@ -35,7 +35,8 @@ pp_status pp_lm_exec_new(pp_lm_exec **out, const pp_lm_config *config, const pp_
     if (!e)
         return PP_ENOMEM;
     /* Parallelism is over windows: one BLAS thread in each worker, so that results cannot depend on it. */
-    openblas_set_num_threads(1);
+    pp_blas_prepare();
+    e->simd = pp_lm_simd_(pp_cpu_level());
     e->config = *config;
     e->source = *source;
     e->pool = options ? options->pool : NULL;

@@ -57,6 +57,8 @@ pp_status pp_hf_rope_(pp_lm_config *out, const pp_node *root);
 
 /* ---- executor ---- */
 
+typedef struct pp_lm_simd pp_lm_simd;
+
 /* cos, sin [n][rotary_dim / 2] of positions 0 .. n - 1. */
 typedef struct pp_lm_rope_table {
     uint32_t n, half;
@@ -94,6 +96,7 @@ struct pp_lm_exec {
     pp_lm_weights *weights;     /* [layers + 1] */
     pp_lm_scratch *scratch;     /* [threads] */
     pp_lm_rope_table rope;
+    const pp_lm_simd *simd;
 };
 
 /* Rows of queries that one block of attention takes. */
@@ -108,14 +111,14 @@ pp_status pp_lm_prepare_(pp_lm_exec *exec, const pp_lm_batch *batch);
 pp_status pp_lm_block_(pp_lm_exec *exec, uint32_t layer, size_t window, const pp_lm_window *w, unsigned worker,
                        float *x);
 /* Causal attention of all heads: mix[n][heads head_dim] from q, k, v; scores: scratch. */
-void pp_lm_attention_(const pp_lm_config *config, uint32_t window, uint32_t n, const float *q, const float *k,
+void pp_lm_attention_(const pp_lm_config *config, const pp_lm_simd *simd, uint32_t window, uint32_t n, const float *q, const float *k,
                       const float *v, float *scores, float *mix);
 pp_status pp_lm_call_hook_(const pp_lm_exec *exec, pp_lm_site site, uint32_t layer, size_t window,
                            const pp_lm_window *w, unsigned worker, uint32_t width, uint32_t heads, float *x);
 /* Window in force in a layer; 0: all tokens. */
 uint32_t pp_lm_layer_window_(const pp_lm_config *config, uint32_t layer);
 
-/* ---- kernels: the same bits whatever the width of the vectors ---- */
+/* ---- kernels ---- */
 
 /* y[rows][out] = x[rows][in] W[out][in]^T, by OpenBLAS, in the calling thread. ldy: row length of y. */
 void pp_lm_product_(const float *w, const float *x, uint32_t rows, uint32_t in, uint32_t out, float *y, size_t ldy);
@@ -124,10 +127,15 @@ void pp_lm_norm_(const pp_lm_config *config, const float *weight, const float *b
                  uint32_t width, float *out);
 void pp_lm_rms_norm_(double eps, const float *weight, const float *x, size_t rows, uint32_t width, float *out);
 void pp_lm_add_bias_(const float *bias, float *x, uint32_t rows, uint32_t width);
-/* up = act(gate) up, or up = act(up) when gate is NULL. */
-void pp_lm_activate_(pp_lm_act act, const float *gate, float *up, size_t n);
-/* x[0 .. n) -> exp(scale (x - max)) / sum. */
-void pp_lm_softmax_(float *x, uint32_t n, float scale);
+/* Those that are compiled for each vector unit, equal to the bit. */
+struct pp_lm_simd {
+    /* x[0 .. n) -> exp(scale (x - max)) / sum. */
+    void (*softmax)(float *x, uint32_t n, float scale);
+    /* up = act(gate) up, or up = act(up) when gate is NULL. */
+    void (*activate)(pp_lm_act act, const float *gate, float *up, size_t n);
+};
+extern const pp_lm_simd pp_lm_simd_plain_, pp_lm_simd_avx2_, pp_lm_simd_avx512_;
+const pp_lm_simd *pp_lm_simd_(pp_cpu level);
 /* Running maximum and sum of exp(x - max) over x[n], in double for the sum. */
 void pp_lm_log_sum_(const float *x, size_t n, float *max, double *sum);
 

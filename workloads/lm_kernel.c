@@ -1,6 +1,5 @@
-/* Arithmetic of transformers on rows of floats. Sums run in 16 lanes that are added in a fixed order and
- * nothing is fused, so a wider or narrower vector unit gives the same bits; only OpenBLAS's products
- * depend on the processor. */
+/* Arithmetic of transformers on rows of floats: products and norms. Softmax and activations, which take
+ * more time, are in lm_simd_*.c. */
 #include "workloads/lm_internal.h"
 
 #include <cblas.h>
@@ -13,29 +12,6 @@ void pp_lm_product_(const float *w, const float *x, uint32_t rows, uint32_t in, 
 {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)rows, (blasint)out, (blasint)in, 1.0f, x,
                 (blasint)in, w, (blasint)in, 0.0f, y, (blasint)ldy);
-}
-
-/* exp by 2^n times a polynomial of degree 6 in the rest, |rest| <= ln 2 / 2; relative error below 2e-7.
- * Below -87 the result is 0. Coefficients: Taylor series of exp. */
-static inline float exp_fast(float x)
-{
-    const float n_real = x * 1.44269504f;
-    const float shifted = n_real + 12582912.0f; /* 1.5 2^23: rounds to a whole number */
-    const float n = shifted - 12582912.0f;
-    const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-    float p = 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    int32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    const uint32_t power = ((uint32_t)bits - 0x4b400000u + 127u) << 23;
-    float scale;
-    memcpy(&scale, &power, sizeof scale);
-    return x < -87.0f ? 0.0f : p * scale;
 }
 
 static inline double add_lanes(const double *lane)
@@ -115,104 +91,12 @@ void pp_lm_add_bias_(const float *bias, float *x, uint32_t rows, uint32_t width)
             x[r * width + i] += bias[i];
 }
 
-/* Values enter exp clamped to +-87, where a sigmoid is 0 or 1 to float precision. */
-static inline float sigmoid(float x)
-{
-    const float low = x < -87.0f ? -87.0f : x, both = low > 87.0f ? 87.0f : low;
-    return 1.0f / (1.0f + exp_fast(-both));
-}
-
-static inline float act_silu(float x)
-{
-    return x * sigmoid(x);
-}
-
-static inline float act_gelu(float x)
-{
-    return (float)(0.5 * (double)x * (1.0 + erf((double)x * 0.70710678118654752440)));
-}
-
-/* 0.5 x (1 + tanh u) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
-static inline float act_gelu_tanh(float x)
-{
-    return x * sigmoid(2 * 0.7978845608028654f * (x + 0.044715f * x * x * x));
-}
-
-static inline float act_relu(float x)
-{
-    return x > 0 ? x : 0;
-}
-
-#define ACTIVATE(function)                                                                                             \
-    if (gate)                                                                                                          \
-        for (size_t i = 0; i < n; i++)                                                                                 \
-            up[i] = function(gate[i]) * up[i];                                                                         \
-    else                                                                                                               \
-        for (size_t i = 0; i < n; i++)                                                                                 \
-            up[i] = function(up[i]);
-
-void pp_lm_activate_(pp_lm_act act, const float *restrict gate, float *restrict up, size_t n)
-{
-    switch (act) {
-    case PP_LM_ACT_SILU:
-        ACTIVATE(act_silu)
-        return;
-    case PP_LM_ACT_GELU:
-        ACTIVATE(act_gelu)
-        return;
-    case PP_LM_ACT_GELU_TANH:
-        ACTIVATE(act_gelu_tanh)
-        return;
-    case PP_LM_ACT_RELU:
-        ACTIVATE(act_relu)
-        return;
-    case PP_LM_ACT_COUNT:
-        return;
-    }
-}
-
 static float maximum(const float *x, size_t n)
 {
-    float lane[LANES];
-    for (uint32_t k = 0; k < LANES; k++)
-        lane[k] = -INFINITY;
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (uint32_t k = 0; k < LANES; k++)
-            lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
-    for (; i < n; i++)
-        lane[0] = x[i] > lane[0] ? x[i] : lane[0];
-    for (uint32_t k = 1; k < LANES; k++)
-        lane[0] = lane[k] > lane[0] ? lane[k] : lane[0];
-    return lane[0];
-}
-
-/* x <- exp(scale (x - max)), and the sum. */
-static float exponentials(float *x, size_t n, float max, float scale)
-{
-    float lane[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        for (uint32_t k = 0; k < LANES; k++) {
-            x[i + k] = exp_fast(scale * (x[i + k] - max));
-            lane[k] += x[i + k];
-        }
-    }
-    for (; i < n; i++) {
-        x[i] = exp_fast(scale * (x[i] - max));
-        lane[0] += x[i];
-    }
-    float total = 0;
-    for (uint32_t k = 0; k < LANES; k++)
-        total += lane[k];
-    return total;
-}
-
-void pp_lm_softmax_(float *x, uint32_t n, float scale)
-{
-    const float inverse = 1.0f / exponentials(x, n, maximum(x, n), scale);
-    for (uint32_t i = 0; i < n; i++)
-        x[i] *= inverse;
+    float top = -INFINITY;
+    for (size_t i = 0; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+    return top;
 }
 
 void pp_lm_log_sum_(const float *x, size_t n, float *max, double *total)
@@ -224,4 +108,9 @@ void pp_lm_log_sum_(const float *x, size_t n, float *max, double *total)
         here += exp((double)(x[i] - both));
     *total = *total * exp((double)(*max - both)) + here;
     *max = both;
+}
+
+const pp_lm_simd *pp_lm_simd_(pp_cpu level)
+{
+    return level == PP_CPU_PLAIN ? &pp_lm_simd_plain_ : level == PP_CPU_AVX2 ? &pp_lm_simd_avx2_ : &pp_lm_simd_avx512_;
 }

@@ -1,7 +1,8 @@
 /* Language models of the zoo: logits and bits per byte against what the training framework gave. */
 #include "test_workloads.h"
 
-#include "workloads/lm.h"
+#include "workloads/blas.h"
+#include "workloads/lm_internal.h"
 
 #include <math.h>
 
@@ -109,10 +110,64 @@ static void bits_per_byte_do_not_depend_on_threads_or_memory(void **state)
     free(tokens);
 }
 
+/* Levels above that of this processor cannot run. */
+static void vectors_of_any_width_give_the_same_bits(void **state)
+{
+    (void)state;
+    pp_rng rng = pp_rng_make(8, 8);
+    for (pp_cpu level = PP_CPU_AVX2; level <= pp_cpu_level(); level++) {
+        for (uint32_t n = 1; n < 80; n++) {
+            float a[80], b[80], gate[80];
+            for (uint32_t i = 0; i < n; i++) {
+                a[i] = b[i] = (float)(10 * pp_rng_normal(&rng));
+                gate[i] = (float)(10 * pp_rng_normal(&rng));
+            }
+            const pp_lm_simd *plain = pp_lm_simd_(PP_CPU_PLAIN), *wide = pp_lm_simd_(level);
+            plain->activate(n % PP_LM_ACT_COUNT, n % 3 ? gate : NULL, a, n);
+            wide->activate(n % PP_LM_ACT_COUNT, n % 3 ? gate : NULL, b, n);
+            assert_memory_equal(a, b, n * sizeof *a);
+            plain->softmax(a, n, 0.3f);
+            wide->softmax(b, n, 0.3f);
+            assert_memory_equal(a, b, n * sizeof *a);
+        }
+    }
+}
+
+static void softmax_and_activations_follow_their_definitions(void **state)
+{
+    (void)state;
+    const pp_lm_simd *simd = pp_lm_simd_(pp_cpu_level());
+    for (int i = -3000; i <= 3000; i++) {
+        const double x = i / 25.0, u = sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x);
+        float silu = (float)x, gelu = (float)x, new = (float)x, pair[2] = {(float)x, 0};
+        simd->activate(PP_LM_ACT_SILU, NULL, &silu, 1);
+        simd->activate(PP_LM_ACT_GELU, NULL, &gelu, 1);
+        simd->activate(PP_LM_ACT_GELU_TANH, NULL, &new, 1);
+        simd->softmax(pair, 2, 1);
+        assert_true(fabs((double)silu - x / (1 + exp(-x))) < 1e-6 * (1 + fabs(x)));
+        assert_true(fabs((double)gelu - x / 2 * (1 + erf(x / sqrt(2)))) < 1e-6 * (1 + fabs(x)));
+        assert_true(fabs((double)new - x / 2 * (1 + tanh(u))) < 1e-6 * (1 + fabs(x)));
+        assert_true(fabs((double)pair[0] - 1 / (1 + exp(-x))) < 1e-6);
+    }
+}
+
+/* A library that does not know the processor would run at a fifth of its speed. */
+static void blas_uses_kernels_of_this_processor(void **state)
+{
+    (void)state;
+    const char *name = pp_blas_prepare();
+    assert_ptr_equal(name, pp_blas_prepare());
+    if (pp_cpu_level() > PP_CPU_PLAIN && !getenv("OPENBLAS_CORETYPE"))
+        assert_string_not_equal(name, "Prescott");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_equal_those_of_the_training_framework),
+        cmocka_unit_test(vectors_of_any_width_give_the_same_bits),
+        cmocka_unit_test(softmax_and_activations_follow_their_definitions),
+        cmocka_unit_test(blas_uses_kernels_of_this_processor),
         cmocka_unit_test(bits_per_byte_do_not_depend_on_threads_or_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
