@@ -5,7 +5,7 @@
 #include "cli/args.h"
 
 extern const pp_command pp_cmd_run, pp_cmd_simulate, pp_cmd_model, pp_cmd_quantize, pp_cmd_map, pp_cmd_infer, pp_cmd_compare,
-    pp_cmd_fabric, pp_cmd_report, pp_cmd_knobs, pp_cmd_version;
+    pp_cmd_fabric, pp_cmd_report, pp_cmd_knobs, pp_cmd_traffic, pp_cmd_version;
 
 /* Prints the error line and gives the exit status that goes with it: 0, 1, or 2 for usage. */
 int pp_finish(pp_status status);

@@ -65,11 +65,11 @@ foreach(header
     sim/irdrop.h
     sim/kernel.h
     sim/kernel_systemc.h
-    sim/net.h
+    sim/net.h sim/net_route.h sim/traffic.h
     sim/sim.h
     report/compare.h
     report/plot.h
-    report/report.h)
+    report/report.h report/traffic.h)
   cmake_path(GET header PARENT_PATH room)
   install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room})
 endforeach()

@@ -41,7 +41,7 @@ typedef enum pp_noc_allocator {
 /* What a head asks for at a router: a channel out of it and the VCs that it may use there. */
 typedef struct pp_noc_hop {
     uint32_t channel;
-    uint8_t vc_class; /* of the routing's n_classes: VCs [class x V / n, (class + 1) x V / n) */
+    uint32_t classes; /* mask of the routing's n_classes; class k has the VCs [k V / n, (k + 1) V / n) */
     bool escape;      /* asked for only when no hop without this flag can be had */
 } pp_noc_hop;
 #define PP_NOC_HOPS_MAX 64u
@@ -51,10 +51,11 @@ typedef struct pp_noc_head {
     uint32_t vertex, src_core, dst_core;
     uint32_t in_channel; /* PP_NO_CHANNEL at the source */
     uint8_t in_class;    /* class of the VC it came on */
-    uint64_t random;     /* of this packet at this vertex: the same whenever it is asked */
-    uint64_t packet_random; /* of this packet: the same at every vertex */
+    uint64_t random;     /* of this packet: the same at every vertex */
     uint32_t *state;
 } pp_noc_head;
+/* 64 random bits of the packet at this vertex: the same whenever it is asked. */
+uint64_t pp_noc_random_here(const pp_noc_head *head);
 
 /* A routing function: candidates in order of preference, at most PP_NOC_HOPS_MAX; 0: cannot reach.
  * Never called where the destination core can be ejected. Adaptive functions give several hops without
@@ -90,6 +91,8 @@ typedef struct pp_noc_options {
     uint32_t message_classes;/* packets of different classes never share VCs (request-reply: 2) */
     uint64_t watchdog;       /* cycles without any movement that count as deadlock; 0: off */
     uint64_t seed;           /* of routing choices */
+    bool observe;            /* waits and buffer occupancy of each channel; costs some time */
+    bool general;            /* tests: the general allocator also where the fast one would do */
     unsigned threads;        /* partitions of the flit engine */
 } pp_noc_options;
 /* Router of the reference curves: 4 VCs x 8 flits, all stage delays 1 but routing (0), round robin. */
@@ -170,8 +173,7 @@ typedef struct pp_noc_channel_stats {
     uint32_t vc_high;        /* most flits in one VC at its far end */
     double vc_mean;          /* mean flits in the buffers at its far end */
 } pp_noc_channel_stats;
-/* Counting of waits and occupancy costs time; off by default. */
-void pp_noc_observe(pp_noc *n, bool on);
+/* Flits alone unless pp_noc_options.observe was set. */
 pp_status pp_noc_get_channel(const pp_noc *n, uint32_t channel, pp_noc_channel_stats *out);
 
 #endif

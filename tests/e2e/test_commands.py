@@ -7,7 +7,7 @@ import xml.etree.ElementTree as xml
 
 from harness import SHORT, Case, call, example, settings
 
-COMMANDS = "run model quantize map simulate infer fabric report knobs version".split()
+COMMANDS = "run model quantize map simulate infer fabric report knobs traffic version".split()
 FABRIC_KEYS = """kind cores channels degree_min degree_max diameter mean_distance bisection_channels
 bisection_exact""".split()
 

@@ -1,0 +1,243 @@
+/* State of the flit engine: structures of arrays over all routers, cut into partitions of routers.
+ *
+ * Numbers: ivc = ip << vs | vc (a VC of an input port), ovc = op << vs | vc (a VC of an output port; those of
+ * sources come last), 1 << vs being the VCs of a port rounded up to a power of two. A flit is a packet's slot and two flags. Events wait in wheels of buckets, one bucket
+ * a cycle, because every delay is known when the event is made. */
+#ifndef PP_SIM_NET_FLIT_INTERNAL_H
+#define PP_SIM_NET_FLIT_INTERNAL_H
+
+#include "sim/net_internal.h"
+
+#define PP_FLIT_HEAD 1u
+#define PP_FLIT_TAIL 2u
+#define PP_FLIT_MAKE(item, flags) (((item) << 2) | (flags))
+#define PP_FLIT_ITEM(flit) ((flit) >> 2)
+
+typedef enum pp_ivc_state {
+    PP_IVC_IDLE,   /* no packet at its front, or only the rest of one that is on its way */
+    PP_IVC_ROUTE,  /* head in a stage of routing delay */
+    PP_IVC_VA,     /* asks for an output VC */
+    PP_IVC_WAIT,   /* has one, in a stage of switch allocation delay */
+    PP_IVC_ACTIVE  /* asks for the switch whenever it has a flit and a credit */
+} pp_ivc_state;
+
+typedef struct pp_event {
+    uint32_t to, flit; /* to: ivc, or n_ivc + ovc of an ejection port */
+} pp_event;
+
+typedef struct pp_mail {
+    uint64_t time;
+    uint32_t to, flit; /* flit PP_NOC_NO: a credit for ovc `to` */
+} pp_mail;
+
+/* One branch of a packet that is being copied (net_tree.c). */
+typedef struct pp_branch {
+    uint32_t op, ovc; /* ovc NO: not allocated */
+    uint32_t sent;    /* flits of the packet that went this way */
+    uint32_t next;    /* of the same packet, or of the free list */
+    uint64_t ready;   /* first cycle of switch allocation */
+} pp_branch;
+
+/* Scratch of the allocators and everything that one thread writes. */
+typedef struct pp_part {
+    pp_noc *noc;
+    struct pp_flit_engine *e;
+    uint32_t index, router_lo, router_hi; /* its routers */
+    uint32_t core_lo, core_hi;            /* a range that holds its cores */
+    uint64_t t;
+    /* wheels */
+    pp_event *flits;
+    uint32_t *flits_n, flits_cap;
+    uint32_t *credits, *credits_n, credits_cap;
+    uint32_t *wakes, *wakes_n, wakes_cap; /* ivc that leave a delay stage */
+    uint64_t pending;                     /* events in all wheels */
+    /* work */
+    uint64_t *active;       /* routers with requests, bit router - router_lo */
+    uint64_t *sending;      /* sources that may have something to send, bit s - src_lo */
+    uint32_t src_lo, src_hi, n_active_words, n_sending_words;
+    uint64_t *wake_bits;    /* slots of the sleepers' wheel that are not empty */
+    uint32_t *wake_head;    /* [PP_CORE_SLOTS] */
+    uint32_t waiting_cores;
+    /* allocation scratch */
+    uint64_t *req, *offer;  /* request sets */
+    uint32_t *list, *asking, *winner_ivc, *winner_op, n_winners, n_asking;
+    uint8_t *candidate;
+    uint64_t *seen_out, *seen_in, *taken_in, *taken_out;
+    uint32_t *va_op, *va_branch; /* [local ivc] output port asked for, and for which branch */
+    uint64_t *va_offer;     /* [local ivc] VCs granted there */
+    PP_VEC(pp_branch) branches;
+    uint32_t branch_free;
+    /* exchange */
+    PP_VEC(pp_mail) *out;   /* [parts] mail for the other partitions */
+    PP_VEC(pp_noc_delivery) done;
+    uint32_t item_free;
+    uint64_t injected, ejected, copied, packets_in, packets_out, hops, moved;
+    bool failed;            /* memory ran out */
+    uint32_t lost_item, lost_router; /* a packet that cannot be routed, or NO */
+} pp_part;
+#define PP_CORE_SLOTS 1024u
+
+typedef struct pp_flit_engine {
+    pp_noc base;
+    uint32_t V, vs, depth, depth_shift, n_ivc, n_ovc;
+    bool gated;              /* links that are not free every cycle */
+    bool shared;
+    uint32_t wheel_mask;
+    uint32_t head_delay, body_delay, sa_extra; /* cycles before VA (head), before SA (body), after VA */
+    uint32_t lookahead;      /* cycles that partitions may run apart */
+    uint32_t x_per_port;     /* expanded inputs of a port (input speed-up) */
+    uint64_t vc_all;
+    uint64_t *class_mask;    /* [message class][routing class] VCs */
+    uint64_t *message_mask;  /* [message class] */
+    uint8_t *class_of_vc;    /* [message class][vc] routing class */
+    uint64_t sub_mask[PP_NOC_VCS_MAX]; /* VCs of an expanded input */
+    /* input VCs */
+    uint32_t *buffer;        /* [ivc << depth_shift] */
+    uint16_t *len, *head;
+    uint8_t *state;
+    uint32_t *ovc;           /* of an active one */
+    uint32_t *route_op;      /* asked for; NO: several candidates, ask again */
+    uint64_t *route_mask;
+    uint32_t *in_pointer;    /* VA: input arbiters */
+    uint32_t *branch;        /* first branch of a packet on a tree, or NO */
+    /* output VCs */
+    uint16_t *credit;
+    uint16_t *debt;          /* shared buffers: flits beyond the reserved one */
+    uint32_t *owner;         /* ivc, or NO */
+    uint32_t *out_pointer;   /* VA: output arbiters over local ivc */
+    /* ports */
+    uint64_t *ip_request;    /* VCs that ask for the switch */
+    uint16_t *x_vc, *x_out;  /* expanded inputs: VC chosen last + 1; accept pointer over outputs */
+    uint16_t *op_in;         /* grant pointer over expanded inputs */
+    uint64_t *op_free;       /* VCs that no packet owns */
+    uint64_t *op_drained;    /* VCs with all credits (atomic) */
+    uint32_t *op_shared;     /* shared buffers: room left */
+    uint64_t *op_next;       /* first cycle in which its link is free (period, output queue) */
+    uint16_t *op_part;       /* partition of the input port behind it */
+    uint16_t *ip_part;       /* partition of the output port that feeds it */
+    uint64_t *op_flits;      /* carried */
+    uint32_t *op_to, *op_time;   /* what lies behind a port (first ivc, or n_ivc + first ovc), cycles from grant to there */
+    uint32_t *ip_credit, *ip_time; /* first ovc upstream, cycles from grant to the credit's use there */
+    uint32_t *core_router, *core_eject; /* of cores with one ejection port; else NO */
+    uint8_t *small_router;   /* served by net_router_fast.c, as long as nothing is copied */
+    /* routers */
+    uint8_t *va_live;        /* VC allocation can change something */
+    uint64_t *va, *sa;       /* local ivc that ask for a VC; local ip that ask for the switch */
+    uint32_t *va_words, *sa_words; /* offsets, [n_routers + 1] */
+    /* matrix arbiters: time of the last win of each requester; NULL when round robin */
+    uint32_t *va_stamp_in, *va_stamp_out, *sa_stamp_in, *sa_stamp_out, *sa_stamp_vc;
+    size_t *va_stamp_first, *sa_stamp_first; /* of a router */
+    /* sources */
+    uint32_t *src_item, *src_sent, *src_vc, *src_head, *src_tail;
+    uint8_t *src_asleep;
+    uint32_t *core_next;     /* [n_cores + n_src] lists of the sleepers' wheel */
+    pp_noc_packet *pending;  /* [n_cores] open loop: the next packet of a core */
+    uint8_t *has_pending;
+    uint16_t *part_of_router, *part_of_core;
+    /* observation (NULL when off): flit-cycles in the buffers of a port, waits for an output port */
+    uint64_t *ip_occupancy, *op_wait, *op_blocked;
+    uint16_t *ivc_high;
+    uint64_t *ivc_ready, *ivc_stall; /* when the front flit could have asked; since when it lacks a VC or a credit */
+    pp_part *part;
+    uint32_t n_parts;
+    pp_pool *pool;
+    uint64_t now, last_check, until;
+} pp_flit_engine;
+
+/* ---- shared by net_flit.c, net_router.c, net_tree.c ---- */
+
+static inline uint32_t pp_ctz(uint64_t x)
+{
+    return (uint32_t)__builtin_ctzll(x);
+}
+
+static inline void pp_router_on(pp_flit_engine *e, pp_part *p, uint32_t router)
+{
+    (void)e;
+    const uint32_t i = router - p->router_lo;
+    p->active[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static inline void pp_set_bit(uint64_t *words, uint32_t i)
+{
+    words[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static inline void pp_clear_bit(uint64_t *words, uint32_t i)
+{
+    words[i / 64] &= ~(UINT64_C(1) << (i % 64));
+}
+
+static inline void pp_flit_push(pp_flit_engine *e, pp_part *p, uint64_t time, uint32_t to, uint32_t flit)
+{
+    const uint32_t bucket = (uint32_t)time & e->wheel_mask;
+    p->pending++;
+    p->flits[(size_t)bucket * p->flits_cap + p->flits_n[bucket]++] = (pp_event){to, flit};
+}
+
+static inline void pp_flit_push_credit(pp_flit_engine *e, pp_part *p, uint64_t time, uint32_t ovc)
+{
+    const uint32_t bucket = (uint32_t)time & e->wheel_mask;
+    p->pending++;
+    p->credits[(size_t)bucket * p->credits_cap + p->credits_n[bucket]++] = ovc;
+}
+
+static inline void pp_flit_ask_switch(pp_flit_engine *e, pp_part *p, uint32_t ivc)
+{
+    const pp_noc_graph *g = &e->base.g;
+    const uint32_t ip = ivc >> e->vs, router = g->ip_router[ip];
+    e->ip_request[ip] |= UINT64_C(1) << (ivc & ((1u << e->vs) - 1));
+    pp_set_bit(e->sa + e->sa_words[router], ip - g->ip_first[router]);
+    pp_router_on(e, p, router);
+}
+
+static inline void pp_flit_ask_vc(pp_flit_engine *e, pp_part *p, uint32_t ivc)
+{
+    const pp_noc_graph *g = &e->base.g;
+    const uint32_t router = g->ip_router[ivc >> e->vs];
+    e->state[ivc] = PP_IVC_VA;
+    e->va_live[router] = 1;
+    pp_set_bit(e->va + e->va_words[router], ivc - (g->ip_first[router] << e->vs));
+    pp_router_on(e, p, router);
+}
+
+/* VCs of a hop for packets of a message class. */
+static inline uint64_t pp_flit_hop_vcs(const pp_flit_engine *e, uint8_t message_class, const pp_noc_hop *hop)
+{
+    uint64_t vcs = 0;
+    for (uint32_t set = hop->classes; set; set &= set - 1)
+        vcs |= e->class_mask[message_class * e->base.routing.n_classes + pp_ctz(set)];
+    return vcs;
+}
+
+/* First set bit at or behind `from` (below 64), cyclic; the set is not empty. */
+static inline uint32_t pp_pick(uint64_t set, uint32_t from)
+{
+    const uint64_t high = set & (~UINT64_C(0) << from);
+    return pp_ctz(high ? high : set);
+}
+
+/* The head at the front of an idle input VC begins its way through the router in cycle `start`. */
+void pp_flit_begin(pp_flit_engine *e, pp_part *p, uint32_t ivc, uint64_t start);
+void pp_flit_route(pp_flit_engine *e, pp_part *p, uint32_t ivc);
+void pp_flit_post(pp_flit_engine *e, pp_part *p, uint32_t part, uint64_t time, uint32_t to, uint32_t flit);
+void pp_flit_wake(pp_flit_engine *e, pp_part *p, uint64_t time, uint32_t ivc);
+/* Allocation and switching of one router in cycle p->t. The fast one is the same for the usual options and
+ * routers of up to 64 VCs, with sets in single words. */
+void pp_flit_router_fast(pp_flit_engine *e, pp_part *p, uint32_t router);
+uint64_t pp_flit_best_hop(pp_flit_engine *e, uint32_t router, uint32_t ivc, uint32_t *op);
+void pp_flit_router(pp_flit_engine *e, pp_part *p, uint32_t router);
+/* A credit of ovc is usable now. */
+void pp_flit_credit(pp_flit_engine *e, pp_part *p, uint32_t ovc);
+bool pp_flit_take_credit(pp_flit_engine *e, uint32_t ovc);
+static inline bool pp_flit_has_credit(const pp_flit_engine *e, uint32_t ovc)
+{
+    return e->credit[ovc] > 0 || (e->shared && e->op_shared[ovc >> e->vs] > 0);
+}
+/* Exact search for packets that can never move again: PP_EDEADLOCK names them. */
+pp_status pp_flit_deadlock(const pp_flit_engine *e);
+
+/* Copies (net_tree.c): branches of the packet at the front of ivc; NO when memory ran out. */
+uint32_t pp_flit_branches(pp_flit_engine *e, pp_part *p, uint32_t ivc, const pp_noc_item *item, uint32_t tree_node);
+
+#endif
