@@ -51,6 +51,21 @@ static pp_status check_matrix(const pp_qnetwork *q, uint32_t index)
     return s->add_mult ? check_multipliers(name, "add", s->add_mult, s->cout, s->add_shift) : PP_OK;
 }
 
+static pp_status check_scale(const char *name, const pp_qstage *s)
+{
+    const int64_t top = INT64_C(1) << PP_MULT_BITS, most = INT64_C(1) << 52;
+    if (s->scale_shift > PP_SHIFT_MAX)
+        return pp_fail(PP_ERANGE, "stage '%s': scale_shift is %u, expected 0 to %d", name, s->scale_shift, PP_SHIFT_MAX);
+    for (uint32_t c = 0; c < s->cout; c++) {
+        if (s->scale_mult[c] <= -top || s->scale_mult[c] >= top)
+            return pp_fail(PP_ERANGE, "stage '%s': scale_mult[%u] is %" PRId64 ", expected less than 2^%d", name, c,
+                           s->scale_mult[c], PP_MULT_BITS);
+        if (s->scale_bias[c] > most || s->scale_bias[c] < -most)
+            return pp_fail(PP_ERANGE, "stage '%s': scale_bias of channel %u is beyond 2^52", name, c);
+    }
+    return PP_OK;
+}
+
 static pp_status check_stage(const pp_qnetwork *q, uint32_t index)
 {
     const pp_stage *st = &q->stages->stage[index];
@@ -75,6 +90,8 @@ static pp_status check_stage(const pp_qnetwork *q, uint32_t index)
         PP_TRY(check_matrix(q, index));
     else
         PP_TRY(check_multipliers(st->name, "in", s->in_mult, st->n_inputs, s->in_shift));
+    if (s->scale_mult)
+        PP_TRY(check_scale(st->name, s));
     return s->out_mult ? check_multipliers(st->name, "out", s->out_mult, s->cout, s->out_shift) : PP_OK;
 }
 
@@ -133,6 +150,10 @@ static void dump_stage(text *t, const pp_qnetwork *q, uint32_t index)
                       hash_of(s->add_mult, n * sizeof *s->add_mult),
                       hash_of(s->in_mult, q->stages->stage[index].n_inputs * sizeof *s->in_mult),
                       hash_of(s->out_mult, n * sizeof *s->out_mult)));
+    if (s->scale_mult)
+        append(t, pp_strf("  scale_mult %016" PRIx64 " scale_bias %016" PRIx64 " shift %u\n",
+                          hash_of(s->scale_mult, n * sizeof *s->scale_mult),
+                          hash_of(s->scale_bias, n * sizeof *s->scale_bias), s->scale_shift));
     append(t, pp_strf("  weight_sqnr_db %.17g out_sqnr_db %.17g kurtosis %.17g acc_max %.17g\n", s->weight_sqnr_db,
                       s->out_sqnr_db, s->kurtosis, s->acc_max));
 }

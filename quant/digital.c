@@ -17,6 +17,8 @@ static int64_t clamp64(int64_t v, int64_t lo, int64_t hi)
 static int64_t activate(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pre)
 {
     pp_act act = q->stages->stage[stage].act;
+    if (!pp_act_is_clamp(act))
+        return pp_act_units(act, pre, q->stage[stage].unit[c]);
     return act == PP_ACT_NONE ? pre : clamp64(pre, 0, pp_act_ceiling(act, q->stage[stage].unit[c]));
 }
 
@@ -121,6 +123,42 @@ static void data_join(const pp_qnetwork *q, uint32_t stage, size_t pixel, const 
     }
 }
 
+/* The second input may be one pixel. */
+static void data_mul(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *const *inputs, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    pp_shape factor = pp_stream_shape(q->net, q->stages, st->inputs[1].stream);
+    size_t other = factor.h == 1 && factor.w == 1 ? 0 : pixel;
+    for (uint32_t c = 0; c < st->fire.c; c++)
+        act[c] = (int64_t)inputs[0][pixel * st->in.c + c] * inputs[1][other * st->in.c + c];
+}
+
+/* One pixel of the only input, its channels in another order or a part of them. */
+static void data_pick(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t x, const int16_t *map, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_op *op = &q->net->ops[st->first_op];
+    uint32_t n = st->in.c / op->groups;
+    if (op->kind == PP_OP_SLICE) {
+        y += op->offset.h;
+        x += op->offset.w;
+    } else if (op->kind == PP_OP_UPSAMPLE) {
+        y /= op->window.sh;
+        x /= op->window.sw;
+    }
+    for (uint32_t c = 0; c < st->fire.c; c++) {
+        uint32_t from = op->kind == PP_OP_SHUFFLE ? c % op->groups * n + c / op->groups : c + op->offset.c;
+        act[c] = data_value(&q->stage[stage], 0, map, ((size_t)y * st->in.w + x) * st->in.c + from);
+    }
+}
+
+/* The batch norm of a stage without a matrix. */
+static int64_t scaled(const pp_qstage *s, uint32_t c, int64_t v)
+{
+    int64_t mult = s->scale_mult[c];
+    return (mult < 0 ? -pp_rescale(v, -mult, s->scale_shift) : pp_rescale(v, mult, s->scale_shift)) + s->scale_bias[c];
+}
+
 static void data_subsample(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t x, const int16_t *map,
                            int64_t *act)
 {
@@ -158,10 +196,20 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
     case PP_OP_FLATTEN:
         data_flatten(q, stage, inputs[0], act);
         break;
-    default: /* add, concat, activation: same pixel of every input */
+    case PP_OP_MUL:
+        data_mul(q, stage, (size_t)y * st->fire.w + x, inputs, act);
+        break;
+    case PP_OP_SHUFFLE:
+    case PP_OP_SLICE:
+    case PP_OP_UPSAMPLE:
+        data_pick(q, stage, y, x, inputs[0], act);
+        break;
+    default: /* add, concat, scale, activation: same pixel of every input */
         data_join(q, stage, (size_t)y * st->fire.w + x, inputs, act);
         break;
     }
+    for (uint32_t c = 0; c < st->fire.c && q->stage[stage].scale_mult; c++)
+        act[c] = scaled(&q->stage[stage], c, act[c]);
     for (uint32_t c = 0; c < st->fire.c; c++)
         act[c] = activate(q, stage, c, act[c]);
 }

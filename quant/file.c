@@ -37,6 +37,10 @@ size_t pp_qstage_entries(const pp_qnetwork *q, uint32_t stage, pp_qentry list[PP
         n = add(list, n, stage, "add_mult", vector(PP_DTYPE_I64, s->add_mult, s->cout));
     if (s->in_mult)
         n = add(list, n, stage, "in_mult", vector(PP_DTYPE_I64, s->in_mult, q->stages->stage[stage].n_inputs));
+    if (s->scale_mult) {
+        n = add(list, n, stage, "scale_mult", vector(PP_DTYPE_I64, s->scale_mult, s->cout));
+        n = add(list, n, stage, "scale_bias", vector(PP_DTYPE_I64, s->scale_bias, s->cout));
+    }
     if (s->out_mult)
         n = add(list, n, stage, "out_mult", vector(PP_DTYPE_I64, s->out_mult, s->cout));
     return n;

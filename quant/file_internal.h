@@ -10,7 +10,7 @@
 
 /* A tensor of the file. data points at the array in memory: int8 codes (not packed), double scales and
  * int64 for the rest; dtype and dim are those of the file. */
-enum { PP_QENTRIES = 6 };
+enum { PP_QENTRIES = 8 };
 typedef struct pp_qentry {
     char name[48];
     pp_tensor tensor;

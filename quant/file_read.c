@@ -118,6 +118,8 @@ static pp_status read_stage(const pp_node *map, pp_qstage *s, const char *name)
     PP_TRY(need_u32(map, "add_shift", PP_SHIFT_MAX, &s->add_shift));
     PP_TRY(need_u32(map, "in_shift", PP_SHIFT_MAX, &s->in_shift));
     PP_TRY(need_u32(map, "out_shift", PP_SHIFT_MAX, &s->out_shift));
+    if (s->scale_mult)
+        PP_TRY(need_u32(map, "scale_shift", PP_SHIFT_MAX, &s->scale_shift));
     PP_TRY(need_f64(map, "weight_sqnr_db", &s->weight_sqnr_db));
     PP_TRY(need_f64(map, "out_sqnr_db", &s->out_sqnr_db));
     PP_TRY(need_f64(map, "kurtosis", &s->kurtosis));

@@ -112,6 +112,8 @@ static void add_stages(pp_json *root, const pp_qnetwork *q)
         pp_json_add_i64(j, "add_shift", s->add_shift);
         pp_json_add_i64(j, "in_shift", s->in_shift);
         pp_json_add_i64(j, "out_shift", s->out_shift);
+        if (s->scale_mult)
+            pp_json_add_i64(j, "scale_shift", s->scale_shift);
         pp_json_add_f64(j, "weight_sqnr_db", s->weight_sqnr_db);
         pp_json_add_f64(j, "out_sqnr_db", s->out_sqnr_db);
         pp_json_add_f64(j, "kurtosis", s->kurtosis);

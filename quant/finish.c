@@ -10,13 +10,15 @@ static int64_t magnitude(int64_t v)
     return v < 0 ? -v : v;
 }
 
-/* Whether the flat loops are exact: |sum + bias + residual| fits 32 bits, shifts fit round_shift, and what
+/* Whether the flat loops are exact: the activation is a clamp, |sum + bias + residual| fits 32 bits, shifts fit round_shift, and what
  * is left of |act| x 2^30 after out_shift fits 32 bits. */
 static bool fits(const pp_qnetwork *q, uint32_t stage)
 {
     const pp_stage *st = &q->stages->stage[stage];
     const pp_qstage *s = &q->stage[stage];
     uint32_t k = pp_stage_residual(st);
+    if (!pp_act_is_clamp(st->act))
+        return false;
     int64_t code = k == PP_NONE ? 0 : q->stream[st->inputs[k].stream].qmax, worst = 0;
     for (uint32_t c = 0; c < s->cout; c++) {
         if (magnitude(s->bias[c]) > INT32_MAX || (s->add_mult && s->add_mult[c] > INT32_MAX) ||

@@ -42,8 +42,10 @@ const pp_op *pp_stage_any_pool(const pp_network *net, const pp_stage *stage)
 bool pp_stage_selects(const pp_network *net, const pp_stage *stage)
 {
     pp_op_kind kind = net->ops[stage->first_op].kind;
-    return stage->matrix == PP_NONE && !pp_stage_tail_pool(net, stage) &&
-           (kind == PP_OP_MAX_POOL || kind == PP_OP_SUBSAMPLE || kind == PP_OP_FLATTEN);
+    bool picks = kind == PP_OP_MAX_POOL || kind == PP_OP_SUBSAMPLE || kind == PP_OP_FLATTEN || kind == PP_OP_SHUFFLE ||
+                 kind == PP_OP_SLICE || kind == PP_OP_UPSAMPLE;
+    return stage->matrix == PP_NONE && picks && !pp_stage_tail_pool(net, stage) && stage->scale == PP_NONE &&
+           stage->act == PP_ACT_NONE;
 }
 
 /* Taps of one axis: first and end of the valid ones, given where the window begins. */
@@ -80,6 +82,12 @@ uint32_t pp_pool_full(const pp_op *pool)
     if (pool->kind == PP_OP_GLOBAL_POOL)
         return pool->in.h * pool->in.w;
     return pool->kind == PP_OP_AVG_POOL ? pool->window.kh * pool->window.kw : 1;
+}
+
+int64_t pp_act_units(pp_act act, int64_t pre, double unit)
+{
+    double v = nearbyint(pp_act_value(act, (double)pre * unit) / unit);
+    return v < -0x1p62 ? INT64_MIN / 2 : v > 0x1p62 ? INT64_MAX / 2 : (int64_t)v;
 }
 
 int64_t pp_act_ceiling(pp_act act, double unit)

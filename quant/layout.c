@@ -2,6 +2,7 @@
  * from scales. */
 #include "quant/quant_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,21 +79,11 @@ static pp_status allocate_values(pp_qnetwork *q, uint32_t index)
     } else {
         good = (s->in_mult = pp_arena_get(arena, stage->n_inputs, sizeof *s->in_mult)) && good;
     }
+    if (!matrix && stage->scale != PP_NONE) {
+        good = (s->scale_mult = pp_arena_get(arena, s->cout, sizeof *s->scale_mult)) && good;
+        good = (s->scale_bias = pp_arena_get(arena, s->cout, sizeof *s->scale_bias)) && good;
+    }
     return good ? PP_OK : PP_ENOMEM;
-}
-
-/* What the integer datapath has no rule for yet; shapes are enough for timing. */
-static pp_status check_values(const pp_qnetwork *q, const pp_stage *stage)
-{
-    pp_op_kind kind = q->net->ops[stage->first_op].kind;
-    bool known = kind != PP_OP_MUL && kind != PP_OP_SHUFFLE && kind != PP_OP_SLICE && kind != PP_OP_UPSAMPLE;
-    if (!known || stage->scale != PP_NONE)
-        return pp_fail(PP_EUNSUPPORTED, "stage '%s': values of a '%s' are not quantized yet", stage->name,
-                       pp_op_kind_name(known ? PP_OP_SCALE : kind));
-    if (!pp_act_is_clamp(stage->act))
-        return pp_fail(PP_EUNSUPPORTED, "stage '%s': values of activation '%s' are not quantized yet", stage->name,
-                       pp_act_name(stage->act));
-    return PP_OK;
 }
 
 static pp_status layout_stage(pp_qnetwork *q, uint32_t index, bool values)
@@ -103,8 +94,6 @@ static pp_status layout_stage(pp_qnetwork *q, uint32_t index, bool values)
         if (stage->inputs[k].stream == q->stages->output + 1)
             return pp_fail(PP_EUNSUPPORTED, "stage '%s' reads the network's output, which has no integer stream",
                            stage->name);
-    if (values)
-        PP_TRY(check_values(q, stage));
     s->cout = stage->fire.c;
     if (stage->matrix != PP_NONE) {
         pp_qgeom g = pp_qgeom_of(q->net, stage);
@@ -167,15 +156,28 @@ void pp_qnetwork_free(pp_qnetwork *q)
 }
 
 /* The coarsest input's code is 2^PP_DATA_FRACTION units, so that nothing is lost before the one
- * requantization. */
-static double data_unit(const pp_qnetwork *q, const pp_stage *stage)
+ * requantization; products of two codes are exact as they are. */
+static double input_unit(const pp_qnetwork *q, const pp_stage *stage)
 {
-    double top = 0;
+    double top = 0, product = 1;
     for (uint32_t k = 0; k < stage->n_inputs; k++) {
         double scale = q->stream[stage->inputs[k].stream].scale;
         top = scale > top ? scale : top;
+        product *= scale;
     }
-    return top / (1 << PP_DATA_FRACTION);
+    return q->net->ops[stage->first_op].kind == PP_OP_MUL ? product : top / (1 << PP_DATA_FRACTION);
+}
+
+/* Largest |weight| of the stage's SCALE; 1 when there is none or all are 0. */
+static double largest_factor(const pp_qnetwork *q, const pp_stage *stage)
+{
+    double top = 0;
+    if (stage->scale == PP_NONE)
+        return 1;
+    const pp_tensor *w = &q->net->ops[stage->scale].weight;
+    for (uint32_t c = 0; c < stage->fire.c; c++)
+        top = fmax(top, fabs((double)pp_tensor_f32(w, c)));
+    return top > 0 ? top : 1;
 }
 
 void pp_qstage_units(pp_qnetwork *q, uint32_t index)
@@ -183,21 +185,54 @@ void pp_qstage_units(pp_qnetwork *q, uint32_t index)
     const pp_stage *stage = &q->stages->stage[index];
     pp_qstage *s = &q->stage[index];
     double in = q->stream[stage->inputs[0].stream].scale;
+    double data = stage->matrix == PP_NONE ? input_unit(q, stage) * largest_factor(q, stage) : 0;
     for (uint32_t c = 0; c < s->cout; c++)
-        s->unit[c] = stage->matrix == PP_NONE ? data_unit(q, stage)
-                                              : s->w_scale[c] * in * (double)(UINT64_C(1) << s->psum_shift);
+        s->unit[c] = stage->matrix == PP_NONE ? data : s->w_scale[c] * in * (double)(UINT64_C(1) << s->psum_shift);
 }
 
 static pp_status input_multipliers(pp_qnetwork *q, uint32_t index)
 {
     const pp_stage *stage = &q->stages->stage[index];
     pp_qstage *s = &q->stage[index];
-    double *ratio = pp_alloc(stage->n_inputs, sizeof *ratio);
+    if (q->net->ops[stage->first_op].kind == PP_OP_MUL) {
+        for (uint32_t k = 0; k < stage->n_inputs; k++)
+            s->in_mult[k] = 1;
+        return PP_OK;
+    }
+    double *ratio = pp_alloc(stage->n_inputs, sizeof *ratio), unit = input_unit(q, stage);
     if (!ratio)
         return PP_ENOMEM;
     for (uint32_t k = 0; k < stage->n_inputs; k++)
-        ratio[k] = q->stream[stage->inputs[k].stream].scale / s->unit[0];
+        ratio[k] = q->stream[stage->inputs[k].stream].scale / unit;
     pp_status status = pp_multipliers(ratio, stage->n_inputs, s->in_mult, &s->in_shift);
+    free(ratio);
+    return status;
+}
+
+/* weight[c] / largest |weight| as a multiplier with a sign; bias in units. */
+static pp_status scale_multipliers(pp_qnetwork *q, uint32_t index)
+{
+    const pp_stage *stage = &q->stages->stage[index];
+    pp_qstage *s = &q->stage[index];
+    const pp_op *op = &q->net->ops[stage->scale];
+    double *ratio = pp_alloc(s->cout, sizeof *ratio), top = largest_factor(q, stage);
+    if (!ratio)
+        return PP_ENOMEM;
+    bool any = false;
+    for (uint32_t c = 0; c < s->cout; c++) {
+        ratio[c] = fabs((double)pp_tensor_f32(&op->weight, c)) / top;
+        any |= ratio[c] > 0;
+    }
+    pp_status status = any ? pp_multipliers(ratio, s->cout, s->scale_mult, &s->scale_shift) : PP_OK;
+    for (uint32_t c = 0; c < s->cout && status == PP_OK; c++) {
+        double units = nearbyint((double)pp_tensor_f32(&op->bias, c) / s->unit[c]);
+        if (pp_tensor_f32(&op->weight, c) < 0)
+            s->scale_mult[c] = -s->scale_mult[c];
+        if (!(fabs(units) < 0x1p52))
+            status = pp_fail(PP_ERANGE, "stage '%s': shift of channel %u is %g times its unit", stage->name, c, units);
+        else
+            s->scale_bias[c] = (int64_t)units;
+    }
     free(ratio);
     return status;
 }
@@ -209,6 +244,8 @@ pp_status pp_qstage_multipliers(pp_qnetwork *q, uint32_t index)
     pp_qstage_units(q, index);
     if (stage->matrix == PP_NONE)
         PP_TRY(input_multipliers(q, index));
+    if (s->scale_mult)
+        PP_TRY(scale_multipliers(q, index));
     double *ratio = pp_alloc(s->cout, sizeof *ratio);
     if (!ratio)
         return PP_ENOMEM;

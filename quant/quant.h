@@ -6,7 +6,8 @@
  *   psum[t][c] = sat_psum_bits(rshift(ADC(acc[t][c]), psum_shift))
  *   sum[c]     = sat_psum_bits(sum over t of psum[t][c])
  *   pre[c]     = sum[c] + bias[c] + rescale(residual[c], add_mult[c], add_shift)   int64 in digital unit
- *   act        = activation(pre), in psum units of column c
+ *   act        = activation(pre), in psum units of column c; what is more than a clamp goes through double:
+ *                round(f(pre x unit) / unit), half to even
  *   pool       = max, or sum over the window (the division is inside out_mult)
  *   out[c]     = saturate(rescale(pool[c], out_mult[c], out_shift))              the one requantization
  *
@@ -48,7 +49,7 @@ typedef struct pp_qformat {
 } pp_qformat;
 
 /* One stage. Without a matrix code, w_scale, bias and add_mult are NULL, cout is the width of the fired
- * map, and all unit[c] are equal: the largest scale of the inputs / 2^8. */
+ * map, and all unit[c] are equal: the largest scale of the inputs / 2^8, times the largest |weight| of a SCALE. */
 typedef struct pp_qstage {
     uint32_t wbits;
     uint32_t cout, krows;      /* krows = (Cin/groups) kh kw, weight row of one output channel */
@@ -59,8 +60,12 @@ typedef struct pp_qstage {
     int64_t *bias;             /* [cout] psum units */
     int64_t *add_mult;         /* [cout] residual code -> psum units; NULL without a residual */
     uint32_t add_shift;
-    int64_t *in_mult;          /* stages without a matrix: [n_inputs] code of input k -> units; else NULL */
+    int64_t *in_mult;          /* stages without a matrix: [n_inputs] code of input k -> units; else NULL (MUL: all
+                                * 1, the unit is the product of both scales) */
     uint32_t in_shift;
+    int64_t *scale_mult;       /* stages with a SCALE: [cout], of any sign: units before it -> units; else NULL */
+    int64_t *scale_bias;       /* [cout] units */
+    uint32_t scale_shift;
     int64_t *out_mult;         /* [cout] psum units -> output code; NULL on the last stage */
     uint32_t out_shift;
     /* quality */

@@ -74,6 +74,8 @@ static inline int32_t pp_wmax(uint32_t bits)
 
 /* Upper clamp of the activation in units, INT64_MAX for none; *floor: 0 or INT64_MIN. */
 int64_t pp_act_ceiling(pp_act act, double unit);
+/* An activation that is no clamp, in units: through double, half to even. */
+int64_t pp_act_units(pp_act act, int64_t pre, double unit);
 
 /* Names of choices, for quant.json. */
 const char *pp_wquant_name(int weights);
