@@ -123,6 +123,49 @@ static inline pp_network *zoo_net(uint64_t seed)
     return net;
 }
 
+static inline uint32_t scale_behind(pp_builder *b, pp_rng *rng, const char *name, uint32_t input)
+{
+    uint64_t dim[4] = {pp_builder_shape(b, input).c};
+    pp_tensor weight = random_tensor(rng, 1, dim, 1.0), bias = random_tensor(rng, 1, dim, 0.3);
+    uint32_t out;
+    ok(pp_build_scale(b, name, input, &weight, &bias, &out));
+    return out;
+}
+
+/* What newer networks add: gates (squeeze and excite), batch norms that stand alone, shuffles, slices,
+ * upsampling, depthwise convolutions, smooth activations. 11 x 9 x 3 input, 5 outputs. */
+static inline pp_network *modern_net(uint64_t seed)
+{
+    pp_rng rng = pp_rng_make(seed, 9);
+    pp_builder *b;
+    pp_network *net;
+    uint32_t half, rest, mixed, up, cut;
+    ok(pp_builder_new(&b, "modern", (pp_shape){11, 9, 3}));
+    uint32_t x = add_act(b, "a.act", add_conv(b, &rng, "a", 0, 3, (conv_shape){3, 1, 1, 1, 1, 12}), PP_ACT_HARD_SWISH);
+    uint32_t d = add_act(b, "d.act", add_conv(b, &rng, "d", x, 12, (conv_shape){3, 1, 1, 1, 12, 12}), PP_ACT_SILU);
+    uint32_t g = add_pool(b, "gate.pool", PP_OP_GLOBAL_POOL, d, 0, 0, 0, false);
+    g = add_act(b, "gate1.act", add_conv(b, &rng, "gate1", g, 12, (conv_shape){1, 1, 1, 0, 1, 4}), PP_ACT_RELU);
+    g = add_act(b, "gate2.act", add_conv(b, &rng, "gate2", g, 4, (conv_shape){1, 1, 1, 0, 1, 12}), PP_ACT_SIGMOID);
+    d = add_join(b, "gate", PP_OP_MUL, d, g);
+    uint32_t cat = add_join(b, "cat", PP_OP_CONCAT, x, d); /* takes norm and activation along */
+    uint32_t n = add_act(b, "norm.act", scale_behind(b, &rng, "norm", cat), PP_ACT_RELU);
+    ok(pp_build_shuffle(b, "shuffle", n, 2, &mixed));
+    ok(pp_build_slice(b, "half", mixed, (pp_shape){0, 0, 0}, (pp_shape){11, 9, 12}, &half));
+    ok(pp_build_slice(b, "rest", mixed, (pp_shape){0, 0, 12}, (pp_shape){11, 9, 12}, &rest));
+    rest = add_act(b, "e.act", add_conv(b, &rng, "e", rest, 12, (conv_shape){3, 1, 1, 1, 1, 12}), PP_ACT_LEAKY);
+    uint32_t same = add_join(b, "product", PP_OP_MUL, half, rest); /* two maps of one shape */
+    same = scale_behind(b, &rng, "product.norm", same);
+    uint32_t small = add_pool(b, "small", PP_OP_AVG_POOL, same, 2, 2, 0, false);
+    ok(pp_build_upsample(b, "up", small, 2, 2, &up));
+    ok(pp_build_slice(b, "cut", half, (pp_shape){1, 1, 0}, (pp_shape){10, 8, 12}, &cut));
+    uint32_t sum = add_act(b, "sum.act", add_join(b, "sum", PP_OP_ADD, up, cut), PP_ACT_TANH);
+    uint32_t f = add_act(b, "f.act", add_conv(b, &rng, "f", sum, 12, (conv_shape){3, 2, 1, 1, 1, 7}), PP_ACT_HARD_SIGMOID);
+    f = add_pool(b, "all", PP_OP_GLOBAL_POOL, f, 0, 0, 0, false);
+    add_linear(b, &rng, "out", f, 7, 5);
+    ok(pp_builder_finish(&net, b));
+    return net;
+}
+
 static inline pp_dataset *random_images(const pp_network *net, uint32_t n, uint64_t seed)
 {
     pp_shape in = net->ops[0].out;
@@ -154,13 +197,18 @@ typedef struct fixture {
     pp_qnetwork *q;
 } fixture;
 
-static inline fixture make_fixture(uint64_t seed, pp_quant_options o)
+static inline fixture fixture_of(pp_network *net, uint64_t seed, pp_quant_options o)
 {
-    fixture f = {.net = zoo_net(seed)};
+    fixture f = {.net = net};
     ok(pp_stages_build(&f.stages, f.net));
     f.images = random_images(f.net, 16, seed);
     ok(pp_quantize(&f.q, f.net, f.stages, &o, f.images, NULL));
     return f;
+}
+
+static inline fixture make_fixture(uint64_t seed, pp_quant_options o)
+{
+    return fixture_of(zoo_net(seed), seed, o);
 }
 
 static inline void free_fixture(fixture *f)

@@ -19,11 +19,11 @@ typedef struct mapped {
     pp_fabric *fabric;
 } mapped;
 
-static void map_it(mapped *x, uint64_t seed, const setting *s)
+static void map_net(mapped *x, pp_network *net, uint64_t seed, const setting *s)
 {
     pp_quant_options q = default_options();
     q.psum_bits = 12; /* rounding of partial sums shows */
-    x->f = make_fixture(seed, q);
+    x->f = fixture_of(net, seed, q);
     ok(pp_arch_from_preset(&x->arch, "none"));
     x->arch.rows = s->rows;
     x->arch.cols = s->cols;
@@ -47,6 +47,11 @@ static void map_it(mapped *x, uint64_t seed, const setting *s)
                                 .local_ports = "auto",
                                 .routing = "auto"};
     ok(pp_map(&x->m, &x->fabric, x->f.q, &x->arch, &fabric, &o, 1, NULL));
+}
+
+static void map_it(mapped *x, uint64_t seed, const setting *s)
+{
+    map_net(x, zoo_net(seed), seed, s);
 }
 
 static void unmap(mapped *x)
@@ -102,6 +107,29 @@ static void reference(void **state)
         assert_int_equal(dry->trace_hash, r->trace_hash); /* values change no time */
         pp_run_result_free(r);
         pp_run_result_free(dry);
+        unmap(&x);
+    }
+}
+
+/* Gates that wait for a whole map, norms, shuffles, slices, upsampling, depthwise convolutions. */
+static void modern_operators(void **state)
+{
+    (void)state;
+    static const setting cases[] = {
+        {512, 512, "none", "1", "auto", PP_REDUCE_AUTO, PP_SWITCH_VCT, 2},
+        {512, 512, "11:1x3,10:2x2", "1", "auto", PP_REDUCE_AUTO, PP_SWITCH_SAF, 0},
+        {512, 512, "11:2x2,5:1x2", "2", "auto", PP_REDUCE_AUTO, PP_SWITCH_VCT, 0},
+        {40, 512, "none", "1", "auto", PP_REDUCE_CHAIN, PP_SWITCH_VCT, 0},
+        {30, 9, "none", "1", "auto", PP_REDUCE_TREE, PP_SWITCH_IDEAL, 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mapped x;
+        map_net(&x, modern_net(i), i, &cases[i]);
+        pp_sim_options o = {.images = 4, .execute = 3, .switching = cases[i].switching, .exact = true};
+        pp_run_result *r;
+        ok(pp_simulate(&r, x.f.q, &x.arch, x.fabric, x.m, &o, x.f.images, NULL, NULL));
+        equals_reference(&x, r);
+        pp_run_result_free(r);
         unmap(&x);
     }
 }
@@ -191,7 +219,7 @@ static void bad_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
+        cmocka_unit_test(reference), cmocka_unit_test(modern_operators), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
         cmocka_unit_test(buffers),   cmocka_unit_test(bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
