@@ -12,12 +12,25 @@
 #include "arch/arch.h"
 
 /* Boundaries, each including the one before: the analog MVM; the core around it; the chip; the memory beside it. */
-typedef enum pp_boundary { PP_BOUNDARY_MVM, PP_BOUNDARY_CORE, PP_BOUNDARY_CHIP, PP_BOUNDARY_CHIP_DRAM, PP_BOUNDARY_COUNT } pp_boundary;
+typedef enum pp_boundary {
+    PP_BOUNDARY_MVM,
+    PP_BOUNDARY_CORE,
+    PP_BOUNDARY_CHIP,
+    PP_BOUNDARY_CHIP_DRAM,
+    PP_BOUNDARY_COUNT
+} pp_boundary;
 /* Does a read of the array drive all its rows and columns, or those that the tile uses? */
 typedef enum pp_cost_scope { PP_SCOPE_WHOLE, PP_SCOPE_USED } pp_cost_scope;
 
 typedef enum pp_energy_class {
-    PP_CLASS_MVM, PP_CLASS_DIGITAL, PP_CLASS_BUFFER, PP_CLASS_ROUTER, PP_CLASS_WIRE, PP_CLASS_STATIC, PP_CLASS_DRAM, PP_CLASS_COUNT
+    PP_CLASS_MVM,
+    PP_CLASS_DIGITAL,
+    PP_CLASS_BUFFER,
+    PP_CLASS_ROUTER,
+    PP_CLASS_WIRE,
+    PP_CLASS_STATIC,
+    PP_CLASS_DRAM,
+    PP_CLASS_COUNT
 } pp_energy_class;
 
 /* What is counted, and one of it:                       */

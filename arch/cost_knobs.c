@@ -97,13 +97,15 @@ const char *pp_cost_area_knob(pp_component c)
 static const pp_knob knobs[] = {
     {.section = "cost", .name = "preset", .type = PP_KNOB_TEXT, .unit = "", .def = "auto",
      .text = "Published energies and areas; figures that are set go over them, those that are not are the preset's: "
-             "auto (that of arch.preset, else generic), none, generic, legallo2023, legallo2023-4phase, isaac2016, bruschi2023.",
+             "auto (that of arch.preset, else generic), none, generic, legallo2023, legallo2023-4phase, isaac2016, "
+             "bruschi2023.",
      .offset = offsetof(pp_cost_options, preset)},
     {.section = "cost", .name = "boundary", .type = PP_KNOB_CHOICE, .unit = "", .def = "auto",
      .choices = "auto|mvm|core|chip|chip_dram", .text = "What totals include; auto: the preset's.",
      .offset = offsetof(pp_cost_options, boundary)},
     {.section = "cost", .name = "scope", .type = PP_KNOB_CHOICE, .unit = "", .def = "auto", .choices = "auto|whole|used",
-     .text = "Rows and columns that a read is charged for: all of the array or those that the tile uses; auto: the preset's.",
+     .text = "Rows and columns that a read is charged for: all of the array or those that the tile uses; auto: the "
+             "preset's.",
      .offset = offsetof(pp_cost_options, scope)},
     E(MVM, "mvm_fj", "fJ", "Read of a whole array with its converters; excludes array_fj, dac_fj, adc_fj and shift_add_fj."),
     E(ARRAY, "array_fj", "fJ", "One cell (column position) in one read."),

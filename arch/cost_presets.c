@@ -32,7 +32,8 @@ static const pp_cost_row isaac2016[] = {
     E(DAC, 4e3 / IMA_ARRAYS * READ_NS / ROWS, "shafiee2016 table I: 8 x 128 DACs 4 mW, derived", 2016, 32),
     E(ADC, 16e3 / IMA_ARRAYS / GSPS, "shafiee2016 table I: 8 ADCs 16 mW at 1.28 GS/s, derived; x 2 a bit from 8", 2016, 32),
     E(SHIFT_ADD, 0.2e3 / IMA_ARRAYS / GSPS, "shafiee2016 table I: 4 shift-and-add 0.2 mW, derived", 2016, 32),
-    E(STATIC_CORE, (0.01 + 1.24 + 0.23) * 1e3 / IMA_ARRAYS + (20.7 + 7 + 42 / 4.0 + 0.52 + 0.05 + 0.4 + 1.68) * 1e3 / TILE_ARRAYS,
+    E(STATIC_CORE,
+      (0.01 + 1.24 + 0.23) * 1e3 / IMA_ARRAYS + (20.7 + 7 + 42 / 4.0 + 0.52 + 0.05 + 0.4 + 1.68) * 1e3 / TILE_ARRAYS,
       "shafiee2016 table I: S+H, registers, eDRAM, bus, router / 4, sigmoid, S+A, pool; derived an array", 2016, 32),
     E(STATIC_CHIP, 10.4e6, "shafiee2016 table I: HyperTransport 10.4 W", 2016, 32),
     A(CELL, 0.0002 * MM2 / IMA_ARRAYS / CELLS, "shafiee2016 table I: 8 arrays 0.0002 mm2, derived", 2016, 32),
@@ -52,7 +53,8 @@ static const pp_cost_row isaac2016[] = {
 static const pp_cost_row bruschi2023[] = {
     E(MVM, 131072.0 / 10.5 * 1e3, "khaddam2022: 10.5 TOPS/W on 256 x 256, derived", 2022, 14),
     A(MVM, 131072.0 / 130e3 / 1.59 * MM2, "khaddam2022: 1.59 TOPS/mm2, derived at 130 ns", 2022, 14),
-    A(CORE, 480.0 / 512 * MM2 - 131072.0 / 130e3 / 1.59 * MM2, "bruschi2023: 480 mm2 / 512 clusters less the array, derived", 2023, 0),
+    A(CORE, 480.0 / 512 * MM2 - 131072.0 / 130e3 / 1.59 * MM2,
+      "bruschi2023: 480 mm2 / 512 clusters less the array, derived", 2023, 0),
 };
 
 /* No chip: single figures from several sources and nodes, for orders of magnitude and for comparing mappings. */

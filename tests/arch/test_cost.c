@@ -177,7 +177,8 @@ static void test_overrides(void **state)
     (void)state;
     const pp_arch arch = preset("hermes64"), other = preset("5pp-2019");
     pp_cost cost;
-    assert_int_equal(RESOLVE(&cost, &arch, "cost.mvm_fj=5", "cost.boundary=chip", "cost.scope=used", "cost.chip_um2=9"), PP_OK);
+    assert_int_equal(RESOLVE(&cost, &arch, "cost.mvm_fj=5", "cost.boundary=chip", "cost.scope=used", "cost.chip_um2=9"),
+                     PP_OK);
     assert_string_equal(cost.preset, "legallo2023");
     assert_true(cost.energy[PP_ACTION_MVM].value == 5 && cost.energy[PP_ACTION_MVM].year == 0);
     assert_string_equal(cost.energy[PP_ACTION_MVM].source, "run file");
@@ -223,10 +224,13 @@ static void test_refused(void **state)
     pp_cost cost;
     assert_failed_with(RESOLVE(&cost, &hermes, "cost.adc_fj=3"), PP_EINVAL,
                        "--set cost.adc_fj: cost.adc_fj beside cost.mvm_fj (legallo2023)");
-    assert_failed_with(RESOLVE(&cost, &isaac, "cost.mvm_fj=3"), PP_EINVAL, "--set cost.mvm_fj: cost.mvm_fj beside cost.array_fj (isaac2016)");
-    assert_failed_with(RESOLVE(&cost, &hermes, "cost.preset=none", "cost.mvm_fj=3", "cost.dac_fj=1"), PP_EINVAL, "(also set)");
+    assert_failed_with(RESOLVE(&cost, &isaac, "cost.mvm_fj=3"), PP_EINVAL,
+                       "--set cost.mvm_fj: cost.mvm_fj beside cost.array_fj (isaac2016)");
+    assert_failed_with(RESOLVE(&cost, &hermes, "cost.preset=none", "cost.mvm_fj=3", "cost.dac_fj=1"), PP_EINVAL,
+                       "(also set)");
     assert_failed_with(RESOLVE(&cost, &isaac, "cost.mvm_um2=3"), PP_EINVAL, "the area of an MVM");
-    assert_failed_with(RESOLVE(&cost, &isaac, "cost.preset=legallo2023"), PP_EINVAL, "arrays of 256 x 256, arch.rows x arch.cols is 128 x 128");
+    assert_failed_with(RESOLVE(&cost, &isaac, "cost.preset=legallo2023"), PP_EINVAL,
+                       "arrays of 256 x 256, arch.rows x arch.cols is 128 x 128");
     assert_failed_with(RESOLVE(&cost, &isaac, "cost.preset=isac2016"), PP_EINVAL, "did you mean isaac2016?");
     assert_failed_with(RESOLVE(&cost, &isaac, "cost.preset=somebody"), PP_EINVAL, "expected auto, none, generic");
     assert_failed_with(RESOLVE(&cost, &isaac, "cost.adc_fj=-1"), PP_ERANGE, "cost.adc_fj=-1: expected a number from 0");
