@@ -220,6 +220,71 @@ static void a_good_model_passes_its_check_and_hash(void **state)
     pp_lm_close(lm);
 }
 
+/* A file with holes: 336 MiB of zeros that take no room on the disk. */
+static void write_sparse(const char *folder, const pp_lm_config *c)
+{
+    char *json = lm_llama_json(c, ""), *path = pp_path_join(folder, "model.safetensors"), *head = pp_strdup("{");
+    static const struct {
+        const char *name;
+        pp_lm_kind kind;
+    } names[] = {{"embed_tokens", PP_LM_EMBED}, {"norm", PP_LM_FINAL_NORM},
+                 {"layers.0.input_layernorm", PP_LM_ATTN_NORM}, {"layers.0.post_attention_layernorm", PP_LM_FFN_NORM},
+                 {"layers.0.self_attn.q_proj", PP_LM_Q}, {"layers.0.self_attn.k_proj", PP_LM_K},
+                 {"layers.0.self_attn.v_proj", PP_LM_V}, {"layers.0.self_attn.o_proj", PP_LM_O},
+                 {"layers.0.mlp.gate_proj", PP_LM_GATE}, {"layers.0.mlp.up_proj", PP_LM_UP},
+                 {"layers.0.mlp.down_proj", PP_LM_DOWN}};
+    uint64_t at = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint64_t rows, cols;
+        pp_lm_dims(c, names[i].kind, &rows, &cols);
+        char shape[64];
+        if (rows == 1)
+            snprintf(shape, sizeof shape, "[%llu]", (unsigned long long)cols);
+        else
+            snprintf(shape, sizeof shape, "[%llu,%llu]", (unsigned long long)rows, (unsigned long long)cols);
+        char *longer = pp_strf("%s%s\"model.%s.weight\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[%llu,%llu]}",
+                               head, i ? "," : "", names[i].name, shape, (unsigned long long)at,
+                               (unsigned long long)(at + 4 * rows * cols));
+        free(head);
+        head = longer;
+        at += 4 * rows * cols;
+    }
+    char *all = pp_strf("12345678%s}", head);
+    const uint64_t length = strlen(all) - 8;
+    for (unsigned i = 0; i < 8; i++)
+        all[i] = (char)(length >> (8 * i) & 0xff);
+    (void)mkdir(folder, 0777);
+    write_in(folder, "config.json", json);
+    write_file(path, all, 8 + length);
+    assert_int_equal(truncate(path, (off_t)(8 + length + at)), 0);
+    free(all);
+    free(head);
+    free(path);
+    free(json);
+}
+
+static void walking_a_large_model_keeps_little_of_it_in_memory(void **state)
+{
+    (void)state;
+    pp_lm_config c = small_llama("llama");
+    pp_lm *lm = NULL;
+    c.layers = 1;
+    c.hidden = 2048;
+    c.ffn = 8192;
+    c.heads = c.kv_heads = 16;
+    c.head_dim = c.rope.rotary_dim = 128;
+    c.vocab = 10240;
+    c.tied = true;
+    write_sparse("lm_sparse", &c);
+    const double before = pp_peak_rss_mb();
+    assert_ok(pp_lm_open(&lm, "lm_sparse"));
+    assert_ok(pp_lm_check(lm, NULL));
+    pp_lm_close(lm);
+    remove("lm_sparse/model.safetensors");
+    if (!(pp_peak_rss_mb() - before < 100)) /* weights: 336 MiB; a slice of 16 MiB and its source */
+        fail_msg("resident memory grew by %.0f MiB", pp_peak_rss_mb() - before);
+}
+
 static void running_out_of_memory_is_an_error(void **state)
 {
     (void)state;
@@ -260,6 +325,7 @@ int main(void)
         cmocka_unit_test(unsupported_architectures_are_named),
         cmocka_unit_test(values_that_are_not_finite_are_named),
         cmocka_unit_test(a_good_model_passes_its_check_and_hash),
+        cmocka_unit_test(walking_a_large_model_keeps_little_of_it_in_memory),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
