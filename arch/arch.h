@@ -13,6 +13,10 @@ typedef enum pp_weights_kind { PP_WEIGHTS_CODES, PP_WEIGHTS_FLOAT } pp_weights_k
 typedef enum pp_adc_range { PP_ADC_RANGE_MAX, PP_ADC_RANGE_PERCENTILE, PP_ADC_RANGE_MSE } pp_adc_range;
 /* How the numeric path treats the resistance of a crossbar's wires (models: sim/irdrop.h). */
 typedef enum pp_ir_drop { PP_IR_DROP_NONE, PP_IR_DROP_FIRST_ORDER, PP_IR_DROP_LINES, PP_IR_DROP_NODAL } pp_ir_drop;
+/* Which largest weight takes the largest conductance. */
+typedef enum pp_weight_scaling { PP_SCALE_LAYER, PP_SCALE_TILE, PP_SCALE_COLUMN } pp_weight_scaling;
+typedef enum pp_subtract { PP_SUBTRACT_ANALOG, PP_SUBTRACT_DIGITAL } pp_subtract;
+typedef enum pp_zero_cells { PP_ZERO_PROGRAMMED, PP_ZERO_UNPROGRAMMED } pp_zero_cells;
 typedef enum pp_adc_scope { PP_ADC_PER_TILE, PP_ADC_PER_COLUMN } pp_adc_scope;
 
 /* Fields follow the knobs of section "arch" one to one (name, unit, default and range: arch/knobs.c). */
@@ -43,6 +47,12 @@ typedef struct pp_arch {
     int ir_drop;               /* pp_ir_drop */
     double wire_row_ohm, wire_col_ohm; /* wire of one cell along a row, along a column */
     double driver_ohm, sense_ohm; /* in series at the driven end of a row, at the sensed end of a column */
+    int weight_scaling;        /* pp_weight_scaling */
+    int subtract;              /* pp_subtract: sides of a pair before or behind the converter */
+    int zero_cells;            /* pp_zero_cells: cells that no weight needs (unrolling, groups) */
+    double gmin_ratio;         /* conductance of a zero / largest conductance */
+    int64_t dac_levels_bits;   /* resolution of the DACs; 0: that of the stream */
+    double dac_percentile;     /* range of a DAC narrower than its stream */
     double core_pitch_mm;
     double clock_hz;           /* digital clock, for "cycles" in reports */
 } pp_arch;

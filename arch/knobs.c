@@ -44,6 +44,12 @@ static const pp_knob knobs[] = {
     REAL(wire_col_ohm, "ohm", "0.35", 0.0, 1e6, "Wire resistance of one cell along a column."),
     REAL(driver_ohm, "ohm", "0", 0.0, 1e6, "Resistance in series with the driver of a row."),
     REAL(sense_ohm, "ohm", "0", 0.0, 1e6, "Resistance in series with the sensed end of a column."),
+    CHOICE(weight_scaling, "layer", "layer|tile|column", "Whose largest weight takes the largest conductance."),
+    CHOICE(subtract, "analog", "analog|digital", "Where the sides of a pair are subtracted: before or behind the converter."),
+    CHOICE(zero_cells, "programmed", "programmed|unprogrammed", "Cells that no weight needs (unrolling, groups): devices at zero with their noise, or none."),
+    REAL(gmin_ratio, "", "0", 0.0, 0.99, "Smallest conductance of a device as a share of the largest."),
+    INT(dac_levels_bits, "bit", "0", 0, 16, "Resolution of the DACs; 0: that of the activations."),
+    REAL(dac_percentile, "%", "100", 50.0, 100.0, "Share of a layer's input values inside its DACs' range; the rest is clipped."),
     REAL(core_pitch_mm, "mm", "1", 1e-6, 1000.0, "Distance of neighbouring cores."),
     REAL(clock_hz, "Hz", "1000000000", 1.0, 1e12, "Clock of the digital units, for cycles in reports."),
 };

@@ -1,10 +1,16 @@
-/* infer: accuracy of the network on the tiled crossbars. */
+/* infer: accuracy of networks on the tiled crossbars, exact or with devices, noise and time. */
 #include "cli/commands.h"
 #include "cli/session.h"
 
-#include <stdio.h>
+#include "report/plot.h"
 
-static pp_status print_json(const pp_session *s)
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- exact devices: the integer path of `run` ---- */
+
+static pp_status print_exact_json(const pp_session *s)
 {
     const pp_accuracy *a = &s->accuracy;
     pp_json *json = pp_json_object();
@@ -40,7 +46,7 @@ static pp_status tile_row(const pp_session *s, pp_table *t, uint32_t i)
     return pp_table_row(t, cells);
 }
 
-static pp_status print_text(const pp_session *s)
+static pp_status print_exact(const pp_session *s)
 {
     const pp_accuracy *a = &s->accuracy;
     const char *headers[] = {"layer", "tile", "ADC full scale", "clipped %", "partial sums dB"};
@@ -59,7 +65,95 @@ static pp_status print_text(const pp_session *s)
     return status;
 }
 
-static pp_status infer(pp_session *s)
+/* What `run` computes in integers; anything else takes the analog engine. */
+static bool is_exact(const pp_session *s)
+{
+    const pp_arch *a = &s->arch;
+    const pp_noise_options *n = &s->noise;
+    return pp_device_is_ideal(&s->device) && s->workload.models[0] == 0 && a->weights == PP_WEIGHTS_CODES &&
+           a->cell_bits == 0 && a->cells == PP_CELLS_DIFFERENTIAL && a->input != PP_INPUT_BIT_SERIAL &&
+           a->dac_levels_bits == 0 && a->subtract == PP_SUBTRACT_ANALOG && a->ir_drop == PP_IR_DROP_NONE &&
+           n->read_std == 0 && n->out_std == 0 && n->adc_noise_lsb == 0 && n->adc_offset_lsb == 0 &&
+           n->adc_gain_std == 0 && n->leave_one_out == 0 && !n->batch_norm;
+}
+
+/* ---- devices, noise, time ---- */
+
+static pp_status print_study_json(const pp_study *st)
+{
+    const char *mean = st->bits_per_byte ? "bits_per_byte_mean" : "top1_mean";
+    const char *std = st->bits_per_byte ? "bits_per_byte_std" : "top1_std";
+    const char *ci = st->bits_per_byte ? "bits_per_byte_ci95" : "top1_ci95";
+    pp_json *json = pp_json_object();
+    pp_json_add_i64(json, "images", st->images);
+    pp_json_add_i64(json, "seeds", st->seeds);
+    pp_json *times = pp_json_add_list(json, "times_s");
+    for (size_t i = 0; i < st->n_times; i++)
+        pp_json_add_f64(times, NULL, st->times_s[i]);
+    pp_json_add_text(json, "device", st->device);
+    pp_json *models = pp_json_add_list(json, "models");
+    for (size_t i = 0; i < st->models.len; i++) {
+        const pp_study_model *m = &st->models.data[i];
+        pp_json *row = pp_json_add_object(models, NULL);
+        pp_json_add_text(row, "model", m->model);
+        pp_json_add_f64(row, st->bits_per_byte ? "bits_per_byte_float" : "top1_float", m->top1_float);
+        pp_json_add_i64(row, "arrays", (int64_t)m->counts.arrays);
+        pp_json_add_i64(row, "cells", (int64_t)m->counts.cells);
+        pp_json_add_i64(row, "useful_cells", (int64_t)m->counts.useful_cells);
+        pp_json_add_i64(row, "devices", (int64_t)m->counts.devices);
+        pp_json_add_i64(row, "reads", (int64_t)m->counts.reads);
+        pp_json_add_i64(row, "conversions", (int64_t)m->counts.conversions);
+        pp_json_add_i64(row, "compensation_reads", (int64_t)m->counts.compensation_reads);
+    }
+    pp_json *rows = pp_json_add_list(json, "rows");
+    for (size_t i = 0; i < st->rows.len; i++) {
+        const pp_study_row *r = &st->rows.data[i];
+        pp_json *row = pp_json_add_object(rows, NULL);
+        pp_json_add_text(row, "model", r->model);
+        pp_json_add_f64(row, "time_s", r->time_s);
+        pp_json_add_text(row, "compensation", r->compensation);
+        pp_json_add_f64(row, mean, r->mean);
+        pp_json_add_f64(row, std, r->std);
+        pp_json_add_f64(row, ci, r->ci95);
+        pp_json_add_f64(row, "images_std", r->images_std);
+    }
+    pp_json *snr = pp_json_add_list(json, "snr");
+    for (size_t i = 0; i < st->snr.len; i++) {
+        pp_json *row = pp_json_add_object(snr, NULL);
+        pp_json_add_text(row, "model", st->snr.data[i].model);
+        pp_json_add_text(row, "layer", st->snr.data[i].layer);
+        pp_json_add_f64(row, "time_s", st->snr.data[i].time_s);
+        pp_json_add_f64(row, "local_db", st->snr.data[i].local_db);
+        pp_json_add_f64(row, "total_db", st->snr.data[i].total_db);
+    }
+    pp_json *leave = pp_json_add_list(json, "leave_one_ideal");
+    for (size_t i = 0; i < st->leave.len; i++) {
+        pp_json *row = pp_json_add_object(leave, NULL);
+        pp_json_add_text(row, "model", st->leave.data[i].model);
+        pp_json_add_text(row, "layer", st->leave.data[i].layer);
+        pp_json_add_f64(row, "time_s", st->leave.data[i].time_s);
+        pp_json_add_f64(row, "top1", st->leave.data[i].top1);
+        pp_json_add_f64(row, "gain", st->leave.data[i].gain);
+    }
+    pp_json_add_f64(json, "images_per_s", st->run_s > 0 ? (double)st->run_images / st->run_s : 0);
+    return pp_print_json(json);
+}
+
+static pp_status print_study(const pp_study *st)
+{
+    PP_TRY(pp_study_print(st, stdout));
+    for (size_t i = 0; i < st->models.len; i++) {
+        const pp_study_model *m = &st->models.data[i];
+        printf("%s%s: float %.2f %%, %llu crossbars, %llu of %llu cells useful, %llu devices\n", i == 0 ? "\n" : "", m->model,
+               100 * m->top1_float, (unsigned long long)m->counts.arrays, (unsigned long long)m->counts.useful_cells,
+               (unsigned long long)m->counts.cells, (unsigned long long)m->counts.devices);
+    }
+    printf("%s, %u images x %u seeds, %.0f images/s\n", st->device, st->images, st->seeds,
+           st->run_s > 0 ? (double)st->run_images / st->run_s : 0);
+    return fflush(stdout) == 0 ? PP_OK : pp_fail(PP_EIO, "stdout: cannot be written");
+}
+
+static pp_status prepare(pp_session *s)
 {
     PP_TRY(pp_session_network(s));
     if (!pp_session_evaluates(s))
@@ -67,8 +161,113 @@ static pp_status infer(pp_session *s)
                                                                    : "the network has shapes only, no weights");
     s->values = true;
     PP_TRY(pp_session_quantize(s));
-    PP_TRY(pp_session_map(s));
-    return pp_session_evaluate(s);
+    return pp_session_map(s);
+}
+
+/* One model of the study; the session holds it until the next one. */
+static pp_status study_model(pp_session *s, pp_study *study, const char *model)
+{
+    const pp_fabric_options asked = s->fabric_options; /* mapping fills in sizes that were left free */
+    pp_session_reset(s);
+    s->workload.model = model;
+    pp_status status = prepare(s);
+    s->fabric_options = asked;
+    PP_TRY(status);
+    PP_TRY(pp_session_evaluate_quantized(s));
+    study->images = s->data->n;
+    const pp_study_input in = {.model = s->net->name, .q = s->q, .arch = &s->arch, .m = s->mapping, .device = &s->device,
+                               .noise = &s->noise, .calib = s->calib, .data = s->data,
+                               .seed = (uint64_t)s->run_options.seed, .pool = s->pool, .top1_float = s->accuracy.top1_float};
+    return pp_study_model_run(study, &in);
+}
+
+/* The next word of a list of names; NULL at its end. New text in the session's arena. */
+static const char *next_name(pp_session *s, const char **at)
+{
+    *at += strspn(*at, ", \t");
+    const size_t n = strcspn(*at, ", \t");
+    if (n == 0)
+        return NULL;
+    char *name = pp_arena_get(s->arena, n + 1, 1);
+    if (name != NULL)
+        memcpy(name, *at, n);
+    *at += n;
+    return name;
+}
+
+static pp_status run_study(pp_session *s, pp_study *study)
+{
+    PP_TRY(pp_study_begin(study, &s->device, &s->device_options, &s->noise, (uint32_t)s->workload.images));
+    const char *at = s->workload.models, *name;
+    if (at[0] == 0)
+        return study_model(s, study, s->workload.model);
+    while ((name = next_name(s, &at)) != NULL)
+        PP_TRY(study_model(s, study, name));
+    return study->models.len > 0 ? PP_OK : pp_fail(PP_EINVAL, "workload.models: expected names of networks");
+}
+
+static pp_status write_study(pp_session *s, const pp_study *study)
+{
+    const bool force = pp_args_has(s->args, "force");
+    const char *path = pp_args_get(s->args, "output"), *plot = pp_args_get(s->args, "plot"),
+               *snr = pp_args_get(s->args, "plot-snr");
+    if (path != NULL) {
+        pp_report_input in = pp_session_report(s);
+        in.study = study;
+        PP_TRY(pp_report_write(path, &in, force));
+    }
+    if (plot != NULL)
+        PP_TRY(pp_study_plot(study, plot, s->command, force));
+    if (snr != NULL)
+        PP_TRY(pp_study_plot_snr(study, snr, s->command, force));
+    for (size_t i = 0; i < study->warnings.len; i++)
+        pp_warn("%s", study->warnings.data[i]);
+    return pp_args_has(s->args, "json") ? print_study_json(study) : print_study(study);
+}
+
+/* Whether figures may be written is asked before minutes of work, not after. */
+static pp_status check_outputs(const pp_session *s)
+{
+    static const char *const options[] = {"output", "plot", "plot-snr"};
+    for (size_t i = 0; i < 3; i++) {
+        const char *path = pp_args_get(s->args, options[i]);
+        if (path == NULL)
+            continue;
+        pp_output probe;
+        pp_status status = i > 0 ? pp_plot_check_path(path) : PP_OK;
+        if (status == PP_OK) {
+            status = pp_output_begin(&probe, path, pp_args_has(s->args, "force"));
+            pp_output_abort(&probe);
+        }
+        PP_TRY(status);
+    }
+    if (pp_args_has(s->args, "plot-snr") && !s->noise.snr)
+        return pp_fail(PP_EUSAGE, "--plot-snr needs noise.snr=true");
+    return PP_OK;
+}
+
+static pp_status infer_exact(pp_session *s)
+{
+    if (pp_args_has(s->args, "plot") || pp_args_has(s->args, "plot-snr"))
+        return pp_fail(PP_EUSAGE, "infer: exact devices have nothing to plot (device.model is ideal)");
+    PP_TRY(prepare(s));
+    PP_TRY(pp_session_evaluate(s));
+    const char *path = pp_args_get(s->args, "output");
+    if (path != NULL) {
+        const pp_report_input in = pp_session_report(s);
+        PP_TRY(pp_report_write(path, &in, pp_args_has(s->args, "force")));
+    }
+    return pp_args_has(s->args, "json") ? print_exact_json(s) : print_exact(s);
+}
+
+static pp_status infer_study(pp_session *s)
+{
+    pp_study study = {0};
+    pp_status status = run_study(s, &study);
+    if (status == PP_OK)
+        status = write_study(s, &study);
+    pp_study_free(&study);
+    return status;
 }
 
 static int run(const pp_parsed *p)
@@ -76,27 +275,32 @@ static int run(const pp_parsed *p)
     pp_session s;
     pp_status status = pp_session_open(&s, p, p->operand[0]);
     if (status == PP_OK)
-        status = infer(&s);
-    const char *path = pp_args_get(p, "output");
-    if (status == PP_OK && path != NULL) {
-        pp_report_input in = pp_session_report(&s);
-        status = pp_report_write(path, &in, pp_args_has(p, "force"));
-    }
+        status = check_outputs(&s);
     if (status == PP_OK)
-        status = pp_args_has(p, "json") ? print_json(&s) : print_text(&s);
+        status = is_exact(&s) ? infer_exact(&s) : infer_study(&s);
     pp_session_close(&s);
     return pp_finish(status);
 }
+
+static const pp_arg args[] = {
+    {0, "plot", "FILE", "figure of accuracy against time (.svg or .png)"},
+    {0, "plot-snr", "FILE", "figure of each layer's signal-to-noise ratio (.svg or .png)"},
+    {0, NULL, NULL, NULL},
+};
 
 const pp_command pp_cmd_infer = {
     .name = "infer",
     .operands = "FILE.yaml",
     .min_operands = 1,
     .max_operands = 1,
-    .text = "evaluate top-1: float, quantized, and through the tiled crossbars with their ADCs\n\n"
-            "The tiles are those of the mapping that `run` simulates. Devices are ideal; converters are\n"
-            "those of the run file (arch.adc_bits, arch.adc_range, arch.adc_scope). -o writes a report.",
+    .args = args,
+    .text = "evaluate accuracy on the tiled crossbars: devices, noise, converters, drift over time\n\n"
+            "The tiles are those of the mapping that `run` simulates. Sections device, noise and arch say what\n"
+            "the devices do (docs/devices.md); with ideal ones and no noise this is the integer path of `run`.\n"
+            "workload.models puts several networks side by side; each is evaluated for every seed, time and\n"
+            "drift compensation: mean, standard deviation and confidence interval. -o writes a report.",
     .examples = "  pentaprism infer examples/resnet32-5pp.yaml\n"
-                "  pentaprism infer examples/resnet32-8x8.yaml --set arch.adc_bits=6 --json\n",
+                "  pentaprism infer examples/resnet32-pcm.yaml --plot accuracy.svg --plot-snr snr.svg\n"
+                "  pentaprism infer examples/resnet32-pcm.yaml --set noise.read=both --set noise.leave_one_out=1000\n",
     .run = run,
 };

@@ -1,11 +1,14 @@
 /* The settings that belong to the run as a whole, and the list of all tables. */
 #include "arch/cost.h"
 #include "cli/session.h"
+#include "sim/noise.h"
 
 static const pp_knob workload_knobs[] = {
     {"workload", "model", PP_KNOB_TEXT, "", "resnet32-cifar10", 0, 0, NULL,
      "network: a built-in name (`pentaprism model list`) or a path to a .safetensors with its card",
      offsetof(pp_workload_options, model)},
+    {"workload", "models", PP_KNOB_TEXT, "", "", 0, 0, NULL,
+     "infer: networks side by side, a list; empty: workload.model", offsetof(pp_workload_options, models)},
     {"workload", "data", PP_KNOB_TEXT, "", "auto", 0, 0, NULL,
      "labelled images for top-1: auto, a built-in name (cifar10-test-1000, fashion-mnist) or a path",
      offsetof(pp_workload_options, data)},
@@ -31,7 +34,7 @@ pp_knob_table pp_run_knobs(void)
 
 const pp_knob_table *pp_all_knobs(size_t *n)
 {
-    static pp_knob_table all[8];
+    static pp_knob_table all[10];
     all[0] = pp_workload_knobs();
     all[1] = pp_quant_knobs();
     all[2] = pp_arch_knobs();
@@ -40,6 +43,8 @@ const pp_knob_table *pp_all_knobs(size_t *n)
     all[5] = pp_sim_knobs();
     all[6] = pp_run_knobs();
     all[7] = pp_cost_knobs();
+    all[8] = pp_device_knobs();
+    all[9] = pp_noise_knobs();
     *n = sizeof all / sizeof *all;
     return all;
 }

@@ -36,6 +36,19 @@ static pp_status apply_preset(pp_session *s)
     return PP_OK;
 }
 
+/* Float weights on the devices: the quantized network lends its digital end only, as fine as it gets. */
+static void float_weights(pp_session *s)
+{
+    if (s->arch.weights != PP_WEIGHTS_FLOAT)
+        return;
+    if (!pp_config_is_set(s->config, "quant", "wbits"))
+        s->quant.wbits = 8;
+    if (!pp_config_is_set(s->config, "quant", "weights"))
+        s->quant.weights = PP_WQUANT_MAX;
+    if (!pp_config_is_set(s->config, "quant", "bias_correction"))
+        s->quant.bias_correction = false;
+}
+
 static pp_status bind_all(pp_session *s)
 {
     pp_knob_table table = pp_workload_knobs();
@@ -48,12 +61,18 @@ static pp_status bind_all(pp_session *s)
     PP_TRY(pp_config_bind(s->config, &table, &s->map_options));
     table = pp_sim_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->sim_options));
+    table = pp_device_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->device_options));
+    table = pp_noise_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->noise));
+    PP_TRY(pp_device_resolve(&s->device, &s->device_options));
     table = pp_fabric_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->fabric_options));
     PP_TRY(pp_arch_resolve(&s->arch, s->config));
     PP_TRY(pp_cost_resolve(&s->cost, s->config, &s->arch));
     if (!pp_config_is_set(s->config, "quant", "psum_bits"))
         s->quant.psum_bits = s->arch.psum_bits;
+    float_weights(s);
     /* Patches that somebody chose by hand are not mixed with copies that the mapper chooses. */
     if (pp_config_is_set(s->config, "mapping", "unroll") && strcmp(s->map_options.unroll, "auto") != 0 &&
         !pp_config_is_set(s->config, "mapping", "copies"))
@@ -133,7 +152,7 @@ pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file
     return pp_pool_new(&s->pool, (unsigned)threads);
 }
 
-void pp_session_close(pp_session *s)
+void pp_session_reset(pp_session *s)
 {
     free(s->adc);
     pp_crossbar_free(s->crossbar);
@@ -146,6 +165,22 @@ void pp_session_close(pp_session *s)
     pp_dataset_free(s->calib);
     pp_stages_free(s->stages);
     pp_network_free(s->net);
+    s->adc = NULL;
+    s->crossbar = NULL;
+    s->run = NULL;
+    s->mapping = NULL;
+    s->fabric = NULL;
+    s->q = NULL;
+    s->data = s->calib = NULL;
+    s->stages = NULL;
+    s->net = NULL;
+    s->energy = NULL;
+    s->accuracy = (pp_accuracy){0};
+}
+
+void pp_session_close(pp_session *s)
+{
+    pp_session_reset(s);
     pp_pool_free(s->pool);
     pp_config_free(s->config);
     pp_arena_free(s->arena);

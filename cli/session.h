@@ -4,11 +4,13 @@
 #define PP_CLI_SESSION_H
 
 #include "cli/args.h"
+#include "report/accuracy.h"
 #include "report/report.h"
 
 /* Section "workload", and the run's own knobs in other sections (cli/knobs.c). */
 typedef struct pp_workload_options {
     const char *model;
+    const char *models;  /* infer: list of networks side by side; empty: `model` */
     const char *data;    /* "auto": what fits the network */
     int64_t images;      /* evaluated for top-1; 0 = timing alone */
 } pp_workload_options;
@@ -30,6 +32,9 @@ typedef struct pp_session {
     pp_fabric_options fabric_options;
     pp_map_options map_options;
     pp_sim_options sim_options;
+    pp_device_options device_options;
+    pp_noise_options noise;
+    pp_device device;
     pp_arch arch;
     pp_cost cost;
     pp_network *net;
@@ -50,6 +55,9 @@ typedef struct pp_session {
 /* Reads options and the run file (`file` may be NULL: defaults and --set), binds every section. */
 pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file);
 void pp_session_close(pp_session *s);
+
+/* Frees what the steps made, so that they can run for another model. */
+void pp_session_reset(pp_session *s);
 
 /* Steps, in this order; each needs the ones before it. */
 pp_status pp_session_network(pp_session *s);

@@ -61,12 +61,15 @@ foreach(header
     topology/routefn.h
     topology/topology.h
     mapper/mapper.h
+    sim/crossbar_analog.h
+    sim/device.h
     sim/energy.h
     sim/irdrop.h
     sim/kernel.h
     sim/kernel_systemc.h
     sim/net.h sim/net_route.h sim/traffic.h
     sim/sim.h
+    report/accuracy.h
     report/compare.h
     report/plot.h
     report/report.h report/traffic.h)

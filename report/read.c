@@ -108,6 +108,11 @@ static const char *const tables[][3] = {
     {"actions", "/energy/actions", "actions of an inference and their price"},
     {"area", "/energy/area", "components of the chip and their area"},
     {"adc", "/accuracy/adc", "converters of each tile"},
+    {"accuracy", "/accuracy/rows", "accuracy of each model, time and compensation"},
+    {"draws", "/accuracy/draws", "accuracy of each draw of the devices"},
+    {"snr", "/accuracy/snr", "signal to noise of each layer"},
+    {"leave_one_ideal", "/accuracy/leave_one_ideal", "accuracy with one layer on ideal devices"},
+    {"models", "/accuracy/models", "crossbars, devices and reads of each model"},
 };
 #define N_TABLES (sizeof tables / sizeof *tables)
 

@@ -4,6 +4,7 @@
 #define PP_REPORT_REPORT_H
 
 #include "sim/energy.h"
+#include "sim/noise_study.h"
 #include "sim/sim.h"
 
 #define PP_REPORT_SCHEMA "pentaprism-report/1"
@@ -34,6 +35,7 @@ typedef struct pp_report_input {
     const pp_run_result *run;
     const pp_energy *energy;
     const pp_accuracy *accuracy;
+    const pp_study *study;   /* accuracy on analog crossbars */
 } pp_report_input;
 
 /* Writes the whole report atomically (temporary file, fsync, rename). Byte-identical for identical

@@ -15,6 +15,7 @@ pp_status pp_write_mapping_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_timing_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_energy_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_accuracy_tables(hid_t file, const pp_report_input *in);
+pp_status pp_write_study_tables(hid_t file, const pp_study *study);
 
 /* Text into a fixed field, rest zeroed. */
 void pp_put_text(char *field, size_t size, const char *text);

@@ -79,6 +79,8 @@ static pp_status write_all(hid_t file, const pp_report_input *in)
         PP_TRY(pp_write_timing_tables(file, in));
     if (in->energy != NULL)
         PP_TRY(pp_write_energy_tables(file, in));
+    if (in->study != NULL)
+        PP_TRY(pp_write_study_tables(file, in->study));
     return in->accuracy != NULL ? pp_write_accuracy_tables(file, in) : PP_OK;
 }
 

@@ -9,6 +9,7 @@
 
 static const pp_model zoo[] = {
     {.name = "resnet32-cifar10", .summary = "ResNet-32, widths 16-28-56, trained on CIFAR-10 (93.87 % top-1)"},
+    {.name = "resnet32-cifar10-noise", .summary = "the same, fine-tuned under weight noise (93.22 % top-1)"},
     {.name = NULL},
 };
 

@@ -1,0 +1,227 @@
+/* Models x seeds x times x compensations. */
+#include "sim/noise_study.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 128, SNR_IMAGES = 16 };
+
+static void put(char *field, size_t size, const char *text)
+{
+    memset(field, 0, size);
+    (void)snprintf(field, size, "%s", text);
+}
+#define PUT(field, text) put(field, sizeof(field), text)
+
+pp_status pp_study_begin(pp_study *study, const pp_device *device, const pp_device_options *device_options,
+                         const pp_noise_options *noise, uint32_t images)
+{
+    *study = (pp_study){.seeds = (uint32_t)noise->seeds, .images = images};
+    PUT(study->device, device->kind->name);
+    PP_TRY(pp_number_list(&study->times_s, &study->n_times, device_options->times_s, "device.times_s"));
+    if (study->n_times == 0)
+        return pp_fail(PP_EINVAL, "device.times_s: expected at least one time");
+    for (size_t i = 0; i < study->n_times; i++) {
+        double since;
+        PP_TRY(pp_device_time(device, study->times_s[i], &since));
+    }
+    return pp_compensation_list(&study->compensations, &study->n_compensations, noise->compensation);
+}
+
+void pp_study_free(pp_study *study)
+{
+    free(study->times_s);
+    free(study->compensations);
+    free(study->rows.data);
+    free(study->draws.data);
+    free(study->snr.data);
+    free(study->leave.data);
+    free(study->models.data);
+    for (size_t i = 0; i < study->warnings.len; i++)
+        free(study->warnings.data[i]);
+    free(study->warnings.data);
+}
+
+/* 97.5 % point of Student's t with n degrees of freedom. The table is exact to its digits; beyond it the expansion in
+ * 1/n of Abramowitz and Stegun 26.7.5, first two terms. */
+static double student(size_t n)
+{
+    static const double t[] = {0,     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+                               2.201, 2.179,  2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086};
+    const double z = 1.959964, v = (double)n;
+    if (n < sizeof t / sizeof *t)
+        return t[n];
+    return z + (z * z * z + z) / (4 * v) + (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96 * v * v);
+}
+
+void pp_study_statistics(pp_study_row *row, const double *value, size_t n)
+{
+    double mean = 0, square = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += value[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        square += (value[i] - mean) * (value[i] - mean);
+    row->seeds = (uint32_t)n;
+    row->mean = mean;
+    row->std = n > 1 ? sqrt(square / (double)(n - 1)) : 0;
+    row->ci95 = n > 1 ? student(n - 1) * row->std / sqrt((double)n) : 0;
+}
+
+/* ---- one model ---- */
+
+typedef struct model_run {
+    pp_study *study;
+    const pp_study_input *in;
+    pp_analog *x;
+    float *logits;
+    double *value;       /* [times][compensations][seeds] */
+    pp_progress bar;
+} model_run;
+
+static pp_status evaluate(model_run *r, uint32_t n, double *top1)
+{
+    const pp_dataset *data = r->in->data;
+    const double start = pp_clock_s();
+    for (uint32_t first = 0; first < n; first += CHUNK) {
+        const uint32_t count = n - first < CHUNK ? n - first : CHUNK;
+        PP_TRY(pp_analog_run(r->x, r->in->pool, data, first, count, r->logits + (size_t)first * data->classes));
+        pp_progress_step(&r->bar, count);
+    }
+    r->study->run_s += pp_clock_s() - start;
+    r->study->run_images += n;
+    *top1 = pp_top1(r->logits, data->labels, n, data->classes);
+    return PP_OK;
+}
+
+static pp_status settle(model_run *r, uint64_t seed, double time_s, pp_compensation c)
+{
+    double since;
+    PP_TRY(pp_device_time(r->in->device, time_s, &since));
+    PP_TRY(pp_analog_program(r->x, seed, since, r->in->pool));
+    PP_TRY(pp_analog_compensate(r->x, c, r->in->pool));
+    return r->in->noise->batch_norm ? pp_analog_batch_norm(r->x, r->in->pool) : PP_OK;
+}
+
+static pp_status add_snr(model_run *r, double time_s)
+{
+    const pp_stages *stages = r->in->q->stages;
+    pp_analog_snr *snr = pp_calloc(stages->n, sizeof *snr);
+    pp_status status = snr != NULL ? pp_analog_measure_snr(r->x, snr, SNR_IMAGES, r->in->pool) : PP_ENOMEM;
+    for (uint32_t s = 0; s < stages->n && status == PP_OK; s++) {
+        if (stages->stage[s].matrix == PP_NONE)
+            continue;
+        pp_study_snr row = {.time_s = time_s, .local_db = snr[s].local_db, .total_db = snr[s].total_db};
+        PUT(row.model, r->in->model);
+        PUT(row.layer, stages->stage[s].name);
+        status = pp_push(&r->study->snr, row) ? PP_OK : PP_ENOMEM;
+    }
+    free(snr);
+    return status;
+}
+
+static pp_status run_time(model_run *r, uint32_t seed, size_t time)
+{
+    pp_study *st = r->study;
+    for (size_t c = 0; c < st->n_compensations; c++) {
+        PP_TRY(settle(r, r->in->seed + seed, st->times_s[time], st->compensations[c]));
+        PP_TRY(evaluate(r, st->images, &r->value[(time * st->n_compensations + c) * st->seeds + seed]));
+    }
+    return seed == 0 && r->in->noise->snr ? add_snr(r, st->times_s[time]) : PP_OK;
+}
+
+static pp_status add_leave(model_run *r, uint32_t stage, double before, double *top1)
+{
+    pp_study *st = r->study;
+    const double time_s = st->times_s[st->n_times - 1];
+    const uint32_t images = r->in->noise->leave_one_out < st->images ? (uint32_t)r->in->noise->leave_one_out : st->images;
+    pp_analog_ideal_stage(r->x, stage);
+    PP_TRY(settle(r, r->in->seed, time_s, st->compensations[st->n_compensations - 1]));
+    PP_TRY(evaluate(r, images, top1));
+    pp_study_leave row = {.time_s = time_s, .top1 = *top1, .gain = stage == PP_NONE ? 0 : *top1 - before};
+    PUT(row.model, r->in->model);
+    PUT(row.layer, stage == PP_NONE ? "none" : r->in->q->stages->stage[stage].name);
+    return pp_push(&st->leave, row) ? PP_OK : PP_ENOMEM;
+}
+
+static pp_status leave_one_out(model_run *r)
+{
+    double before, top1;
+    PP_TRY(add_leave(r, PP_NONE, 0, &before));
+    for (uint32_t s = 0; s < r->in->q->stages->n; s++)
+        if (r->in->q->stages->stage[s].matrix != PP_NONE)
+            PP_TRY(add_leave(r, s, before, &top1));
+    pp_analog_ideal_stage(r->x, PP_NONE);
+    return PP_OK;
+}
+
+static pp_status add_rows(model_run *r)
+{
+    pp_study *st = r->study;
+    for (size_t t = 0; t < st->n_times; t++) {
+        for (size_t c = 0; c < st->n_compensations; c++) {
+            const double *value = r->value + (t * st->n_compensations + c) * st->seeds;
+            pp_study_row row = {.time_s = st->times_s[t], .images = st->images};
+            PUT(row.model, r->in->model);
+            PUT(row.compensation, pp_compensation_name(st->compensations[c]));
+            pp_study_statistics(&row, value, st->seeds);
+            row.images_std = sqrt(row.mean * (1 - row.mean) / st->images);
+            for (uint32_t s = 0; s < st->seeds; s++) {
+                const pp_study_draw draw = {(uint32_t)st->rows.len, r->in->seed + s, value[s]};
+                if (!pp_push(&st->draws, draw))
+                    return PP_ENOMEM;
+            }
+            if (!pp_push(&st->rows, row))
+                return PP_ENOMEM;
+        }
+    }
+    return PP_OK;
+}
+
+static pp_status add_model(model_run *r)
+{
+    pp_study_model row = {.top1_float = r->in->top1_float};
+    PUT(row.model, r->in->model);
+    pp_analog_count(r->x, &row.counts);
+    for (size_t i = 0; pp_analog_warning(r->x, i) != NULL; i++) {
+        char *text = pp_strf("%s: %s", r->in->model, pp_analog_warning(r->x, i));
+        if (text == NULL || !pp_push(&r->study->warnings, text))
+            return PP_ENOMEM;
+    }
+    return pp_push(&r->study->models, row) ? PP_OK : PP_ENOMEM;
+}
+
+static uint64_t all_images(const model_run *r)
+{
+    const pp_study *st = r->study;
+    uint64_t n = (uint64_t)st->seeds * st->n_times * st->n_compensations * st->images;
+    if (r->in->noise->leave_one_out > 0)
+        n += (uint64_t)(r->in->noise->leave_one_out < st->images ? r->in->noise->leave_one_out : st->images) *
+             (r->in->q->stages->n + 1);
+    return n;
+}
+
+pp_status pp_study_model_run(pp_study *study, const pp_study_input *in)
+{
+    model_run r = {.study = study, .in = in};
+    pp_status status;
+    r.logits = pp_calloc((size_t)in->data->n * in->data->classes, sizeof *r.logits);
+    r.value = pp_calloc(study->n_times * study->n_compensations * study->seeds, sizeof *r.value);
+    pp_progress_begin(&r.bar, in->model, all_images(&r));
+    PP_GOTO(done, status, r.logits != NULL && r.value != NULL ? PP_OK : PP_ENOMEM);
+    PP_GOTO(done, status, pp_analog_new(&r.x, in->q, in->arch, in->m, in->device, in->noise, in->calib, in->pool));
+    PP_GOTO(done, status, add_model(&r));
+    for (uint32_t s = 0; s < study->seeds; s++)
+        for (size_t t = 0; t < study->n_times; t++)
+            PP_GOTO(done, status, run_time(&r, s, t));
+    PP_GOTO(done, status, add_rows(&r));
+    if (in->noise->leave_one_out > 0)
+        PP_GOTO(done, status, leave_one_out(&r));
+done:
+    pp_progress_end(&r.bar);
+    pp_analog_free(r.x);
+    free(r.logits);
+    free(r.value);
+    return status;
+}
