@@ -17,27 +17,26 @@ static pp_status check_cube(const pp_fabric_options *o)
     return pp_size_total(o, (uint64_t)(o->rows * o->cols) * (uint64_t)o->planes);
 }
 
-/* Planes stand in a near-square block: plane p at (p / across, p % across). */
-static uint32_t planes_across(uint32_t planes)
+/* Planes stand in a near-square block, row by row, right and left by turns, so that neighbours are neighbours. */
+static void plane_place(uint32_t planes, uint32_t p, uint32_t *row, uint32_t *col)
 {
-    const uint32_t down = pp_root(planes);
-    return (planes + down - 1) / down;
+    const uint32_t down = pp_root(planes), across = (planes + down - 1) / down;
+    *row = p / across;
+    *col = *row % 2 == 0 ? p % across : across - 1 - p % across;
 }
 
 static pp_status add_cube_cores(pp_fabric_builder *b)
 {
     const pp_fabric_shape *s = &b->shape;
-    const uint32_t across = planes_across(s->planes);
     for (uint32_t i = 0; i < s->rows * s->cols * s->planes; i++) {
         const uint32_t c = i % s->cols, r = i / s->cols % s->rows, p = i / (s->cols * s->rows);
-        PP_TRY(pp_builder_core(b, PP_VERTEX_BOTH, p / across * s->rows + r, p % across * s->cols + c));
+        uint32_t row = 0, col = 0;
+        plane_place(s->planes, p, &row, &col);
+        PP_TRY(pp_builder_core(b, PP_VERTEX_BOTH, row * s->rows + r, col * s->cols + c));
         pp_vertex *v = &b->vertices.data[i];
         v->coord[0] = (int32_t)r;
         v->coord[1] = (int32_t)c;
         v->coord[2] = (int32_t)p;
-        /* Drawn obliquely: plane behind plane. */
-        v->x = (float)c + 0.36F * (float)p;
-        v->y = (float)r * ((float)s->planes * 0.36F + 0.6F) - 0.36F * (float)p;
     }
     b->core_rows = s->rows;
     b->core_cols = s->cols;
@@ -47,9 +46,10 @@ static pp_status add_cube_cores(pp_fabric_builder *b)
 /* Pitches between planes p and q: the way between the blocks where they lie. */
 static float plane_distance(const pp_fabric_shape *s, uint32_t p, uint32_t q)
 {
-    const uint32_t across = planes_across(s->planes);
-    const int64_t down = (int64_t)(p / across) - (int64_t)(q / across);
-    const int64_t side = (int64_t)(p % across) - (int64_t)(q % across);
+    uint32_t row[2], col[2];
+    plane_place(s->planes, p, &row[0], &col[0]);
+    plane_place(s->planes, q, &row[1], &col[1]);
+    const int64_t down = (int64_t)row[0] - (int64_t)row[1], side = (int64_t)col[0] - (int64_t)col[1];
     return (float)(llabs(down) * s->rows + llabs(side) * s->cols);
 }
 

@@ -39,6 +39,14 @@ pp_status pp_fabric_write_dot(const pp_fabric *fabric, const char *path, bool fo
         add_id(&t, fabric, fabric->channel[c].dst);
         pp_text_add(&t, " [lanes=%u, length=%.9g];\n", fabric->channel[c].lanes, (double)fabric->channel[c].length);
     }
+    for (uint32_t i = 0; i < fabric->n_cores; i++)
+        if (fabric->core_switch[i] != fabric->core_vertex[i]) {
+            pp_text_add(&t, "  ");
+            add_id(&t, fabric, fabric->core_vertex[i]);
+            pp_text_add(&t, " -> ");
+            add_id(&t, fabric, fabric->core_switch[i]);
+            pp_text_add(&t, " [dir=both, style=dotted, ports=%u];\n", fabric->ports);
+        }
     pp_text_add(&t, "}\n");
     return pp_text_write(&t, path, force);
 }

@@ -164,7 +164,7 @@ static pp_status build_plain(pp_fabric_builder *b, bool flat)
     uint64_t lanes = 1;
     for (uint32_t h = 1; h < k.levels; h++) {
         const uint32_t low = first_switch(&k, h, false), high = first_switch(&k, h + 1, false);
-        lanes = lanes * b->shape.taper > UINT32_MAX ? UINT32_MAX : lanes * b->shape.taper;
+        lanes = lanes > UINT32_MAX ? lanes : lanes * b->shape.taper; /* refused beyond */
         for (uint32_t g = 0; g < high - low; g++)
             PP_TRY(link_up(b, low + g, high + g / k.arity, way(&k, h, g, g / k.arity), lanes));
     }

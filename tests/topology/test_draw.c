@@ -104,6 +104,15 @@ static void test_no_link_over_a_core(void **state)
     assert_no_link_over_a_core("mesh:rows=4,cols=4");
     assert_no_link_over_a_core("torus:rows=4,cols=5");
     assert_no_link_over_a_core("ring:cores=8");
+    assert_no_link_over_a_core("hypercube:cores=64");
+    assert_no_link_over_a_core("k5prism:rows=6,cols=4");
+    assert_no_link_over_a_core("express:rows=6,cols=9,interval=3");
+    assert_no_link_over_a_core("cmesh:rows=4,cols=4,nodes=4,express=1");
+    assert_no_link_over_a_core("flatfly:rows=3,cols=6,nodes=4");
+    assert_no_link_over_a_core("htree:levels=6");
+    assert_no_link_over_a_core("hex:rows=4,cols=6");
+    assert_no_link_over_a_core("tri:rows=4,cols=6");
+    assert_no_link_over_a_core("mesh3d:rows=3,cols=3,planes=3");
 }
 
 static void test_dot(void **state)
@@ -117,13 +126,61 @@ static void test_dot(void **state)
     free(dot);
 }
 
-static void test_too_large_to_draw(void **state)
+/* Large fabrics are drawn as an excerpt that says so. */
+static void test_excerpts(void **state)
 {
     (void)state;
-    pp_fabric *f = build("mesh:rows=129,cols=128");
-    assert_failed_with(pp_fabric_write_svg(f, "large.svg", true), PP_EUNSUPPORTED, "at most 16384 vertices");
-    assert_false(pp_file_exists("large.svg"));
-    pp_fabric_free(f);
+    char *svg = draw("mesh:rows=129,cols=128", pp_fabric_write_svg, "large.svg");
+    assert_int_equal(count(svg, "class=\"core\""), 60);
+    assert_int_equal(count(svg, "Excerpt: the upper left 6 x 10 of 129 x 128 places"), 1);
+    free(svg);
+    svg = draw("tree:arity=4,levels=5", pp_fabric_write_svg, "large.svg");
+    assert_int_equal(count(svg, "class=\"switch\""), 1 + 4 + 16 + 64);
+    assert_int_equal(count(svg, "class=\"core\""), 0);
+    assert_int_equal(count(svg, "with 16 cores below"), 1);
+    free(svg);
+    svg = draw("fattree:arity=4,levels=5", pp_fabric_write_svg, "large.svg");
+    assert_int_equal(count(svg, "class=\"switch\""), 1 + 4 + 16 + 64);
+    assert_int_equal(count(svg, "<path class=\"near\""), 4 + 16 + 64 + 1);
+    free(svg);
+    svg = draw("full:cores=200", pp_fabric_write_svg, "large.svg");
+    assert_int_equal(count(svg, "<path class=\"near\""), 199 + 1);
+    assert_int_equal(count(svg, "Only the links of the first"), 1);
+    free(svg);
+}
+
+/* Every kind has all of its links and cores in its drawing. */
+static void test_every_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t cores, switches, links, ports;
+    } kinds[] = {
+        {"cmesh:rows=4,cols=4", 64, 16, 24, 64},      {"cmesh:rows=4,cols=4,express=1", 64, 16, 32, 64},
+        {"flatfly:rows=4,cols=4", 64, 16, 48, 64},    {"hypercube:cores=32", 32, 0, 80, 0},
+        {"htree:levels=4", 16, 15, 14, 16},           {"fattree:arity=4,levels=2", 16, 8, 16, 16},
+        {"tree:arity=4,levels=3,taper=2", 64, 21, 20, 64}, {"k5prism:cols=4", 20, 0, 55, 0},
+        {"dragonfly:nodes=2", 72, 36, 90, 72},        {"express:rows=5,cols=9", 45, 0, 95, 0},
+        {"mesh3d:rows=2,cols=3,planes=2", 12, 0, 20, 0}, {"torus3d:rows=3,cols=3,planes=3", 27, 0, 81, 0},
+        {"kautz:degree=2,diameter=3", 12, 0, 21, 0},  {"star:cores=9", 9, 1, 9, 0},
+        {"full:cores=9", 9, 0, 36, 0},                {"hex:rows=4,cols=6", 24, 0, 29, 0},
+        {"tri:rows=3,cols=4", 12, 0, 23, 0},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char *svg = draw(kinds[i].text, pp_fabric_write_svg, "kind.svg");
+        size_t legends = 0;
+        for (const char *c = svg; (c = strstr(c, "<path class=\"")) != NULL; c++)
+            legends += strstr(c, "d=\"M32 ") != NULL && strstr(c, "d=\"M32 ") < strchr(c, '>') && strstr(c, "L60 ") != NULL;
+        if (count(svg, "class=\"core\"") != kinds[i].cores || count(svg, "class=\"switch\"") != kinds[i].switches ||
+            count(svg, "<path class=\"") - legends != kinds[i].links || count(svg, "class=\"port\"") != kinds[i].ports)
+            fail_msg("%s: %zu cores, %zu switches, %zu links, %zu ports", kinds[i].text, count(svg, "class=\"core\""),
+                     count(svg, "class=\"switch\""), count(svg, "<path class=\"") - legends, count(svg, "class=\"port\""));
+        free(svg);
+    }
+    char *dot = draw("cmesh:rows=2,cols=2", pp_fabric_write_dot, "cmesh.dot");
+    assert_int_equal(count(dot, "style=dotted"), 16);
+    free(dot);
 }
 
 int main(void)
@@ -132,7 +189,8 @@ int main(void)
         cmocka_unit_test(test_svg),
         cmocka_unit_test(test_no_link_over_a_core),
         cmocka_unit_test(test_dot),
-        cmocka_unit_test(test_too_large_to_draw),
+        cmocka_unit_test(test_excerpts),
+        cmocka_unit_test(test_every_kind),
     };
     return cmocka_run_group_tests(topology_draw, NULL, NULL);
 }
