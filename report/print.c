@@ -34,6 +34,9 @@ static void print_timing(const pp_summary *s, FILE *f, bool colour)
     fprintf(f, "  first latency   %12.3f us             bound %.3f us\n", s->latency_first_us, s->bound_latency_us);
     fprintf(f, "  busiest stage   %s; busiest channel %.1f %% busy; %" PRIu64 " events\n", s->slowest_stage,
             100 * s->max_channel_utilisation, s->events);
+    if (s->congested_channel[0] != 0)
+        fprintf(f, "  waiting         %.3f us an inference for %s; it served %s\n", s->congested_wait_us, s->congested_channel,
+                s->congested_by[0] != 0 ? s->congested_by : "nobody: no room behind it");
     if (s->executed > 0)
         fprintf(f, "  executed        %u inference%s with real values: equal to the integer reference to the bit\n",
                 s->executed, s->executed == 1 ? "" : "s");

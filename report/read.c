@@ -86,6 +86,7 @@ pp_status pp_summary_read(pp_summary *out, const pp_report *r)
 /* ---- tables ---- */
 
 static const char *const tables[][3] = {
+    {"congestion", "/timing/congestion", "which stages make which channels wait"},
     {"compare", "/compare/rows", "networks on fabrics"},
     {"config", "/run/config", "every setting"},
     {"operators", "/workload/operators", "operators of the network"},

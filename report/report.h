@@ -65,6 +65,9 @@ typedef struct pp_summary {
     double mvm_pj, digital_pj, buffer_pj, router_pj, wire_pj, static_pj, dram_pj;
     double area_mm2, tops_per_mm2;
     bool has_energy, has_area;
+    char congested_channel[96]; /* the channel that packets waited longest for; "" when nobody waited */
+    char congested_by[192];     /* whose packets it served meanwhile: "conv2 61 %, conv3 39 %" */
+    double congested_wait_us;   /* an inference, summed over its packets */
     bool has_timing, has_float, has_quant, has_crossbar;
     uint32_t eval_images;
     double top1_float, top1_quant, top1_crossbar;

@@ -1,7 +1,9 @@
 /* The summary's figures: filled from a finished run, written to and read from reports, as JSON. */
 #include "report/summary_internal.h"
+#include "report/tables_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FIELD(group_, field, kind_, part_, json_, units_, text_) \
@@ -68,6 +70,9 @@ const pp_summary_field pp_summary_fields[] = {
     FIELD("/energy", array_utilisation, PP_H5_F64, PP_PART_ENERGY, true, "", "useful share of the whole arrays that MVMs ran over"),
     FIELD("/energy", area_mm2, PP_H5_F64, PP_PART_AREA, true, "mm2", "area of all cores of the fabric and the chip around them"),
     FIELD("/energy", tops_per_mm2, PP_H5_F64, PP_PART_AREA, true, "10^12/s/mm2", "operations a second and area"),
+    FIELD("/timing", congested_channel, PP_H5_TEXT, PP_PART_TIMING, true, "", "channel that packets waited longest for; empty: nobody waited"),
+    FIELD("/timing", congested_by, PP_H5_TEXT, PP_PART_TIMING, true, "", "stages whose packets it served meanwhile, with their shares"),
+    FIELD("/timing", congested_wait_us, PP_H5_F64, PP_PART_TIMING, true, "us", "waiting for it, an inference, summed over packets"),
     FIELD("/accuracy", eval_images, PP_H5_U32, PP_PART_FLOAT, true, "", "images evaluated"),
     FIELD("/accuracy", data, PP_H5_TEXT, PP_PART_FLOAT, true, "", "data set"),
     FIELD("/accuracy", top1_float, PP_H5_F64, PP_PART_FLOAT, true, "", "top-1 share, float network"),
@@ -149,6 +154,50 @@ static void fill_mapping(pp_summary *out, const pp_report_input *in)
     fill_bound(out, in);
 }
 
+/* Equal shares stand in the order of the stages. */
+static bool causes_less(const pp_congestion *a, const pp_congestion *b)
+{
+    return a->caused_ps != b->caused_ps ? a->caused_ps < b->caused_ps : a->stage > b->stage;
+}
+
+/* The three stages that cause most of the waiting for a channel, most first. */
+static void name_causes(pp_summary *out, const pp_report_input *in, const pp_congestion *c, size_t n, uint32_t channel)
+{
+    const double wait_ps = (double)in->run->channel[channel].wait_ps;
+    const pp_congestion *last = NULL;
+    size_t used = 0;
+    for (int k = 0; k < 3; k++) {
+        const pp_congestion *most = NULL;
+        for (size_t i = 0; i < n; i++)
+            if (c[i].channel == channel && (last == NULL || causes_less(&c[i], last)) && (most == NULL || causes_less(most, &c[i])))
+                most = &c[i];
+        if (most == NULL || most->caused_ps == 0 || used >= sizeof out->congested_by)
+            return;
+        last = most;
+        const int m = snprintf(out->congested_by + used, sizeof out->congested_by - used, "%s%.40s %.0f %%", k > 0 ? ", " : "",
+                               in->stages->stage[most->stage].name, 100.0 * (double)most->caused_ps / wait_ps);
+        used += m > 0 ? (size_t)m : 0;
+    }
+}
+
+static pp_status fill_congestion(pp_summary *out, const pp_report_input *in)
+{
+    const pp_run_result *r = in->run;
+    uint32_t worst = 0;
+    for (uint32_t c = 1; c < r->n_channels; c++)
+        worst = r->channel[c].wait_ps > r->channel[worst].wait_ps ? c : worst;
+    if (r->n_channels == 0 || r->channel[worst].wait_ps == 0)
+        return PP_OK;
+    pp_congestion *c = NULL;
+    size_t n = 0;
+    PP_TRY(pp_congestion_of(&c, &n, in));
+    name_channel(in->fabric, worst, out->congested_channel, sizeof out->congested_channel);
+    out->congested_wait_us = (double)r->channel[worst].wait_ps * 1e-6 / (double)r->images;
+    name_causes(out, in, c, n, worst);
+    free(c);
+    return PP_OK;
+}
+
 static void fill_timing(pp_summary *out, const pp_report_input *in)
 {
     const pp_run_result *r = in->run;
@@ -228,8 +277,10 @@ pp_status pp_summary_fill(pp_summary *out, const pp_report_input *in)
     out->adc_bits = in->arch->adc_bits;
     if (in->mapping != NULL)
         fill_mapping(out, in);
-    if (in->run != NULL)
+    if (in->run != NULL) {
         fill_timing(out, in);
+        PP_TRY(fill_congestion(out, in));
+    }
     if (in->energy != NULL)
         fill_energy(out, in);
     if (in->accuracy != NULL)

@@ -17,6 +17,13 @@ pp_status pp_write_energy_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_accuracy_tables(hid_t file, const pp_report_input *in);
 pp_status pp_write_study_tables(hid_t file, const pp_study *study);
 
+/* Waiting by channel and stage, in that order; the caller frees. */
+typedef struct pp_congestion {
+    uint32_t channel, stage;
+    uint64_t bits, waited_ps, caused_ps;
+} pp_congestion;
+pp_status pp_congestion_of(pp_congestion **out, size_t *n, const pp_report_input *in);
+
 /* Text into a fixed field, rest zeroed. */
 void pp_put_text(char *field, size_t size, const char *text);
 #define PP_PUT(field, text) pp_put_text(field, sizeof(field), text)

@@ -74,8 +74,9 @@ static const pp_h5_column core_time_columns[] = {
 
 typedef struct channel_time_row {
     uint32_t channel, queue_high;
-    uint64_t packets, bits, busy_ps, wait_ps;
-    double utilisation;
+    uint64_t packets, bits, busy_ps, wait_ps, blocked_ps;
+    double utilisation, vc_mean;
+    uint32_t vc_high;
 } channel_time_row;
 
 static const pp_h5_column channel_time_columns[] = {
@@ -86,6 +87,9 @@ static const pp_h5_column channel_time_columns[] = {
     PP_H5_COLUMN(channel_time_row, busy_ps, PP_H5_U64, "ps", "time busy"),
     PP_H5_COLUMN(channel_time_row, wait_ps, PP_H5_U64, "ps", "time that packets waited for it, summed"),
     PP_H5_COLUMN(channel_time_row, utilisation, PP_H5_F64, "", "busy share, steady state"),
+    PP_H5_COLUMN(channel_time_row, blocked_ps, PP_H5_U64, "ps", "of wait_ps: the channel was free, but nothing behind it had room (head of line)"),
+    PP_H5_COLUMN(channel_time_row, vc_high, PP_H5_U32, "flit", "flit switching: most flits in one virtual channel at its far side"),
+    PP_H5_COLUMN(channel_time_row, vc_mean, PP_H5_F64, "flit", "flit switching: mean flits in the buffers at its far side"),
 };
 
 static pp_status write_channel_times(hid_t file, const pp_run_result *r)
@@ -95,11 +99,86 @@ static pp_status write_channel_times(hid_t file, const pp_run_result *r)
         return PP_ENOMEM;
     for (uint32_t i = 0; i < r->n_channels; i++) {
         const pp_channel_result *c = &r->channel[i];
-        rows[i] = (channel_time_row){i, c->queue_high, c->packets, c->bits, c->busy_ps, c->wait_ps, c->utilisation};
+        rows[i] = (channel_time_row){.channel = i, .queue_high = c->queue_high, .packets = c->packets, .bits = c->bits,
+                                     .busy_ps = c->busy_ps, .wait_ps = c->wait_ps, .blocked_ps = c->blocked_ps,
+                                     .utilisation = c->utilisation, .vc_mean = c->vc_mean, .vc_high = c->vc_high};
     }
     pp_status status = pp_h5_table(file, "/timing/channels", "what each channel and port carried", channel_time_columns,
                                    sizeof channel_time_columns / sizeof *channel_time_columns, rows, sizeof *rows, r->n_channels);
     free(rows);
+    return status;
+}
+
+typedef struct congestion_row {
+    uint32_t channel;
+    char stage[64];
+    uint64_t bits, waited_ps, caused_ps;
+    double caused_share;
+} congestion_row;
+
+static const pp_h5_column congestion_columns[] = {
+    PP_H5_COLUMN(congestion_row, channel, PP_H5_U32, "", "channel (row of /fabric/channels)"),
+    PP_H5_COLUMN(congestion_row, stage, PP_H5_TEXT, "", "stage whose packets these are"),
+    PP_H5_COLUMN(congestion_row, bits, PP_H5_U64, "bit", "that it puts on the channel, an inference"),
+    PP_H5_COLUMN(congestion_row, waited_ps, PP_H5_U64, "ps", "its packets waited for the channel"),
+    PP_H5_COLUMN(congestion_row, caused_ps, PP_H5_U64, "ps", "packets waited while the channel served its packets"),
+    PP_H5_COLUMN(congestion_row, caused_share, PP_H5_F64, "", "of all waiting for this channel"),
+};
+
+static int by_channel_and_stage(const void *a, const void *b)
+{
+    const pp_congestion *x = a, *y = b;
+    if (x->channel != y->channel)
+        return x->channel < y->channel ? -1 : 1;
+    return (x->stage > y->stage) - (x->stage < y->stage);
+}
+
+pp_status pp_congestion_of(pp_congestion **out, size_t *n, const pp_report_input *in)
+{
+    const pp_mapping *m = in->mapping;
+    pp_congestion *c = *out = pp_calloc(m->n_edges, sizeof *c);
+    *n = 0;
+    if (c == NULL)
+        return PP_ENOMEM;
+    for (uint32_t k = 0; k < m->n_nets; k++)
+        for (uint32_t e = m->net[k].first_edge; e < m->net[k].first_edge + m->net[k].n_edges; e++)
+            c[e] = (pp_congestion){m->edge[e].channel, m->tile[m->net[k].src].stage, m->edge[e].bits,
+                                   in->run->edge[e].waited_ps, in->run->edge[e].caused_ps};
+    qsort(c, m->n_edges, sizeof *c, by_channel_and_stage);
+    for (uint32_t e = 0; e < m->n_edges; e++) {
+        if (*n > 0 && c[*n - 1].channel == c[e].channel && c[*n - 1].stage == c[e].stage) {
+            c[*n - 1].bits += c[e].bits;
+            c[*n - 1].waited_ps += c[e].waited_ps;
+            c[*n - 1].caused_ps += c[e].caused_ps;
+        } else {
+            c[(*n)++] = c[e];
+        }
+    }
+    return PP_OK;
+}
+
+/* Only channels that somebody waited for. */
+static pp_status write_congestion(hid_t file, const pp_report_input *in)
+{
+    pp_congestion *c = NULL;
+    size_t n = 0, kept = 0;
+    pp_status status = pp_congestion_of(&c, &n, in);
+    congestion_row *rows = status == PP_OK ? pp_calloc(n, sizeof *rows) : NULL;
+    for (size_t i = 0; rows != NULL && i < n; i++) {
+        const uint64_t wait_ps = in->run->channel[c[i].channel].wait_ps;
+        if (wait_ps == 0)
+            continue;
+        rows[kept] = (congestion_row){.channel = c[i].channel, .bits = c[i].bits, .waited_ps = c[i].waited_ps,
+                                      .caused_ps = c[i].caused_ps, .caused_share = (double)c[i].caused_ps / (double)wait_ps};
+        PP_PUT(rows[kept].stage, in->stages->stage[c[i].stage].name);
+        kept++;
+    }
+    if (status == PP_OK)
+        status = rows != NULL ? pp_h5_table(file, "/timing/congestion", "who waits for whom, channel by channel", congestion_columns,
+                                            sizeof congestion_columns / sizeof *congestion_columns, rows, sizeof *rows, kept)
+                              : PP_ENOMEM;
+    free(rows);
+    free(c);
     return status;
 }
 
@@ -141,6 +220,7 @@ pp_status pp_write_timing_tables(hid_t file, const pp_report_input *in)
     PP_TRY(pp_h5_table(file, "/timing/cores", "what each core did", core_time_columns,
                        sizeof core_time_columns / sizeof *core_time_columns, r->core, sizeof *r->core, r->n_tiles));
     PP_TRY(write_channel_times(file, r));
+    PP_TRY(write_congestion(file, in));
     return write_flow_times(file, r);
 }
 

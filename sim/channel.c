@@ -30,13 +30,13 @@ pp_status pp_sim_ring_grow(pp_sim_ring *r)
 
 /* ---- one packet on one channel ---- */
 
-static uint32_t kind_of(const pp_sim *s, const pp_sim_edge *e)
+uint32_t pp_sim_kind_of(const pp_sim *s, const pp_sim_edge *e)
 {
     const uint8_t *kind = s->net[e->net].kind;
     return kind ? kind[pp_sim_edge_position(s, e)] : 0;
 }
 
-static void count_packet(pp_sim *s, pp_sim_edge *e, uint32_t kind, uint64_t busy_ps)
+void pp_sim_count_packet(pp_sim *s, pp_sim_edge *e, uint32_t kind, uint64_t busy_ps)
 {
     pp_sim_channel *c = &s->channel[e->channel];
     c->packets++;
@@ -51,19 +51,33 @@ pp_status pp_sim_ride(pp_sim *s, uint32_t edge, uint64_t start, uint64_t tail_in
 {
     pp_sim_edge *e = &s->edge[edge];
     pp_sim_channel *c = &s->channel[e->channel];
-    uint32_t kind = kind_of(s, e);
+    uint32_t kind = pp_sim_kind_of(s, e);
     /* The last bit cannot leave before it has come: a slow channel before a fast one holds the fast one. */
     uint64_t end = start + e->serialise_ps[kind];
     end = end > tail_in ? end : tail_in;
     c->free_ps = *tail_out = end;
     if (s->trace)
         s->trace->packet(s->sink, start, end, e->channel, e->net, pp_sim_edge_position(s, e));
-    count_packet(s, e, kind, end - start);
+    pp_sim_count_packet(s, e, kind, end - start);
     if (e->n_child && s->options->switching == PP_SWITCH_VCT)
         PP_TRY(pp_sim_schedule(s, start + c->latency_ps, PP_SIM_EV_HEAD, edge, end - start));
     if (e->n_child && s->options->switching == PP_SWITCH_SAF)
         PP_TRY(pp_sim_schedule(s, end + c->latency_ps, PP_SIM_EV_HEAD, edge, 0));
     return e->n_end ? pp_sim_schedule(s, end + c->latency_ps, PP_SIM_EV_TAIL, edge, 0) : PP_OK;
+}
+
+/* Every waiting packet waits for the one that is served: time passes from since_ps to `until`. */
+static void charge_until(pp_sim *s, pp_sim_channel *c, uint64_t until)
+{
+    uint64_t waiting = c->queue.tail - c->queue.head;
+    if (waiting && until > c->since_ps) {
+        uint64_t busy_to = c->free_ps < until ? c->free_ps : until;
+        uint64_t busy_ps = busy_to > c->since_ps ? busy_to - c->since_ps : 0;
+        if (c->serving != PP_NONE)
+            s->edge[c->serving].caused_ps += waiting * busy_ps;
+        c->blocked_ps += waiting * (until - c->since_ps - busy_ps);
+    }
+    c->since_ps = until > c->since_ps ? until : c->since_ps;
 }
 
 /* Packets that have started by now wait no longer. */
@@ -72,17 +86,34 @@ static void drain(pp_sim *s, pp_sim_channel *c)
     while (c->queue.head < c->queue.tail) {
         const pp_sim_waiting *w = pp_sim_ring_at(&c->queue, c->queue.head);
         if (w->time_ps > s->now_ps)
-            return;
+            break;
+        charge_until(s, c, w->time_ps);
+        c->serving = w->edge;
         if (w->out_bytes)
             s->tile[s->net[s->edge[w->edge].net].src].out_bytes -= w->out_bytes;
         c->queue.head++;
     }
+    charge_until(s, c, s->now_ps);
+}
+
+void pp_sim_charge(pp_sim *s, pp_sim_channel *c)
+{
+    if (s->fifo_packets)
+        charge_until(s, c, s->now_ps);
+    else
+        drain(s, c);
+}
+
+void pp_sim_charge_all(pp_sim *s)
+{
+    for (uint32_t i = 0; i < s->fabric->n_channels; i++)
+        pp_sim_charge(s, &s->channel[i]);
 }
 
 /* Bytes of a waiting packet in the memory of the core that sends it; 0 when it only passes by. */
 static uint32_t source_bytes(const pp_sim *s, const pp_sim_edge *e)
 {
-    return e->parent == PP_NONE ? (e->bits[kind_of(s, e)] + 7) / 8 : 0;
+    return e->parent == PP_NONE ? (e->bits[pp_sim_kind_of(s, e)] + 7) / 8 : 0;
 }
 
 static pp_status wait_for(pp_sim *s, uint32_t edge, uint64_t start)
@@ -98,6 +129,7 @@ static pp_status wait_for(pp_sim *s, uint32_t edge, uint64_t start)
     uint64_t waiting = c->queue.tail - c->queue.head;
     c->queue_high = waiting > c->queue_high ? (uint32_t)waiting : c->queue_high;
     c->wait_ps += start - s->now_ps;
+    e->waited_ps += start - s->now_ps;
     return PP_OK;
 }
 
@@ -106,12 +138,15 @@ static pp_status request(pp_sim *s, uint32_t edge, uint64_t tail_in)
 {
     if (s->fifo_packets)
         return pp_sim_fifo_request(s, edge, tail_in);
-    const pp_sim_channel *c = &s->channel[s->edge[edge].channel];
+    pp_sim_channel *c = &s->channel[s->edge[edge].channel];
     uint64_t start = c->free_ps, tail_out;
-    if (start > s->now_ps)
+    if (start > s->now_ps) {
         PP_TRY(wait_for(s, edge, start));
-    else
+    } else {
+        drain(s, c);
+        c->serving = edge;
         start = s->now_ps;
+    }
     return pp_sim_ride(s, edge, start, tail_in, &tail_out);
 }
 
@@ -134,8 +169,8 @@ static pp_status send_private(pp_sim *s, uint32_t index)
     uint32_t kind = 0;
     for (uint32_t i = 0; i < n->n_edges; i++) {
         pp_sim_edge *e = &s->edge[n->first_edge + i];
-        kind = kind_of(s, e);
-        count_packet(s, e, kind, e->serialise_ps[kind]);
+        kind = pp_sim_kind_of(s, e);
+        pp_sim_count_packet(s, e, kind, e->serialise_ps[kind]);
     }
     for (uint32_t i = 0; i < n->n_flows; i++) {
         uint32_t flow = s->m->net_flow[n->first_flow + i];
@@ -182,6 +217,8 @@ pp_status pp_sim_send(pp_sim *s, uint32_t index)
     net->emitted++;
     if (s->options->switching == PP_SWITCH_IDEAL)
         return send_private(s, index);
+    if (s->flits)
+        return pp_flits_send(s, index);
     for (uint32_t i = 0; i < net->n_root; i++)
         PP_TRY(request(s, s->edge_list[net->first_root + i], s->now_ps));
     note_memory(s, &s->tile[net->src]);

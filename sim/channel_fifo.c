@@ -28,6 +28,8 @@ static pp_status start(pp_sim *s, pp_sim_channel *c, const pp_sim_waiting *w)
     uint64_t packet = e->sent, tail_out;
     c->credits--;
     c->wait_ps += s->now_ps - w->time_ps;
+    e->waited_ps += s->now_ps - w->time_ps;
+    c->serving = w->edge;
     s->tile[s->net[e->net].src].out_bytes -= w->out_bytes;
     PP_TRY(pp_sim_ride(s, w->edge, s->now_ps, w->tail_ps, &tail_out));
     if (e->parent != PP_NONE)
@@ -42,6 +44,7 @@ static pp_status start(pp_sim *s, pp_sim_channel *c, const pp_sim_waiting *w)
 static pp_status pump(pp_sim *s, uint32_t channel)
 {
     pp_sim_channel *c = &s->channel[channel];
+    pp_sim_charge(s, c);
     while (c->queue.head < c->queue.tail && c->credits) {
         if (c->free_ps > s->now_ps) {
             if (c->wake_ps == c->free_ps)
@@ -62,6 +65,7 @@ pp_status pp_sim_fifo_request(pp_sim *s, uint32_t edge, uint64_t tail_in)
     pp_sim_waiting w = {.time_ps = s->now_ps, .tail_ps = tail_in, .edge = edge};
     if (e->parent == PP_NONE)
         w.out_bytes = (e->bits[0] + 7) / 8;
+    pp_sim_charge(s, c);
     if (pp_sim_ring_full(&c->queue))
         PP_TRY(pp_sim_ring_grow(&c->queue));
     *(pp_sim_waiting *)pp_sim_ring_at(&c->queue, c->queue.tail++) = w;

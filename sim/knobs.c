@@ -10,14 +10,23 @@ static const pp_knob knobs[] = {
      ROW(images)},
     {"simulate", "kernel", PP_KNOB_CHOICE, "", "native", 0, 0, "native|systemc",
      "event kernel; both give the same events in the same order", ROW(kernel)},
-    {"simulate", "switching", PP_KNOB_CHOICE, "", "vct", 0, 0, "ideal|saf|vct",
+    {"simulate", "switching", PP_KNOB_CHOICE, "", "vct", 0, 0, "ideal|saf|vct|flit",
      "how a packet takes several channels: ideal (a private path for each flow), saf (store and forward) or vct "
-     "(virtual cut-through)",
+     "(virtual cut-through), or flit (wormhole with virtual channels, cycle by cycle)",
      ROW(switching)},
     {"simulate", "execute", PP_KNOB_INT, "", "0", 0, 1000000, NULL,
      "inferences whose real values move through the simulated buffers", ROW(execute)},
     {"simulate", "exact", PP_KNOB_BOOL, "", "false", 0, 0, NULL,
      "simulates every inference, also when the pipeline repeats itself", ROW(exact)},
+    {"simulate", "router", PP_KNOB_TEXT, "", "", 0, 0, NULL,
+     "flit: delays and allocators of a router, for instance booksim or booksim:rd=1,cd=2; empty: the default router",
+     ROW(router)},
+    {"simulate", "vcs", PP_KNOB_INT, "", "0", 0, 64, NULL,
+     "flit: virtual channels a port; 0: 4, or as many as keep the routes of the mapping free from deadlock", ROW(vcs)},
+    {"simulate", "buffer_flits", PP_KNOB_INT, "flit", "0", 0, 65536, NULL,
+     "flit: buffer of a virtual channel; 0: the longest packet, at least 8", ROW(buffer_flits)},
+    {"simulate", "flit_bits", PP_KNOB_INT, "bit", "8", 1, 65536, NULL,
+     "flit: bits that a lane carries in one cycle of the network", ROW(flit_bits)},
 };
 
 pp_knob_table pp_sim_knobs(void)

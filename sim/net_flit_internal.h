@@ -36,6 +36,7 @@ typedef struct pp_branch {
     uint32_t sent;    /* flits of the packet that went this way */
     uint32_t next;    /* of the same packet, or of the free list */
     uint64_t ready;   /* first cycle of switch allocation */
+    bool done;        /* its tail went: what stands behind in the buffer is the next packet's */
 } pp_branch;
 
 /* Scratch of the allocators and everything that one thread writes. */

@@ -111,7 +111,7 @@ static void ask_branches(pp_step *s, uint32_t x, uint32_t ip, uint32_t v)
     bool pending = false;
     for (uint32_t b = base; b != PP_NOC_NO; b = s->p->branches.data[b].next) {
         const pp_branch *branch = &s->p->branches.data[b];
-        if (branch->ovc == PP_NOC_NO || branch->sent - sent0 >= e->len[ivc])
+        if (branch->ovc == PP_NOC_NO || branch->done || branch->sent - sent0 >= e->len[ivc])
             continue;
         pending = true;
         if (branch->ready <= s->p->t && pp_flit_has_credit(e, branch->ovc) && (!e->gated || link_free(s, branch->op)))
@@ -220,6 +220,25 @@ static uint32_t flits_sent(const pp_step *s, uint32_t ivc, uint32_t op)
     return PP_NOC_NO;
 }
 
+/* Of the branches that were granted the one that is behind goes first: once all are level, one read of the buffer
+ * serves them together. */
+static uint32_t branch_behind(const pp_step *s, uint32_t x, uint32_t o, uint32_t v, const uint64_t *offer)
+{
+    const uint32_t ivc = ((s->ip0 + x / s->e->x_per_port) << s->e->vs) + v;
+    if (s->e->branch[ivc] == PP_NOC_NO)
+        return o;
+    uint32_t least = flits_sent(s, ivc, s->op0 + o);
+    for (uint32_t w = 0; w < s->ow; w++)
+        for (uint64_t set = offer[w]; set; set &= set - 1) {
+            const uint32_t other = w * 64 + pp_ctz(set);
+            if (s->p->candidate[x * s->outs + other] != v || flits_sent(s, ivc, s->op0 + other) >= least)
+                continue;
+            least = flits_sent(s, ivc, s->op0 + other);
+            o = other;
+        }
+    return o;
+}
+
 /* The switch copies a flit to every output that granted it in the same pass. */
 static void win_copies(pp_step *s, uint32_t x, uint32_t o, uint32_t v, const uint64_t *offer)
 {
@@ -268,7 +287,9 @@ static bool iterate(pp_step *s, bool first)
         for (uint64_t set = p->seen_in[w]; set; set &= set - 1) {
             const uint32_t x = w * 64 + pp_ctz(set);
             const uint64_t *offer = p->offer + (size_t)x * s->ow;
-            const uint32_t o = accept_input(s, x, offer), v = p->candidate[x * s->outs + o];
+            uint32_t o = accept_input(s, x, offer);
+            const uint32_t v = p->candidate[x * s->outs + o];
+            o = branch_behind(s, x, o, v, offer);
             pp_set_bit(p->taken_in, x);
             pp_set_bit(p->taken_out, o);
             win(s, x, o, v);
@@ -423,8 +444,11 @@ static void commit_vc(pp_step *s, uint32_t l, uint32_t ivc, uint32_t v, bool fir
             e->va_stamp_out[e->va_stamp_first[s->router] + (size_t)o * n_in + l] = s->stamp;
         }
     }
-    if (e->op_wait)
+    if (e->op_wait) {
         e->op_blocked[op] += s->p->t - e->ivc_ready[ivc];
+        if (e->branch[ivc] != PP_NOC_NO) /* else it is counted when the head leaves */
+            e->op_wait[op] += s->p->t - e->ivc_ready[ivc];
+    }
     if (e->branch[ivc] != PP_NOC_NO) {
         pp_branch *all = s->p->branches.data;
         all[s->p->va_branch[l]].ovc = ovc;
@@ -607,8 +631,8 @@ static void return_credit(pp_step *s, uint32_t ivc)
     pp_flit_post(e, s->p, e->ip_part[ip], at, ovc, PP_NOC_NO);
 }
 
-/* The flit at place `k` of the buffer goes to ovc. */
-static void depart(pp_step *s, uint32_t ivc, uint32_t k, uint32_t ovc)
+/* The flit at place `k` of the buffer goes to ovc. Whether it was a tail. */
+static bool depart(pp_step *s, uint32_t ivc, uint32_t k, uint32_t ovc)
 {
     pp_flit_engine *e = s->e;
     pp_part *p = s->p;
@@ -637,6 +661,7 @@ static void depart(pp_step *s, uint32_t ivc, uint32_t k, uint32_t ovc)
         e->va_live[s->router] = 1;
         pp_router_on(e, p, s->router);
     }
+    return (flit & PP_FLIT_TAIL) != 0;
 }
 
 /* The front flit leaves the buffer. */
@@ -682,7 +707,7 @@ static void send(pp_step *s, uint32_t ivc)
     const uint32_t flit = e->buffer[((size_t)ivc << e->depth_shift) + e->head[ivc]];
     if (e->op_wait)
         observe_departure(s, ivc, ovc >> e->vs, flit & PP_FLIT_HEAD);
-    depart(s, ivc, 0, ovc);
+    (void)depart(s, ivc, 0, ovc);
     pop_flit(s, ivc);
     if (flit & PP_FLIT_TAIL) {
         next_packet(s, ivc);
@@ -702,7 +727,7 @@ static void send_copy(pp_step *s, uint32_t ivc, uint32_t op)
     uint32_t least = UINT32_MAX;
     for (uint32_t b = root->next; b != PP_NOC_NO; b = all[b].next) {
         if (all[b].op == op) {
-            depart(s, ivc, all[b].sent - root->sent, all[b].ovc);
+            all[b].done = depart(s, ivc, all[b].sent - root->sent, all[b].ovc);
             all[b].sent++;
         }
         least = all[b].sent < least ? all[b].sent : least;

@@ -7,7 +7,7 @@
 static const pp_handler handlers[PP_SIM_EV_COUNT] = {
     [PP_SIM_EV_WAKE] = pp_sim_on_wake,       [PP_SIM_EV_RESULT] = pp_sim_on_result, [PP_SIM_EV_EMIT] = pp_sim_on_emit,
     [PP_SIM_EV_HEAD] = pp_sim_on_head,       [PP_SIM_EV_TAIL] = pp_sim_on_tail,     [PP_SIM_EV_FLOW] = pp_sim_on_flow,
-    [PP_SIM_EV_CHANNEL] = pp_sim_on_channel, [PP_SIM_EV_CREDIT] = pp_sim_on_credit,
+    [PP_SIM_EV_CHANNEL] = pp_sim_on_channel, [PP_SIM_EV_CREDIT] = pp_sim_on_credit, [PP_SIM_EV_CYCLE] = pp_sim_on_cycle,
 };
 
 static pp_status check_arguments(const pp_sim *s, const pp_dataset *data)
@@ -57,10 +57,14 @@ static pp_status simulate(pp_run_result **out, pp_sim *s, const pp_dataset *data
     PP_TRY(pp_sim_build(s));
     if (s->options->execute)
         PP_TRY(pp_exec_new(&s->exec, s, data, (uint32_t)s->options->execute));
-    if (!s->options->exact && !s->trace)
+    if (s->options->switching == PP_SWITCH_FLIT)
+        PP_TRY(pp_flits_new(s));
+    /* What stands in routers is no part of the state that repeat.c compares. */
+    if (!s->options->exact && !s->trace && !s->flits)
         PP_TRY(pp_sim_repeat_new(s));
     PP_TRY(pp_kernel_new(&s->kernel, (pp_kernel_kind)s->options->kernel, s, handlers, PP_SIM_EV_COUNT));
     PP_TRY(run(s));
+    pp_sim_charge_all(s);
     pp_sim_repeat_apply(s);
     PP_TRY(pp_sim_result(out, s));
     (*out)->simulate_s = seconds(&begin);
@@ -77,6 +81,7 @@ pp_status pp_simulate(pp_run_result **out, const pp_qnetwork *q, const pp_arch *
     pp_kernel_free(s.kernel);
     pp_exec_free(s.exec);
     pp_sim_repeat_free(s.repeat);
+    pp_flits_free(s.flits);
     pp_sim_release(&s);
     return status;
 }

@@ -250,6 +250,7 @@ static void build_channels(pp_sim *s)
         s->channel[i].latency_ps = s->fabric->channel[i].latency_ps;
         s->channel[i].wake_ps = PP_TIME_NEVER;
         s->channel[i].credits = s->fifo_packets;
+        s->channel[i].serving = PP_NONE;
         pp_sim_ring_init(&s->channel[i].queue, sizeof(pp_sim_waiting));
     }
 }

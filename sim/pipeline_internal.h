@@ -15,6 +15,7 @@ enum {
     PP_SIM_EV_FLOW,    /* flow: arrival over a private path (ideal switching) */
     PP_SIM_EV_CHANNEL, /* channel: free again (finite FIFOs) */
     PP_SIM_EV_CREDIT,  /* channel: a slot behind it is free again (finite FIFOs) */
+    PP_SIM_EV_CYCLE,   /* 0: the flit network's cycle `payload` */
     PP_SIM_EV_COUNT
 };
 
@@ -120,6 +121,7 @@ typedef struct pp_sim_edge {
     uint32_t first_end, n_end;     /* mapping's edge_end */
     uint32_t packets, next;        /* packets an inference; the next one's index in its inference */
     uint64_t sent;
+    uint64_t waited_ps, caused_ps; /* its packets for the channel; others behind its packets */
     uint64_t serialise_ps[4]; /* payload and header, by kind of patch */
     uint32_t bits[4];
 } pp_sim_edge;
@@ -135,7 +137,9 @@ typedef struct pp_sim_channel {
     uint64_t free_ps, latency_ps, wake_ps;
     pp_sim_ring queue; /* pp_sim_waiting */
     uint32_t credits;  /* free slots behind it, when FIFOs are finite */
-    uint64_t packets, bits, busy_ps, wait_ps;
+    uint64_t packets, bits, busy_ps, wait_ps, blocked_ps;
+    uint64_t since_ps; /* waiting is charged up to here */
+    uint32_t serving;  /* edge whose packet started last; PP_NONE before the first */
     uint32_t queue_high;
 } pp_sim_channel;
 
@@ -152,6 +156,7 @@ typedef struct pp_sim_snapshot {
 
 struct pp_exec;
 struct pp_repeat;
+struct pp_flits;
 
 typedef struct pp_sim {
     const pp_qnetwork *q;
@@ -184,6 +189,7 @@ typedef struct pp_sim {
     uint64_t *stage_fire_ps, *stage_first_ps, *stage_last_ps; /* [n_stages] first inference */
     struct pp_exec *exec;                                     /* NULL: no values */
     struct pp_repeat *repeat;                                 /* NULL: never extrapolate */
+    struct pp_flits *flits;                                   /* NULL: packets, not flits */
     uint64_t schedule_hash[2]; /* of what was scheduled since the last completion (repeat.c) */
     uint64_t horizon_ps;       /* latest event scheduled since then */
     uint32_t jumped;           /* inferences that were extrapolated */
@@ -230,6 +236,10 @@ pp_status pp_sim_on_tail(void *model, pp_kernel *k, uint32_t edge, uint64_t payl
 pp_status pp_sim_on_flow(void *model, pp_kernel *k, uint32_t flow, uint64_t payload);
 /* One packet starts on its edge's channel now or later: books the channel and schedules its arrival. */
 pp_status pp_sim_ride(pp_sim *s, uint32_t edge, uint64_t start_ps, uint64_t tail_in_ps, uint64_t *tail_out_ps);
+/* Charges the waiting up to now: to the edge that the channel serves, or, where it stands free with no room behind
+ * it, to blocked_ps. For all channels: before counters are read. */
+void pp_sim_charge(pp_sim *s, pp_sim_channel *c);
+void pp_sim_charge_all(pp_sim *s);
 /* Waiting outputs that have left by now: out_bytes is exact afterwards. */
 void pp_sim_flush_outputs(pp_sim *s, pp_sim_tile *t);
 pp_status pp_sim_fifo_request(pp_sim *s, uint32_t edge, uint64_t tail_in_ps);
@@ -239,6 +249,22 @@ static inline uint32_t pp_sim_edge_position(const pp_sim *s, const pp_sim_edge *
 {
     return s->net[e->net].copy + e->next * s->net[e->net].copies;
 }
+
+/* A packet is charged to its edge and channel: counted, `busy_ps` added. */
+void pp_sim_count_packet(pp_sim *s, pp_sim_edge *e, uint32_t kind, uint64_t busy_ps);
+uint32_t pp_sim_kind_of(const pp_sim *s, const pp_sim_edge *e);
+
+/* ---- flits (flits.c, flits_layers.c) ---- */
+
+pp_status pp_flits_new(pp_sim *s);
+void pp_flits_free(struct pp_flits *f); /* NULL allowed */
+pp_status pp_flits_send(pp_sim *s, uint32_t net);
+pp_status pp_sim_on_cycle(void *model, pp_kernel *k, uint32_t index, uint64_t cycle);
+/* Busy time of a channel so far, and after the run its figures and those of the edges on it. */
+uint64_t pp_flits_busy_ps(const pp_sim *s, uint32_t channel);
+pp_status pp_flits_result(pp_run_result *r, const pp_sim *s);
+/* Layer of each net, so that in no layer channels wait for each other in a cycle; the number of layers. */
+pp_status pp_flits_layers(const pp_mapping *m, uint32_t n_channels, uint8_t *layer, uint32_t *n_layers);
 
 /* ---- the rest ---- */
 

@@ -25,7 +25,7 @@ typedef struct pp_repeat {
 
 /* ---- counters as one list ---- */
 
-enum { TILE_COUNTERS = 6, CHANNEL_COUNTERS = 4, FLOW_COUNTERS = 2 };
+enum { TILE_COUNTERS = 6, CHANNEL_COUNTERS = 5, FLOW_COUNTERS = 2, EDGE_COUNTERS = 2 };
 
 static void tile_counters(pp_sim_tile *t, uint64_t *list[TILE_COUNTERS])
 {
@@ -43,6 +43,7 @@ static void channel_counters(pp_sim_channel *c, uint64_t *list[CHANNEL_COUNTERS]
     list[1] = &c->bits;
     list[2] = &c->busy_ps;
     list[3] = &c->wait_ps;
+    list[4] = &c->blocked_ps;
 }
 
 static void flow_counters(pp_sim_flow *f, uint64_t *list[FLOW_COUNTERS])
@@ -70,6 +71,10 @@ static void each_counter(pp_sim *s, void (*visit)(uint64_t *counter, uint64_t *s
         flow_counters(&s->flow[i], list);
         for (uint32_t k = 0; k < FLOW_COUNTERS; k++)
             visit(list[k], stored++, times);
+    }
+    for (uint32_t i = 0; i < s->m->n_edges; i++) {
+        visit(&s->edge[i].waited_ps, stored++, times);
+        visit(&s->edge[i].caused_ps, stored++, times);
     }
 }
 
@@ -146,6 +151,7 @@ static void put_channels(pp_state *st, const pp_sim *s)
         put_future(st, c->free_ps);
         put_future(st, c->wake_ps);
         put(st, c->credits);
+        put(st, c->queue.head < c->queue.tail ? c->serving : PP_NONE);
         bool finite = s->fifo_packets > 0;
         for (uint64_t n = c->queue.head; n < c->queue.tail; n++) {
             const pp_sim_waiting *w = pp_sim_ring_at(&c->queue, n);
@@ -203,7 +209,7 @@ pp_status pp_sim_repeat_new(pp_sim *s)
         return PP_ENOMEM;
     pp_repeat *r = s->repeat;
     r->n = (size_t)s->m->n_tiles * TILE_COUNTERS + (size_t)s->fabric->n_channels * CHANNEL_COUNTERS +
-           (size_t)s->m->n_flows * FLOW_COUNTERS;
+           (size_t)s->m->n_flows * FLOW_COUNTERS + (size_t)s->m->n_edges * EDGE_COUNTERS;
     r->now = pp_calloc(r->n, sizeof *r->now);
     r->before = pp_calloc(r->n, sizeof *r->before);
     return r->now && r->before ? PP_OK : PP_ENOMEM;
@@ -266,6 +272,7 @@ void pp_sim_repeat_look(pp_sim *s)
     if (s->jumped)
         return;
     uint64_t state[2];
+    pp_sim_charge_all(s);
     state_hash(s, state);
     uint64_t *swap = r->before;
     r->before = r->now;

@@ -14,6 +14,7 @@ void pp_run_result_free(pp_run_result *r)
     free(r->core);
     free(r->channel);
     free(r->flow);
+    free(r->edge);
     free(r->logits);
     free(r);
 }
@@ -27,11 +28,13 @@ static uint64_t busy_so_far(uint64_t busy_ps, uint64_t free_ps, uint64_t now_ps)
 void pp_sim_snapshot_take(const pp_sim *s, pp_sim_snapshot *shot)
 {
     /* A private path (ideal switching) has no channel that is booked ahead. */
-    bool booked = s->options->switching != PP_SWITCH_IDEAL;
+    bool booked = s->options->switching != PP_SWITCH_IDEAL && !s->flits;
     for (uint32_t i = 0; i < s->m->n_tiles; i++)
         shot->tile_busy_ps[i] = busy_so_far(s->tile[i].busy_ps, s->tile[i].free_ps, s->now_ps);
     for (uint32_t i = 0; i < s->fabric->n_channels; i++)
-        shot->channel_busy_ps[i] = busy_so_far(s->channel[i].busy_ps, booked ? s->channel[i].free_ps : 0, s->now_ps);
+        shot->channel_busy_ps[i] =
+            s->flits ? pp_flits_busy_ps(s, i)
+                     : busy_so_far(s->channel[i].busy_ps, booked ? s->channel[i].free_ps : 0, s->now_ps);
 }
 
 /* One inference alone: all of its time. */
@@ -83,7 +86,7 @@ static void fill_channels(pp_run_result *r, const pp_sim *s, uint64_t window_ps)
     for (uint32_t i = 0; i < r->n_channels; i++) {
         const pp_sim_channel *c = &s->channel[i];
         pp_channel_result *to = &r->channel[i];
-        *to = (pp_channel_result){c->packets, c->bits, c->busy_ps, 0, c->wait_ps, c->queue_high};
+        *to = (pp_channel_result){c->packets, c->bits, c->busy_ps, 0, c->wait_ps, c->queue_high, c->blocked_ps, 0, 0};
         to->utilisation = share(s->shot[0].channel_busy_ps[i], s->shot[1].channel_busy_ps[i], window_ps);
         if (to->utilisation > r->max_channel_utilisation)
             r->max_channel_utilisation = to->utilisation;
@@ -98,6 +101,12 @@ static void fill_flows(pp_run_result *r, const pp_sim *s)
     }
 }
 
+static void fill_edges(pp_run_result *r, const pp_sim *s)
+{
+    for (uint32_t i = 0; i < r->n_edges; i++)
+        r->edge[i] = (pp_edge_result){s->edge[i].waited_ps, s->edge[i].caused_ps};
+}
+
 static pp_status result_new(pp_run_result **out, const pp_sim *s)
 {
     pp_run_result *r = *out = pp_calloc(1, sizeof *r);
@@ -108,12 +117,14 @@ static pp_status result_new(pp_run_result **out, const pp_sim *s)
     r->n_tiles = s->m->n_tiles;
     r->n_channels = s->fabric->n_channels;
     r->n_flows = s->m->n_flows;
+    r->n_edges = s->m->n_edges;
     r->done_ps = pp_calloc(r->images, sizeof *r->done_ps);
     r->stage = pp_calloc(r->n_stages, sizeof *r->stage);
     r->core = pp_calloc(r->n_tiles, sizeof *r->core);
     r->channel = pp_calloc(r->n_channels, sizeof *r->channel);
     r->flow = pp_calloc(r->n_flows, sizeof *r->flow);
-    return r->done_ps && r->stage && r->core && r->channel && r->flow ? PP_OK : PP_ENOMEM;
+    r->edge = pp_calloc(r->n_edges, sizeof *r->edge);
+    return r->done_ps && r->stage && r->core && r->channel && r->flow && r->edge ? PP_OK : PP_ENOMEM;
 }
 
 static pp_status fill_logits(pp_run_result *r, const pp_sim *s)
@@ -168,6 +179,9 @@ static pp_status fill(pp_run_result **out, const pp_sim *s)
     fill_stages(r, s);
     fill_channels(r, s, window);
     fill_flows(r, s);
+    fill_edges(r, s);
+    if (s->flits)
+        PP_TRY(pp_flits_result(r, s));
     fill_times(r, s);
     return fill_logits(r, s);
 }

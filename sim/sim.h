@@ -8,7 +8,8 @@
 typedef enum pp_switching {
     PP_SWITCH_IDEAL, /* each flow has a private path: serialisation at channel rate, no sharing */
     PP_SWITCH_SAF,   /* store and forward: a hop starts when the whole packet is there */
-    PP_SWITCH_VCT    /* virtual cut-through: a hop starts when the head is there and the channel is free */
+    PP_SWITCH_VCT,   /* virtual cut-through: a hop starts when the head is there and the channel is free */
+    PP_SWITCH_FLIT   /* wormhole with virtual channels, cycle by cycle (sim/net.h) */
 } pp_switching;
 
 /* Section "simulate" of a run file (knobs: sim/knobs.c). */
@@ -18,6 +19,11 @@ typedef struct pp_sim_options {
     int switching;          /* pp_switching, default vct */
     int64_t execute;        /* inferences whose real values move through the buffers, default 0 */
     bool exact;             /* true: never extrapolate a repeating pipeline */
+    /* flit switching alone */
+    const char *router;     /* "" or keys of pp_noc_preset over its defaults */
+    int64_t vcs;            /* virtual channels a port; 0: 4, or as many as the routes need */
+    int64_t buffer_flits;   /* of a virtual channel; 0: the longest packet, at least 8 */
+    int64_t flit_bits;      /* of a lane: a flit has lanes x flit_bits, and a cycle is what it takes */
 } pp_sim_options;
 pp_knob_table pp_sim_knobs(void);
 
@@ -42,7 +48,16 @@ typedef struct pp_channel_result {
     double utilisation;          /* over the steady window */
     uint64_t wait_ps;            /* time that packets waited for it */
     uint32_t queue_high;         /* most packets waiting */
+    uint64_t blocked_ps;         /* of the waiting: the channel was free, but nothing behind it had room (head of line) */
+    uint32_t vc_high;            /* flit: most flits in one virtual channel at its far side */
+    double vc_mean;              /* flit: mean flits in the buffers at its far side */
 } pp_channel_result;
+
+/* Who waits for whom, per edge of a multicast tree, that is: per net and channel. */
+typedef struct pp_edge_result {
+    uint64_t waited_ps;          /* its packets waited for the channel */
+    uint64_t caused_ps;          /* packets waited while the channel served its packets; flit: by its share of the flits */
+} pp_edge_result;
 
 typedef struct pp_flow_result {
     uint64_t packets;
@@ -67,6 +82,8 @@ typedef struct pp_run_result {
     pp_core_result *core;        /* [n_tiles] */
     pp_channel_result *channel;
     pp_flow_result *flow;
+    uint32_t n_edges;
+    pp_edge_result *edge;        /* [n_edges] of the mapping */
     uint32_t executed;           /* inferences with values */
     double *logits;              /* [executed][classes] */
     uint32_t classes;

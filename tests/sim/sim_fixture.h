@@ -54,6 +54,23 @@ static inline pp_run_result *sim_run(const mapped *x, const pp_sim_options *opti
     return r;
 }
 
+/* Whoever waits, waits for somebody: on every channel the waiting of its edges is what edges caused and what a lack of
+ * room behind it did. */
+static inline void sim_waiting_adds_up(const mapped *x, const pp_run_result *r)
+{
+    for (uint32_t c = 0; c < x->m->n_channels; c++) {
+        uint64_t waited = 0, caused = r->channel[c].blocked_ps;
+        for (uint32_t e = 0; e < r->n_edges; e++) {
+            if (x->m->edge[e].channel != c)
+                continue;
+            waited += r->edge[e].waited_ps;
+            caused += r->edge[e].caused_ps;
+        }
+        assert_int_equal(waited, r->channel[c].wait_ps);
+        assert_int_equal(caused, r->channel[c].wait_ps);
+    }
+}
+
 /* What must hold after every run: nothing lost, nothing invented, no bound beaten. On private paths (ideal
  * switching) channels are not shared, so their bounds say nothing. */
 static inline void sim_conserves(const mapped *x, const pp_run_result *r, bool ideal)
@@ -68,6 +85,7 @@ static inline void sim_conserves(const mapped *x, const pp_run_result *r, bool i
         assert_int_equal(r->channel[c].bits, n * x->m->channel_bits[c]);
         assert_true(r->channel[c].utilisation >= 0 && (ideal || r->channel[c].utilisation <= 1));
     }
+    sim_waiting_adds_up(x, r);
     for (uint32_t s = 0; s < x->m->n_stages; s++)
         assert_int_equal(r->stage[s].firings, n * x->m->plan[s].positions);
     for (uint32_t t = 0; t < x->m->n_tiles; t++)

@@ -208,6 +208,11 @@ static void same_result(const pp_run_result *a, const pp_run_result *b)
         const pp_channel_result *p = &a->channel[i], *q = &b->channel[i];
         assert_true(p->packets == q->packets && p->bits == q->bits && p->busy_ps == q->busy_ps);
         assert_true(p->utilisation == q->utilisation && p->wait_ps == q->wait_ps && p->queue_high == q->queue_high);
+        assert_int_equal(p->blocked_ps, q->blocked_ps);
+    }
+    for (uint32_t i = 0; i < a->n_edges; i++) {
+        assert_int_equal(a->edge[i].waited_ps, b->edge[i].waited_ps);
+        assert_int_equal(a->edge[i].caused_ps, b->edge[i].caused_ps);
     }
     for (uint32_t i = 0; i < a->n_flows; i++) {
         const pp_flow_result *p = &a->flow[i], *q = &b->flow[i];
@@ -436,6 +441,9 @@ static void credits(void **state)
     uint32_t first = x.m->edge[0].channel;
     assert_int_equal(r->channel[first].wait_ps, (69000 - 23200) + (124800 - 33200) + (180600 - 43200));
     assert_int_equal(r->channel[first].queue_high, 3);
+    sim_waiting_adds_up(&x, r);
+    /* two wait while it serves the second packet, one while it serves the third; nobody behind first and last */
+    assert_int_equal(r->edge[0].caused_ps, 2 * 4800 + 4800);
     pp_run_result_free(r);
     sim_unmap(&x);
 }
