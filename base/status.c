@@ -7,7 +7,9 @@
 /* Room for a long path, a place and a sentence; longer texts are cut. */
 #define TEXT_MAX 2048
 
-static _Thread_local char error_text[TEXT_MAX];
+/* Aligned as the sections behind it: lld otherwise may begin the read-only part of the program one page too early,
+ * and the loader refuses the program. */
+static _Alignas(16) _Thread_local char error_text[TEXT_MAX];
 
 const char *pp_status_text(pp_status status)
 {

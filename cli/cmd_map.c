@@ -121,7 +121,7 @@ static bool is_built_in(const char *model)
     const char *name, *summary;
     bool has_weights;
     for (size_t i = 0; (name = pp_model_name(i, &summary, &has_weights)) != NULL; i++) {
-        if (strcmp(name, model) == 0)
+        if (strlen(name) == strcspn(model, ":") && strncmp(name, model, strlen(name)) == 0)
             return true;
     }
     return false;

@@ -1,5 +1,6 @@
 /* Plan, fabric, placement, analysis in one go; and the life of a mapping. */
 #include "mapper/mapper_internal.h"
+#include "mapper/place_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,54 @@ static bool embeds_in_order(const pp_fabric *fabric, const pp_mapping *m)
     return fits;
 }
 
+/* Columns that an embedding in `rows` rows takes, 0: none was found. A long row first, then what is used. */
+static pp_status embedding_cols(uint32_t *cols, const pp_fabric_options *asked, int64_t rows, const pp_mapping *m)
+{
+    pp_fabric_options o = *asked;
+    pp_fabric *fabric = NULL;
+    pp_task *task = NULL;
+    bool found = false;
+    pp_status status;
+    uint32_t *core = pp_alloc(m->n_tiles, sizeof *core);
+    *cols = 0;
+    if (!core)
+        return PP_ENOMEM;
+    o.rows = rows;
+    o.cols = 2 * m->n_tiles / rows + 8;
+    PP_GOTO(done, status, pp_fabric_build(&fabric, &o));
+    PP_GOTO(done, status, pp_task_new(&task, m, fabric));
+    PP_GOTO(done, status, pp_embed(task, core, &found));
+    for (uint32_t t = 0; found && t < m->n_tiles; t++) {
+        uint32_t end = (uint32_t)fabric->vertex[fabric->core_vertex[core[t]]].coord[1] + 1;
+        *cols = end > *cols ? end : *cols;
+    }
+done:
+    pp_task_free(task);
+    pp_fabric_free(fabric);
+    free(core);
+    return status;
+}
+
+enum { EMBEDDING_ROWS = 8 };
+
+/* Networks of blocks embed in few long rows: the number of rows that takes the fewest cores. */
+static pp_status embed_in_rows(pp_fabric **out, pp_fabric_options *options, const pp_fabric_options *asked,
+                               const pp_mapping *m)
+{
+    uint64_t fewest = UINT64_MAX;
+    for (int64_t rows = 2; rows <= EMBEDDING_ROWS; rows++) {
+        uint32_t cols;
+        PP_TRY(embedding_cols(&cols, asked, rows, m));
+        if (!cols || (uint64_t)rows * cols >= fewest)
+            continue;
+        fewest = (uint64_t)rows * cols;
+        *options = *asked;
+        options->rows = rows;
+        options->cols = cols;
+    }
+    return fewest == UINT64_MAX ? PP_OK : pp_fabric_build(out, options);
+}
+
 static int64_t root_of(int64_t n)
 {
     int64_t r = 1;
@@ -82,6 +131,9 @@ pp_status pp_map_fabric(pp_fabric **out, pp_fabric_options *fabric_options, cons
         return PP_OK;
     pp_fabric_free(*out);
     *out = NULL;
+    PP_TRY(embed_in_rows(out, fabric_options, &asked, m));
+    if (*out)
+        return PP_OK;
     *fabric_options = asked;
     fabric_options->rows = root_of(m->n_tiles);
     PP_TRY(pp_fabric_fit(fabric_options, m->n_tiles));

@@ -41,7 +41,7 @@ static bool wanted(const char *placement, pp_start start)
 static void list_starts(pp_placer *p, const char *placement)
 {
     const pp_fabric *fabric = p->task->fabric;
-    for (pp_start s = 0; s < PP_START_COUNT; s++)
+    for (pp_start s = 0; s < PP_START_EMBEDDING; s++)
         for (uint32_t shift = 0; shift <= (s == PP_START_ZIGZAG); shift++) {
             bool named = shift == 0 && strcmp(placement, pp_start_name(s)) == 0;
             if (wanted(placement, s) && (named || pp_start_fits(fabric, s, shift, p->task->n_tiles)))
@@ -79,10 +79,31 @@ static bool is_embedding(const pp_candidate *c)
     return !c->layout->score.unreached && c->layout->score.certificate == PP_CERT_EMBEDDING;
 }
 
-/* Linear comes first and alone: on one row of a 5pp it is the embedding, and nothing can beat that. */
-static pp_status try_starts(pp_placer *p, pp_pool *pool)
+/* An embedding takes the first candidate's place. */
+static pp_status try_embedding(pp_placer *p)
+{
+    bool found;
+    pp_layout *layout = p->candidate[0].layout;
+    uint32_t *core = pp_alloc(p->task->n_tiles, sizeof *core);
+    if (!core)
+        return PP_ENOMEM;
+    pp_status status = pp_embed(p->task, core, &found);
+    if (status == PP_OK && found) {
+        pp_layout_put(layout, core);
+        status = pp_layout_route_all(layout);
+        p->candidate[0].start = PP_START_EMBEDDING;
+    }
+    free(core);
+    return status;
+}
+
+/* Linear comes first and alone: on one row of a 5pp it may be the embedding, and nothing can beat that. The
+ * next to try is a constructed one. */
+static pp_status try_starts(pp_placer *p, bool embed, pp_pool *pool)
 {
     PP_TRY(try_start(p, 0, 0));
+    if (!is_embedding(&p->candidate[0]) && embed && p->task->routing == PP_ROUTING_BALANCED)
+        PP_TRY(try_embedding(p));
     if (is_embedding(&p->candidate[0])) {
         p->n = p->n_starts = 1;
         return PP_OK;
@@ -229,7 +250,8 @@ pp_status pp_map_place(pp_mapping *m, const pp_fabric *fabric, const pp_map_opti
                          options->placement);
         goto done;
     }
-    PP_GOTO(done, status, try_starts(&p, pool));
+    bool embed = strcmp(options->placement, "auto") == 0 || strcmp(options->placement, "search") == 0;
+    PP_GOTO(done, status, try_starts(&p, embed, pool));
     if (worth_searching(&p, options))
         PP_GOTO(done, status, search(&p, pool));
     status = keep(&p, m);

@@ -158,11 +158,15 @@ typedef enum pp_start {
     PP_START_SNAKE,
     PP_START_ZIGZAG,
     PP_START_BISECTION,
+    PP_START_EMBEDDING, /* not one of pp_start_cores: place_embed.c */
     PP_START_COUNT
 } pp_start;
 const char *pp_start_name(pp_start start);
 bool pp_start_fits(const pp_fabric *fabric, pp_start start, uint32_t shift, uint32_t n_tiles);
 pp_status pp_start_cores(const pp_fabric *fabric, pp_start start, uint32_t shift, uint32_t n_tiles, uint32_t *core);
+
+/* Embedding by construction (place_embed.c): core[n_tiles] when *found; not found proves nothing. */
+pp_status pp_embed(const pp_task *task, uint32_t *core, bool *found);
 
 /* Annealing by distances alone (place_distance.c): core[n_tiles] is a placement before and after, which
  * is not longer then. `heat`: first temperature in mean pulls of a tile. The task has a metric. */

@@ -6,7 +6,7 @@
 
 const char *pp_start_name(pp_start start)
 {
-    static const char *const name[] = {"linear", "snake", "zigzag", "bisection"};
+    static const char *const name[] = {"linear", "snake", "zigzag", "bisection", "embedding"};
     return name[start];
 }
 
@@ -124,6 +124,8 @@ static pp_status bisect(const pp_fabric *fabric, uint32_t n_tiles, uint32_t *cor
 bool pp_start_fits(const pp_fabric *fabric, pp_start start, uint32_t shift, uint32_t n_tiles)
 {
     uint32_t rows, cols;
+    if (start == PP_START_EMBEDDING)
+        return false;
     if (n_tiles > fabric->n_cores || shift > fabric->n_cores - n_tiles)
         return false;
     if (start == PP_START_LINEAR || start == PP_START_BISECTION)

@@ -128,7 +128,8 @@ static bool is_built_in(const char *model)
 {
     const char *name = "", *summary;
     bool weights;
-    for (size_t i = 0; name && strcmp(name, model) != 0; i++)
+    size_t length = strcspn(model, ":"); /* options may follow */
+    for (size_t i = 0; name && (strlen(name) != length || strncmp(name, model, length) != 0); i++)
         name = pp_model_name(i, &summary, &weights);
     return name != NULL;
 }

@@ -9,6 +9,7 @@
 typedef struct pp_model_options {
     pp_shape input;
     uint32_t classes; /* 0: the network's own */
+    uint32_t relays;  /* neighbours that a stage has at most (relay.c); 0: any number */
 } pp_model_options;
 
 /* One built-in network; a family builds from its row. build NULL: card of the zoo, NAME.json there. */

@@ -1,6 +1,7 @@
 /* MODEL of the command line: built-in names and paths. */
 #include "workloads/lm.h"
 #include "workloads/maker_internal.h"
+#include "workloads/relay_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +117,7 @@ static pp_status unknown(const char *name)
     return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in name nor a .safetensors or .json file", name);
 }
 
-/* ---- NAME:input=HxWxC,classes=N ---- */
+/* ---- NAME:input=HxWxC,classes=N,relays=N ---- */
 
 /* Digits up to `end`; false: none, or above PP_DIM_MAX. */
 static bool read_number(const char **at, uint32_t *out)
@@ -155,9 +156,11 @@ static pp_status read_options(const char *text, const char *name, pp_model_optio
             good = read_shape(&at, &o->input);
         else if (o->classes == 0 && starts(&at, "classes="))
             good = read_number(&at, &o->classes);
+        else if (o->relays == 0 && starts(&at, "relays="))
+            good = read_number(&at, &o->relays) && o->relays >= 3;
         if (!good || (*at && *at != ','))
-            return pp_fail(PP_EINVAL, "model '%s': expected input=HxWxC and classes=N behind the colon, each at most once, "
-                           "sizes from 1 to %u", name, PP_DIM_MAX);
+            return pp_fail(PP_EINVAL, "model '%s': expected input=HxWxC, classes=N and relays=N (from 3) behind the colon, "
+                           "each at most once, sizes from 1 to %u", name, PP_DIM_MAX);
     } while (*at++ == ',');
     return PP_OK;
 }
@@ -170,12 +173,14 @@ static char *full_name(const pp_model *m, pp_model_options *o)
         o->input = (pp_shape){0};
     if (o->classes == m->classes)
         o->classes = 0;
-    char input[48] = "", classes[32] = "";
+    char input[48] = "", classes[32] = "", relays[32] = "";
     if (o->input.h)
         snprintf(input, sizeof input, ":input=%ux%ux%u", i.h, i.w, i.c);
     if (o->classes)
         snprintf(classes, sizeof classes, "%sclasses=%u", o->input.h ? "," : ":", o->classes);
-    return pp_strf("%s%s%s", m->name, input, classes);
+    if (o->relays)
+        snprintf(relays, sizeof relays, "%srelays=%u", o->input.h || o->classes ? "," : ":", o->relays);
+    return pp_strf("%s%s%s%s", m->name, input, classes, relays);
 }
 
 static pp_status open_built_in(pp_network **out, const pp_model *m, const char *name)
@@ -193,6 +198,13 @@ static pp_status open_built_in(pp_network **out, const pp_model *m, const char *
         return PP_ENOMEM;
     pp_status status = m->build(out, m, full, &o);
     free(full);
+    if (status == PP_OK && o.relays) {
+        status = pp_network_relay_(*out, o.relays);
+        if (status != PP_OK) {
+            pp_network_free(*out);
+            *out = NULL;
+        }
+    }
     return status;
 }
 

@@ -10,7 +10,8 @@
 
 /* Any MODEL of the command line: a built-in name, a path to `.safetensors` (its card is NAME.json
  * beside it) or to a card `.json`. Unknown names list the nearest one. A built-in network of shapes takes
- * options: `NAME:input=HxWxC,classes=N`; its name then carries those that differ from its own. */
+ * options: `NAME:input=HxWxC,classes=N,relays=N`; its name then carries those that differ from its own. relays:
+ * stages that hand a stream on, so that no stage has more than N neighbours. */
 pp_status pp_model_open(pp_network **out, const char *model);
 /* Built-in names with a word on each; NULL past the end. has_weights: shipped in the zoo. */
 const char *pp_model_name(size_t i, const char **summary, bool *has_weights);
