@@ -14,6 +14,7 @@ typedef struct pp_relayer {
     pp_stages *stages;
     pp_arena *arena;
     uint32_t limit;
+    bool pad; /* second round: branches; first: neighbours */
     PP_VEC(pp_op) op;
     uint32_t *at; /* [n_ops] new index of an operator's result for its next reader */
 } pp_relayer;
@@ -49,6 +50,111 @@ static uint32_t sources_of(const pp_relayer *r, uint32_t stage)
         n += !again;
     }
     return n;
+}
+
+/* The only stage that `stage` reads; PP_NONE: it reads several, or the input. */
+static uint32_t only_source(const pp_relayer *r, uint32_t stage)
+{
+    const pp_stage *s = &r->stages->stage[stage];
+    for (uint32_t k = 0; k < s->n_inputs; k++)
+        if (s->inputs[k].stream == 0 || s->inputs[k].stream != s->inputs[0].stream)
+            return PP_NONE;
+    return s->inputs[0].stream - 1;
+}
+
+/* ---- branches ---- */
+
+/* From where branches part to where they are joined. A branch of n stages that runs along a lane of its own
+ * gets on by at most 2 (n - 1) columns (a core reaches the next two), by one less for each pair of
+ * stages side by side in it. */
+typedef struct pp_branch_walk {
+    uint32_t fork; /* stage where it parts, PP_NONE: no such branch */
+    uint32_t length, columns, pads;
+} pp_branch_walk;
+
+/* The stage before two that stand side by side in front of `stage`; PP_NONE when they do not. */
+static uint32_t before_pair(const pp_relayer *r, uint32_t stage)
+{
+    const pp_stage *s = &r->stages->stage[stage];
+    if (s->n_inputs != 2 || s->inputs[0].stream == 0 || s->inputs[1].stream == 0)
+        return PP_NONE;
+    uint32_t a = s->inputs[0].stream - 1, b = s->inputs[1].stream - 1, before = only_source(r, a);
+    bool pair = a != b && before != PP_NONE && before == only_source(r, b);
+    return pair && readers_of(r, a) == 1 && readers_of(r, b) == 1 && readers_of(r, before) == 2 ? before : PP_NONE;
+}
+
+static pp_branch_walk walk_branch(const pp_relayer *r, uint32_t last)
+{
+    pp_branch_walk w = {.fork = PP_NONE, .length = 1};
+    uint32_t at = last;
+    for (;;) {
+        uint32_t source = only_source(r, at), before = source == PP_NONE ? before_pair(r, at) : PP_NONE;
+        if (before != PP_NONE) {
+            w.length += 2;
+            w.columns += 3;
+            at = before;
+            continue;
+        }
+        if (source == PP_NONE)
+            return w;
+        if (readers_of(r, source) != 1) {
+            w.fork = source;
+            return w;
+        }
+        w.length++;
+        w.columns += 2;
+        at = source;
+    }
+}
+
+/* Branches between a fork and a join go side by side in three rows when the shortest two fill the odd and the
+ * even columns between them, w - 1 and w stages, and the others run 2w columns above and below. Short ones
+ * are padded with relays. Gives w. */
+static uint32_t pad_branches(pp_branch_walk *branch, uint32_t n)
+{
+    pp_branch_walk *b[4];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = i;
+        for (; at && b[at - 1]->length > branch[i].length; at--)
+            b[at] = b[at - 1];
+        b[at] = &branch[i];
+    }
+    uint32_t w = b[0]->length + 1 > b[1]->length ? b[0]->length + 1 : b[1]->length;
+    b[0]->pads = w - 1 - b[0]->length;
+    b[1]->pads = w - b[1]->length;
+    for (uint32_t i = 2; i < n; i++)
+        while (b[i]->columns + 2 * b[i]->pads < 2 * w)
+            b[i]->pads++;
+    return w;
+}
+
+/* The branches that `concat` joins, all from one fork; false when they are not such. */
+static bool walk_branches(const pp_relayer *r, uint32_t concat, pp_branch_walk *branch)
+{
+    const pp_op *op = &r->net->ops[concat];
+    if (op->kind != PP_OP_CONCAT || op->n_inputs > 4)
+        return false;
+    for (uint32_t k = 0; k < op->n_inputs; k++) {
+        uint32_t stage = maker(r, op->inputs[k]);
+        if (stage == PP_NONE || r->stages->stage[stage].result != op->inputs[k] || readers_of(r, stage) != 1)
+            return false;
+        branch[k] = walk_branch(r, stage);
+        if (branch[k].fork == PP_NONE || branch[k].fork != branch[0].fork)
+            return false;
+    }
+    return true;
+}
+
+/* The stage that adds to what it makes of the join in `stage` what the branches part from: a fourth branch
+ * without stages. PP_NONE: there is none. */
+static uint32_t adds_fork(const pp_relayer *r, uint32_t stage, uint32_t fork)
+{
+    for (uint32_t s = 0; s < r->stages->n; s++) {
+        const pp_stage *t = &r->stages->stage[s];
+        if (t->add != PP_NONE && t->n_inputs == 2 && t->inputs[0].stream == stage + 1 && t->inputs[1].stream == fork + 1)
+            return s;
+    }
+    return PP_NONE;
 }
 
 /* ---- new operators ---- */
@@ -99,17 +205,76 @@ static pp_status join_last(pp_relayer *r, const pp_op *concat, uint32_t *inputs,
     return PP_OK;
 }
 
-/* Inputs as they are numbered now; a concatenation leaves one neighbour for its reader. */
+static pp_status add_relays(pp_relayer *r, const char *name, uint32_t n, uint32_t *number, uint32_t *input)
+{
+    for (; n; n--)
+        PP_TRY(add_relay(r, name, ++*number, *input, input));
+    return PP_OK;
+}
+
+/* Relays in front of a join of four branches, or of three and one that is added later. */
+static pp_status pad_join(pp_relayer *r, uint32_t i, uint32_t *inputs)
+{
+    const pp_op *op = &r->net->ops[i];
+    pp_branch_walk branch[4];
+    uint32_t number = 0;
+    if (op->n_inputs < 3 || !walk_branches(r, i, branch) ||
+        (op->n_inputs == 3 && adds_fork(r, maker(r, i), branch[0].fork) == PP_NONE))
+        return PP_OK;
+    (void)pad_branches(branch, op->n_inputs);
+    for (uint32_t k = 0; k < op->n_inputs; k++)
+        PP_TRY(add_relays(r, op->name, branch[k].pads, &number, &inputs[k]));
+    return PP_OK;
+}
+
+/* Relays in front of the operand of an addition that comes past such a join of three. */
+static pp_status pad_add(pp_relayer *r, uint32_t i, uint32_t *inputs)
+{
+    const pp_stage *s = &r->stages->stage[maker(r, i)];
+    pp_branch_walk branch[4];
+    uint32_t number = 0;
+    if (s->matrix == PP_NONE || s->add != i || s->inputs[0].stream == 0 || s->inputs[1].stream == 0)
+        return PP_OK;
+    uint32_t join = s->inputs[0].stream - 1, fork = s->inputs[1].stream - 1;
+    uint32_t concat = r->stages->stage[join].first_op, operand = maker(r, r->net->ops[i].inputs[0]) == fork ? 0 : 1;
+    if (r->net->ops[concat].n_inputs != 3 || !walk_branches(r, concat, branch) || branch[0].fork != fork)
+        return PP_OK;
+    return add_relays(r, r->net->ops[i].name, pad_branches(branch, 3) + 2, &number, &inputs[operand]);
+}
+
+/* Neighbours in the list that read one and the same stage are joined first; then the last ones, until a
+ * concatenation leaves one neighbour for its reader. */
+static pp_status split_concat(pp_relayer *r, const pp_op *old, pp_op *op, uint32_t *inputs)
+{
+    uint32_t most = r->limit - 1, number = 0;
+    for (uint32_t k = op->n_inputs - 1; k > 0 && op->n_inputs > most; k--) {
+        uint32_t a = maker(r, old->inputs[k - 1]), b = maker(r, old->inputs[k]), n = op->n_inputs;
+        if (a == PP_NONE || b == PP_NONE || only_source(r, a) == PP_NONE || only_source(r, a) != only_source(r, b))
+            continue;
+        uint32_t count = k + 1;
+        PP_TRY(join_last(r, old, inputs, &count, 2, number++));
+        memmove(&inputs[count], &inputs[k + 1], (n - k - 1) * sizeof *inputs);
+        op->n_inputs = n - 1;
+    }
+    while (op->n_inputs > most) {
+        uint32_t n = op->n_inputs - most + 1;
+        PP_TRY(join_last(r, old, inputs, &op->n_inputs, n < most ? n : most, number++));
+    }
+    return PP_OK;
+}
+
+/* Inputs as they are numbered now. */
 static pp_status copy_op(pp_relayer *r, uint32_t i, uint32_t *inputs, uint32_t *index)
 {
     pp_op op = r->net->ops[i];
     for (uint32_t k = 0; k < op.n_inputs; k++)
         inputs[k] = r->at[op.inputs[k]];
-    uint32_t most = r->limit - 1, number = 0;
-    while (op.kind == PP_OP_CONCAT && op.n_inputs > most) {
-        uint32_t n = op.n_inputs - most + 1;
-        PP_TRY(join_last(r, &op, inputs, &op.n_inputs, n < most ? n : most, number++));
-    }
+    if (op.kind == PP_OP_ADD && r->pad)
+        PP_TRY(pad_add(r, i, inputs));
+    else if (op.kind == PP_OP_CONCAT && r->pad)
+        PP_TRY(pad_join(r, i, inputs));
+    else if (op.kind == PP_OP_CONCAT)
+        PP_TRY(split_concat(r, &r->net->ops[i], &op, inputs));
     return append(r, op, inputs, index);
 }
 
@@ -127,7 +292,7 @@ static pp_status copy_all(pp_relayer *r)
             continue;
         uint32_t readers = readers_of(r, stage), sources = sources_of(r, stage);
         sources = sources < r->limit ? sources : r->limit - 1;
-        if (readers > 1 && readers + sources > r->limit)
+        if (!r->pad && readers > 1 && readers + sources > r->limit)
             status = add_relay(r, r->net->ops[i].name, 0, index, &r->at[i]);
     }
     free(inputs);
@@ -144,27 +309,34 @@ static pp_status check_relays(const pp_relayer *r)
     return PP_OK;
 }
 
-pp_status pp_network_relay_(pp_network *net, uint32_t limit)
+static pp_status relay(pp_network *net, uint32_t limit, bool pad)
 {
-    pp_relayer r = {.net = net, .limit = limit, .arena = ((pp_network_owner *)net->owner)->arena};
+    pp_relayer r = {.net = net, .limit = limit, .pad = pad, .arena = ((pp_network_owner *)net->owner)->arena};
     pp_status status;
+    pp_op *ops = NULL;
     PP_GOTO(done, status, pp_stages_build(&r.stages, net));
     PP_GOTO(done, status, check_relays(&r));
     r.at = pp_calloc(net->n_ops, sizeof *r.at);
-    status = r.at ? copy_all(&r) : PP_ENOMEM;
-    pp_op *ops = status == PP_OK ? pp_arena_get(r.arena, r.op.len, sizeof *ops) : NULL;
-    if (status == PP_OK && !ops)
+    PP_GOTO(done, status, r.at ? copy_all(&r) : PP_ENOMEM);
+    ops = pp_arena_get(r.arena, r.op.len, sizeof *ops);
+    if (!ops) {
         status = PP_ENOMEM;
-    if (status == PP_OK) {
-        memcpy(ops, r.op.data, r.op.len * sizeof *ops);
-        net->output = r.at[net->output];
-        net->ops = ops;
-        net->n_ops = (uint32_t)r.op.len;
-        status = pp_network_check(net);
+        goto done;
     }
+    memcpy(ops, r.op.data, r.op.len * sizeof *ops);
+    net->output = r.at[net->output];
+    net->ops = ops;
+    net->n_ops = (uint32_t)r.op.len;
+    status = pp_network_check(net);
 done:
     pp_stages_free(r.stages);
     free(r.op.data);
     free(r.at);
     return status;
+}
+
+pp_status pp_network_relay_(pp_network *net, uint32_t limit)
+{
+    PP_TRY(relay(net, limit, false));
+    return relay(net, limit, true);
 }
