@@ -54,7 +54,18 @@ static pp_status print_json(const pp_session *s)
     pp_json_add_f64(json, "max_channel_required_gbps", m->bounds.max_channel_gbps);
     pp_json_add_f64(json, "mean_channel_required_gbps", m->bounds.mean_channel_gbps);
     pp_json_add_f64(json, "max_port_required_gbps", m->bounds.max_port_gbps);
-    return pp_print_json(json);
+    pp_traffic t;
+    pp_status status = pp_mapping_traffic(&t, m, s->fabric);
+    pp_json_add_i64(json, "channels_used", t.channels_used);
+    pp_json_add_f64(json, "p50_channel_required_gbps", t.p50_gbps);
+    pp_json_add_f64(json, "p95_channel_required_gbps", t.p95_gbps);
+    pp_json_add_f64(json, "p99_channel_required_gbps", t.p99_gbps);
+    pp_json_add_f64(json, "mean_hops", t.mean_hops);
+    pp_json_add_f64(json, "wire_gbit_mm", t.wire_bit_pitches * s->arch.core_pitch_mm * 1e-9);
+    if (status == PP_OK)
+        return pp_print_json(json);
+    pp_json_free(json);
+    return status;
 }
 
 static pp_status stage_row(const pp_session *s, pp_table *t, uint32_t i)
@@ -99,10 +110,38 @@ static pp_status print_text(const pp_session *s)
            m->cores_used, s->fabric->n_cores, m->placement);
     printf("certificate %s: %u of %u flows on one channel, at most %u channels a flow\n",
            pp_certificate_name(m->certificate), m->single_channel_flows, m->n_flows, m->max_hops);
+    pp_traffic traffic;
+    if (status == PP_OK)
+        status = pp_mapping_traffic(&traffic, m, s->fabric);
+    if (status == PP_OK)
+        printf("traffic: %u of %u channels carry any; required Gbit/s median %.3f, 95 %% %.3f, 99 %% %.3f; %.2f channels a "
+               "flow\n",
+               traffic.channels_used, s->fabric->n_network, traffic.p50_gbps, traffic.p95_gbps, traffic.p99_gbps,
+               traffic.mean_hops);
     printf("bounds: initiation interval %.3f us, latency %.3f us; busiest channel needs %.3f Gbit/s, mean %.3f\n",
            (double)m->bounds.interval_ps * 1e-6, (double)m->bounds.latency_ps * 1e-6, m->bounds.max_channel_gbps,
            m->bounds.mean_channel_gbps);
     return status;
+}
+
+/* One layer a core: arrays so large that no layer is cut, no unrolling and no copies, and relays where a layer has
+ * more neighbours than a core of 5pp. */
+static pp_status layer_a_core(pp_session *s)
+{
+    s->arch.rows = s->arch.cols = 65536;
+    s->map_options.unroll = "none";
+    s->map_options.copies = "1";
+    bool shapes = false;
+    const char *name, *summary, *model = s->workload.model;
+    bool weights;
+    for (size_t i = 0; (name = pp_model_name(i, &summary, &weights)) != NULL; i++)
+        shapes = shapes || (strcspn(model, ":") == strlen(name) && strncmp(name, model, strlen(name)) == 0 && !weights);
+    if (!shapes || strstr(model, "relays=") != NULL)
+        return PP_OK;
+    char *text = pp_strf("%s%crelays=5", model, strchr(model, ':') != NULL ? ',' : ':');
+    s->workload.model = text != NULL ? pp_arena_strdup(s->arena, text) : NULL;
+    free(text);
+    return s->workload.model != NULL ? PP_OK : PP_ENOMEM;
 }
 
 /* --network and --fabric are short for the two settings. */
@@ -113,7 +152,7 @@ static pp_status shortcuts(pp_session *s, const pp_parsed *p)
         s->workload.model = network;
     if (fabric != NULL)
         PP_TRY(pp_fabric_parse(&s->fabric_options, s->arena, fabric));
-    return PP_OK;
+    return pp_args_has(p, "layer-a-core") ? layer_a_core(s) : PP_OK;
 }
 
 static bool is_built_in(const char *model)
@@ -175,6 +214,8 @@ static int run(const pp_parsed *p)
 static const pp_arg args[] = {
     {0, "network", "MODEL", "network, instead of a run file's"},
     {0, "fabric", "FABRIC", "kind[:key=value,...], for instance 5pp:rows=8,cols=8 or mesh; free sizes are fitted"},
+    {0, "layer-a-core", NULL,
+     "one layer a core: arrays of 65,536 x 65,536, no unrolling, relays where a layer has many neighbours"},
     {0, "certificate", "C.json", "write the mapping as a certificate that anybody can check"},
     {0, "verify", "C.json", "check a certificate: rebuilds the required flows and looks at every line"},
     {0, NULL, NULL, NULL},
@@ -190,6 +231,7 @@ const pp_command pp_cmd_map = {
             "channel; disjoint: no channel carries two flows; routed) and what bounds the pipeline.",
     .examples = "  pentaprism map examples/resnet32-5pp.yaml\n"
                 "  pentaprism map --network resnet32-cifar10 --fabric 5pp --certificate c.json\n"
+                "  pentaprism map --network densenet121 --fabric 5pp --layer-a-core --certificate d.json\n"
                 "  pentaprism map --verify c.json\n",
     .args = args,
     .run = run,

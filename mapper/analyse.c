@@ -134,3 +134,39 @@ done:
     pp_tables_free(in.tables);
     return status;
 }
+
+/* ---- how traffic is spread ---- */
+
+static int by_bits(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Bits of the channel that `percent` of all channels do not exceed. */
+static uint64_t percentile(const uint64_t *sorted, uint32_t n, uint32_t percent)
+{
+    uint64_t at = ((uint64_t)n * percent + 99) / 100;
+    return n ? sorted[at ? at - 1 : 0] : 0;
+}
+
+pp_status pp_mapping_traffic(pp_traffic *out, const pp_mapping *m, const pp_fabric *fabric)
+{
+    uint32_t n = fabric->n_network;
+    uint64_t *bits = pp_alloc(n, sizeof *bits);
+    *out = (pp_traffic){.mean_hops = m->n_flows ? (double)m->n_hops / m->n_flows : 0};
+    if (!bits)
+        return PP_ENOMEM;
+    for (uint32_t c = 0; c < n; c++) {
+        bits[c] = m->channel_bits[c];
+        out->channels_used += bits[c] > 0;
+    }
+    if (n)
+        qsort(bits, n, sizeof *bits, by_bits);
+    out->p50_gbps = gbps(percentile(bits, n, 50), m->bounds.interval_ps);
+    out->p95_gbps = gbps(percentile(bits, n, 95), m->bounds.interval_ps);
+    out->p99_gbps = gbps(percentile(bits, n, 99), m->bounds.interval_ps);
+    out->wire_bit_pitches = m->bounds.wire_bit_pitches;
+    free(bits);
+    return PP_OK;
+}

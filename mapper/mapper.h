@@ -111,6 +111,14 @@ typedef struct pp_bounds {
     double wire_bit_pitches;   /* sum of bits x length */
 } pp_bounds;
 
+/* How the required bandwidth is spread, over all network channels. */
+typedef struct pp_traffic {
+    uint32_t channels_used;
+    double p50_gbps, p95_gbps, p99_gbps; /* the least value that this share of the channels does not exceed */
+    double mean_hops;                    /* network channels of a flow */
+    double wire_bit_pitches;             /* sum of bits x length, an inference */
+} pp_traffic;
+
 typedef struct pp_mapping {
     uint32_t n_stages, n_tiles, n_flows, n_nets, n_edges, n_hops, n_edge_ends, n_channels;
     pp_plan *plan;             /* [n_stages] */
@@ -155,6 +163,9 @@ pp_status pp_map_place(pp_mapping *m, const pp_fabric *fabric, const pp_map_opti
                        pp_pool *pool);
 pp_status pp_map_analyse(pp_mapping *m, const pp_qnetwork *q, const pp_arch *arch, const pp_fabric *fabric,
                          const pp_map_options *options);
+
+/* Of an analysed mapping, at its bound of the interval. */
+pp_status pp_mapping_traffic(pp_traffic *out, const pp_mapping *m, const pp_fabric *fabric);
 
 /* ---- the recurrence: the pipeline by max-plus algebra, no sharing, no events ----
  *

@@ -103,13 +103,13 @@ bool pp_verify_pair(pp_verifier *v, const pp_node *map, const char *key, uint32_
 
 bool pp_verify_equal(pp_verifier *v, const pp_node *map, const char *key, uint64_t expected)
 {
-    uint32_t found;
-    if (!pp_verify_u32(v, map, key, &found))
-        return false;
-    if (found == expected)
+    int64_t found = 0;
+    if (pp_node_i64(pp_node_get(map, key), key, 0, INT64_MAX, &found) != PP_OK)
+        return note_last(v);
+    if ((uint64_t)found == expected)
         return true;
-    return pp_verify_note(v, "line %u: %s is %u, the rules give %llu", pp_node_get(map, key)->line, key, found,
-                          (unsigned long long)expected);
+    return pp_verify_note(v, "line %u: %s is %lld, the rules give %llu", pp_node_get(map, key)->line, key,
+                          (long long)found, (unsigned long long)expected);
 }
 
 bool pp_verify_equal_text(pp_verifier *v, const pp_node *map, const char *key, const char *expected)
