@@ -163,6 +163,9 @@ static bool open_network(pp_verifier *v)
         return pp_verify_no_memory(v);
     if (status != PP_OK)
         return note_last(v);
+    /* A built-in network has one name. */
+    if (is_built_in(model) && strcmp(model, v->net->name) != 0 && !v->net->has_weights)
+        return pp_verify_note(v, "network is '%s', its canonical name is '%s'", model, v->net->name);
     return pp_verify_equal_text(v, node, "weights_sha256", v->net->weights_sha256);
 }
 

@@ -183,6 +183,54 @@ static char *full_name(const pp_model *m, pp_model_options *o)
     return pp_strf("%s%s%s%s", m->name, input, classes, relays);
 }
 
+static pp_status build_relayed(pp_network **out, const pp_model *m, const pp_model_options *o, uint32_t relays)
+{
+    PP_TRY(m->build(out, m, m->name, o));
+    pp_status status = relays ? pp_network_relay_(*out, relays) : PP_OK;
+    if (status != PP_OK) {
+        pp_network_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* One network has one name: relays that change nothing are left out, and N is the most neighbours that some stage
+ * has in the end where that makes the same network. */
+static pp_status settle_relays(const pp_model *m, pp_model_options *o, const pp_network *net)
+{
+    pp_network *other = NULL;
+    uint32_t most = pp_network_neighbours_(net);
+    if (!most)
+        return PP_ENOMEM;
+    PP_TRY(build_relayed(&other, m, o, 0));
+    bool idle = other->n_ops == net->n_ops;
+    pp_network_free(other);
+    if (idle)
+        o->relays = 0;
+    if (idle || most >= o->relays || most < 3)
+        return PP_OK;
+    PP_TRY(build_relayed(&other, m, o, most));
+    if (other->n_ops == net->n_ops)
+        o->relays = most;
+    pp_network_free(other);
+    return PP_OK;
+}
+
+static pp_status build_named(pp_network **out, const pp_model *m, pp_model_options *o)
+{
+    PP_TRY(build_relayed(out, m, o, o->relays));
+    pp_status status = o->relays ? settle_relays(m, o, *out) : PP_OK;
+    char *full = status == PP_OK ? full_name(m, o) : NULL;
+    if (status == PP_OK)
+        status = full ? pp_network_rename_(*out, full) : PP_ENOMEM;
+    free(full);
+    if (status != PP_OK) {
+        pp_network_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 static pp_status open_built_in(pp_network **out, const pp_model *m, const char *name)
 {
     pp_model_options o = {0};
@@ -193,19 +241,7 @@ static pp_status open_built_in(pp_network **out, const pp_model *m, const char *
         PP_TRY(read_options(name + length + 1, name, &o));
     if (!m->build)
         return open_zoo(out, name);
-    char *full = full_name(m, &o);
-    if (!full)
-        return PP_ENOMEM;
-    pp_status status = m->build(out, m, full, &o);
-    free(full);
-    if (status == PP_OK && o.relays) {
-        status = pp_network_relay_(*out, o.relays);
-        if (status != PP_OK) {
-            pp_network_free(*out);
-            *out = NULL;
-        }
-    }
-    return status;
+    return build_named(out, m, &o);
 }
 
 pp_status pp_model_open(pp_network **out, const char *name)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef struct pp_relayer {
-    pp_network *net;
+    const pp_network *net;
     pp_stages *stages;
     pp_arena *arena;
     uint32_t limit;
@@ -339,4 +339,24 @@ pp_status pp_network_relay_(pp_network *net, uint32_t limit)
 {
     PP_TRY(relay(net, limit, false));
     return relay(net, limit, true);
+}
+
+uint32_t pp_network_neighbours_(const pp_network *net)
+{
+    pp_relayer r = {.net = net};
+    uint32_t most = 0;
+    if (pp_stages_build(&r.stages, net) != PP_OK)
+        return 0;
+    for (uint32_t s = 0; s < r.stages->n; s++) {
+        uint32_t n = sources_of(&r, s) + readers_of(&r, s);
+        most = n > most ? n : most;
+    }
+    pp_stages_free(r.stages);
+    return most;
+}
+
+pp_status pp_network_rename_(pp_network *net, const char *name)
+{
+    net->name = pp_arena_strdup(((pp_network_owner *)net->owner)->arena, name);
+    return net->name ? PP_OK : PP_ENOMEM;
 }
