@@ -50,11 +50,14 @@ foreach(header
     base/status.h
     base/term.h
     workloads/cpu.h
+    workloads/dense.h
     workloads/blas.h workloads/lm.h
     workloads/network.h
     workloads/stage.h
     workloads/tokenizer.h workloads/workloads.h
+    quant/number.h
     quant/quant.h
+    quant/rotation.h
     arch/arch.h
     arch/cost.h
     topology/normalise.h
