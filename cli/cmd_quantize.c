@@ -1,5 +1,6 @@
 /* quantize: a network to integer codes, with the error of each layer. */
 #include "cli/commands.h"
+#include "cli/quantize_lm.h"
 #include "cli/session.h"
 
 #include <math.h>
@@ -119,6 +120,15 @@ static pp_status quantize(pp_session *s, const pp_parsed *p)
 
 static int run(const pp_parsed *p)
 {
+    if (p->n_operands == 2 && strcmp(p->operand[0], "compare") == 0) {
+        if (!pp_quantize_is_lm(p->operand[1]))
+            return pp_finish(pp_fail(PP_EUSAGE, "quantize compare: %s is not a language model", p->operand[1]));
+        return pp_finish(pp_quantize_lm_compare(p, p->operand[1]));
+    }
+    if (p->n_operands != 1)
+        return pp_finish(pp_fail(PP_EUSAGE, "quantize: expected `quantize MODEL` or `quantize compare MODEL`"));
+    if (pp_quantize_is_lm(p->operand[0]))
+        return pp_finish(pp_quantize_lm(p, p->operand[0]));
     pp_session s;
     pp_status status = pp_session_open(&s, p, NULL);
     if (status == PP_OK)
@@ -128,25 +138,55 @@ static int run(const pp_parsed *p)
 }
 
 static const pp_arg args[] = {
-    {0, "method", "rtn", "how weights become codes: round to nearest within a clip range"},
-    {0, "wbits", "N", "bits of a weight, 2 to 8 (default 4)"},
-    {0, "abits", "N", "bits of an activation, 4 to 8 (default 8)"},
-    {0, "calib", "DATA", "calibration images (default: training images that come with the network)"},
-    {0, "eval", "DATA", "labelled images for top-1"},
+    {0, "method", "NAME", "networks: rtn. Language models: rtn, gptq, quarot, kurtail (default), quarot-gptq, kurtail-gptq"},
+    {0, "weights", "rtn|gptq", "language models: quantizer of weights (default rtn)"},
+    {0, "wbits", "N", "bits of a weight, 2 to 8, language models also 16: float (default 4)"},
+    {0, "abits", "N", "bits of an activation: networks 4 to 8 (default 8), language models 2 to 8 or 16 (default 4)"},
+    {0, "kvbits", "N", "language models: bits of the KV cache, 2 to 8 or 16 (default 4)"},
+    {0, "format", "NAME", "language models: number format of weights in place of integers: fp4, nf4, mxfp4, fp8-e4m3, fp8-e5m2"},
+    {0, "wgroup", "N", "language models: columns that share a weight scale (default: the row)"},
+    {0, "agroup", "N", "language models: activations of a token that share a scale (default: all)"},
+    {0, "act-clip", "X", "language models: share of the largest activation that is the range (default 0.9)"},
+    {0, "kv-clip", "X", "language models: the same for keys and values (default 0.95)"},
+    {0, "act-asymmetric", NULL, "language models: activations with a zero point"},
+    {0, "act-static", NULL, "language models: one range a layer and place, from the calibration text"},
+    {0, "act-order", NULL, "GPTQ: columns in the order of falling diagonal"},
+    {0, "static-groups", NULL, "GPTQ: scales of all groups from the original weights"},
+    {0, "smooth", "ALPHA", "SmoothQuant's scales, for methods without rotation"},
+    {0, "no-online", NULL, "no rotation at run time: R3 and R4 left out, down_proj keeps 8 bits"},
+    {0, "learner", "NAME", "KurTail: sgd (default), cayley, qr"},
+    {0, "loss", "NAME", "KurTail: kurtosis pooled (default), of each token, of each channel"},
+    {0, "steps", "N", "KurTail: steps of learning (default 300)"},
+    {0, "rate", "X", "KurTail: angle of a step (default 0.05)"},
+    {0, "calib-windows", "N", "language models: windows of calibration text (default 64)"},
+    {0, "window", "N", "language models: tokens of a window (default 512)"},
+    {0, "eval-tokens", "N", "language models: evaluate on the first N tokens only (default: all)"},
+    {0, "no-eval", NULL, "language models: quantize only"},
+    {0, "methods", "A,B,...", "compare: rows of the table (default: all six)"},
+    {0, "seeds", "N", "compare: seeds from --seed on (default 3)"},
+    {0, "plot", "FILE", "compare: a figure, .svg or .png"},
+    {0, "calib", "DATA", "calibration images or text (default: what comes with the network)"},
+    {0, "eval", "DATA", "labelled images for top-1, or text (default: what comes with the network)"},
     {0, NULL, NULL, NULL},
 };
 
 const pp_command pp_cmd_quantize = {
     .name = "quantize",
-    .operands = "MODEL",
+    .operands = "MODEL | compare MODEL",
     .min_operands = 1,
-    .max_operands = 1,
-    .text = "quantize a network and print the error of each layer\n\n"
-            "Prints for each layer the signal-to-quantization-noise ratio of its weights and of its output\n"
-            "against float, and top-1 of both. -o DIR writes the codes (docs/quantization.md).",
+    .max_operands = 2,
+    .text = "quantize a network or a language model and print the error of each layer\n\n"
+            "Networks: for each layer the signal-to-quantization-noise ratio of its weights and of its output\n"
+            "against float, and top-1 of both. -o DIR writes the codes (docs/quantization.md).\n"
+            "Language models (a name, a Hugging Face folder, a llama2.c file, or a folder that this command has\n"
+            "written): weights, activations and KV cache in few bits behind rotations; bits per byte of both.\n"
+            "-o DIR writes codes, scales and rotations layer by layer; the same command goes on after a kill.\n"
+            "compare: a table of methods over seeds; -o FILE.h5 and --plot keep it (docs/rotations.md).",
     .examples = "  pentaprism quantize resnet32-cifar10\n"
                 "  pentaprism quantize resnet32-cifar10 --wbits 3 --abits 6 --json\n"
-                "  pentaprism quantize resnet32-cifar10 -o resnet32-w4a8\n",
+                "  pentaprism quantize resnet32-cifar10 -o resnet32-w4a8\n"
+                "  pentaprism quantize bytellama-7m --method kurtail --weights gptq -o bytellama-w4\n"
+                "  pentaprism quantize compare bytellama-odd --methods rtn,quarot,kurtail --seeds 5 --plot c.svg\n",
     .args = args,
     .run = run,
 };

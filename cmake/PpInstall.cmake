@@ -55,6 +55,7 @@ foreach(header
     workloads/network.h
     workloads/stage.h
     workloads/tokenizer.h workloads/workloads.h
+    quant/lmq.h
     quant/number.h
     quant/quant.h
     quant/rotation.h
@@ -74,6 +75,7 @@ foreach(header
     sim/sim.h
     report/accuracy.h
     report/compare.h
+    report/tables_quant.h
     report/plot.h
     report/report.h report/traffic.h)
   cmake_path(GET header PARENT_PATH room)

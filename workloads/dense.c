@@ -1,6 +1,8 @@
 /* Products, QR and Cholesky by OpenBLAS. */
 #include "workloads/dense.h"
 
+#include "workloads/blas.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -51,7 +53,7 @@ pp_status pp_dense_product(pp_pool *pool, bool a_transposed, bool b_transposed, 
 {
     if (m == 0 || n == 0)
         return PP_OK;
-    openblas_set_num_threads(1);
+    (void)pp_blas_prepare();
     product p = {.ta = a_transposed, .tb = b_transposed, .m = m, .n = n, .k = k, .rows = block_rows(m),
                  .alpha = alpha, .beta = beta, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .c = c};
     return pp_pool_run(pool, (m + p.rows - 1) / p.rows, product_block, &p);
@@ -89,7 +91,7 @@ static pp_status qr_columns(float *a, int n, float *tau, float *diagonal)
 
 pp_status pp_dense_qr(float *a, size_t n)
 {
-    openblas_set_num_threads(1);
+    (void)pp_blas_prepare();
     float *tau = pp_alloc(2 * n, sizeof *tau);
     if (tau == NULL)
         return PP_ENOMEM;
@@ -122,7 +124,7 @@ static pp_status cholesky_upper(float *a, size_t n)
 
 void pp_dense_solve_right_upper(const float *r, size_t n, bool transposed, float *x, size_t rows)
 {
-    openblas_set_num_threads(1);
+    (void)pp_blas_prepare();
     cblas_strsm(CblasRowMajor, CblasRight, CblasUpper, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, (blasint)rows, (blasint)n, 1.0f, r,
                 (blasint)n, x, (blasint)n);
 }
@@ -175,7 +177,7 @@ static void reverse(float *a, size_t n)
 
 pp_status pp_dense_inverse_cholesky(float *h, size_t n)
 {
-    openblas_set_num_threads(1);
+    (void)pp_blas_prepare();
     int order = (int)n, info = 0;
     /* P h P = L L^T, so h^-1 = (P L^-1 P)^T (P L^-1 P), and P L^-1 P is upper triangular. */
     reverse(h, n);

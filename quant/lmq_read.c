@@ -1,0 +1,360 @@
+/* Reading the folder of a quantized language model. */
+#include "quant/lmq_internal.h"
+
+#include "workloads/workloads.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool pp_lmq_is_folder(const char *path)
+{
+    char *settings = pp_path_join(path, "settings.json");
+    const bool is = settings != NULL && pp_file_exists(settings);
+    free(settings);
+    return is;
+}
+
+/* ---- layers ---- */
+
+static void unpack(const uint8_t *packed, uint32_t bits, const pp_lmq_tensor *t)
+{
+    const size_t row_bytes = bits <= 4 ? (t->cols + 1) / 2 : t->cols;
+    for (size_t r = 0; r < t->rows; r++)
+        for (size_t c = 0; c < t->cols; c++) {
+            const uint8_t byte = packed[r * row_bytes + (bits <= 4 ? c / 2 : c)];
+            t->code[r * t->cols + c] = bits > 4 ? byte : c % 2 ? byte >> 4 : byte & 15;
+        }
+}
+
+static pp_status read_codes(const pp_safetensors *st, const char *path, const char *kind, pp_lmq_tensor *t)
+{
+    pp_tensor codes, scales;
+    char *scale_name = pp_strf("%s.scales", kind);
+    if (scale_name == NULL)
+        return PP_ENOMEM;
+    pp_status status = pp_safetensors_get(st, scale_name, &scales);
+    free(scale_name);
+    PP_TRY(status);
+    char *name = pp_strf("%s.codes.%s", kind, pp_number_traits_of(t->w.format)->name);
+    if (name == NULL)
+        return PP_ENOMEM;
+    status = pp_safetensors_get(st, name, &codes);
+    free(name);
+    PP_TRY(status);
+    const uint32_t bits = pp_number_traits_of(t->w.format)->bits, groups = pp_weight_groups(&t->w, t->cols);
+    const uint64_t row_bytes = bits <= 4 ? (t->cols + 1) / 2 : t->cols;
+    if (codes.ndim != 2 || codes.dim[0] != t->rows || codes.dim[1] != row_bytes || codes.dtype != PP_DTYPE_U8 ||
+        scales.ndim != 2 || scales.dim[0] != t->rows || scales.dim[1] != groups || scales.dtype != PP_DTYPE_F32)
+        return pp_fail(PP_EFORMAT, "%s: codes or scales of %s have another shape than the settings say", path, kind);
+    t->code = pp_alloc(t->rows * t->cols, 1);
+    t->scale = pp_alloc(t->rows * groups, sizeof *t->scale);
+    if (t->code == NULL || t->scale == NULL)
+        return PP_ENOMEM;
+    unpack(codes.data, bits, t);
+    memcpy(t->scale, scales.data, t->rows * groups * sizeof *t->scale);
+    return PP_OK;
+}
+
+pp_status pp_lmq_read_layer_(pp_lmq *q, uint32_t layer)
+{
+    char *path = NULL;
+    pp_safetensors *st = NULL;
+    pp_tensor quality;
+    PP_TRY(pp_lmq_layer_path_(q, layer, &path));
+    pp_status status = pp_safetensors_open(&st, path);
+    for (unsigned k = 0; k < PP_LMQ_KINDS && status == PP_OK; k++) {
+        pp_lmq_tensor *t = &q->tensor[(size_t)layer * PP_LMQ_KINDS + k];
+        if (t->rows > 0 && t->code == NULL && pp_lmq_weight_options_(q, pp_lmq_kind_[k], &t->w))
+            status = read_codes(st, path, pp_lm_kind_name(pp_lmq_kind_[k]), t);
+    }
+    if (status == PP_OK)
+        status = pp_safetensors_get(st, "quality", &quality);
+    if (status == PP_OK && quality.ndim == 2 && quality.dim[0] * quality.dim[1] == PP_LMQ_KINDS * sizeof *q->quality) {
+        pp_lmq_layer *to = &q->quality[(size_t)layer * PP_LMQ_KINDS];
+        memcpy(to, quality.data, PP_LMQ_KINDS * sizeof *to);
+        for (unsigned k = 0; k < PP_LMQ_KINDS; k++)
+            to[k].name[sizeof to[k].name - 1] = '\0';
+    }
+    pp_safetensors_close(st);
+    free(path);
+    return status;
+}
+
+/* ---- float tensors of a folder ---- */
+
+static pp_status layer_float(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, uint64_t first, uint64_t n, uint64_t cols,
+                             float *out)
+{
+    char *path = NULL;
+    pp_safetensors *st = NULL;
+    pp_tensor t;
+    PP_TRY(pp_lmq_layer_path_(q, layer, &path));
+    pp_status status = pp_safetensors_open(&st, path);
+    if (status == PP_OK)
+        status = pp_safetensors_get(st, pp_lm_kind_name(kind), &t);
+    if (status == PP_OK && (t.dtype != PP_DTYPE_F32 || t.ndim != 2 || t.dim[1] != cols || t.dim[0] < first + n))
+        status = pp_fail(PP_EFORMAT, "%s: %s has another shape than the settings say", path, pp_lm_kind_name(kind));
+    if (status == PP_OK)
+        memcpy(out, (const uint8_t *)t.data + first * cols * sizeof *out, n * cols * sizeof *out);
+    pp_safetensors_close(st);
+    free(path);
+    return status;
+}
+
+/* Copies what a table file holds of rows [first, first + n) of `kind`; found counts rows. */
+static pp_status table_part(const pp_lmq *q, uint32_t index, pp_lm_kind kind, uint64_t first, uint64_t n, uint64_t cols,
+                            float *out, uint64_t *found, bool *exists)
+{
+    pp_safetensors *st = NULL;
+    pp_tensor t;
+    char *name = pp_strf("tables-%05u.safetensors", index), *path = name != NULL ? pp_path_join(q->dir, name) : NULL;
+    free(name);
+    if (path == NULL)
+        return PP_ENOMEM;
+    *exists = pp_file_exists(path);
+    pp_status status = *exists ? pp_safetensors_open(&st, path) : PP_OK;
+    const char *tensor = status == PP_OK && *exists ? pp_safetensors_name(st, 0) : NULL;
+    const size_t length = strlen(pp_lm_kind_name(kind));
+    int64_t at = -1;
+    if (tensor != NULL && strncmp(tensor, pp_lm_kind_name(kind), length) == 0 && tensor[length] == '.' &&
+        pp_parse_i64(tensor + length + 1, &at) && at >= 0 && pp_safetensors_get(st, tensor, &t) == PP_OK) {
+        if (t.dtype != PP_DTYPE_F32 || t.ndim != 2 || t.dim[1] != cols)
+            status = pp_fail(PP_EFORMAT, "%s: %s has another shape than the settings say", path, tensor);
+        const uint64_t lo = (uint64_t)at > first ? (uint64_t)at : first;
+        const uint64_t end = (uint64_t)at + t.dim[0], hi = end < first + n ? end : first + n;
+        if (status == PP_OK && lo < hi) {
+            memcpy(out + (lo - first) * cols, (const uint8_t *)t.data + (lo - (uint64_t)at) * cols * sizeof *out,
+                   (hi - lo) * cols * sizeof *out);
+            *found += hi - lo;
+        }
+    }
+    pp_safetensors_close(st);
+    free(path);
+    return status;
+}
+
+static pp_status table_float(const pp_lmq *q, pp_lm_kind kind, uint64_t first, uint64_t n, uint64_t cols, float *out)
+{
+    uint64_t found = 0;
+    bool exists = true;
+    for (uint32_t i = 0; exists && found < n; i++)
+        PP_TRY(table_part(q, i, kind, first, n, cols, out, &found, &exists));
+    return found == n ? PP_OK : pp_fail(PP_ENOTFOUND, "%s: rows of %s are missing", q->dir, pp_lm_kind_name(kind));
+}
+
+pp_status pp_lmq_folder_float_(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, uint64_t first, uint64_t n, float *out)
+{
+    uint64_t rows, cols;
+    if (!pp_lm_dims(&q->config, kind, &rows, &cols))
+        return pp_fail(PP_ENOTFOUND, "%s: the model has no tensor %s", q->dir, pp_lm_kind_name(kind));
+    return pp_lm_is_global(kind) ? table_float(q, kind, first, n, cols, out)
+                                 : layer_float(q, layer, kind, first, n, cols, out);
+}
+
+/* ---- settings ---- */
+
+typedef struct reader {
+    const pp_node *node;
+    pp_status status;
+} reader;
+
+static int64_t whole(reader *r, const char *key, int64_t most)
+{
+    const pp_node *node = NULL;
+    int64_t v = 0;
+    if (r->status == PP_OK)
+        r->status = pp_node_need(r->node, key, &node);
+    if (r->status == PP_OK)
+        r->status = pp_node_i64(node, key, 0, most, &v);
+    return v;
+}
+
+static double real(reader *r, const char *key)
+{
+    const pp_node *node = NULL;
+    double v = 0;
+    if (r->status == PP_OK)
+        r->status = pp_node_need(r->node, key, &node);
+    if (r->status == PP_OK)
+        r->status = pp_node_f64(node, key, &v);
+    return v;
+}
+
+static bool truth(reader *r, const char *key)
+{
+    const pp_node *node = NULL;
+    bool v = false;
+    if (r->status == PP_OK)
+        r->status = pp_node_need(r->node, key, &node);
+    if (r->status == PP_OK)
+        r->status = pp_node_bool(node, key, &v);
+    return v;
+}
+
+static void text(reader *r, const char *key, char *out, size_t size)
+{
+    const pp_node *node = NULL;
+    const char *v = "";
+    if (r->status == PP_OK)
+        r->status = pp_node_need(r->node, key, &node);
+    if (r->status == PP_OK && node->kind == PP_DOC_SCALAR)
+        r->status = pp_node_text(node, key, &v);
+    if (v != NULL)
+        strncpy(out, v, size - 1);
+}
+
+static pp_status read_config(pp_lm_config *c, const pp_node *node)
+{
+    reader r = {node, PP_OK};
+    const int64_t size = 1 << 20;
+    text(&r, "name", c->name, sizeof c->name);
+    text(&r, "model_type", c->model_type, sizeof c->model_type);
+    c->layers = (uint32_t)whole(&r, "layers", 4096);
+    c->hidden = (uint32_t)whole(&r, "hidden", size);
+    c->ffn = (uint32_t)whole(&r, "ffn", size);
+    c->heads = (uint32_t)whole(&r, "heads", size);
+    c->kv_heads = (uint32_t)whole(&r, "kv_heads", size);
+    c->head_dim = (uint32_t)whole(&r, "head_dim", size);
+    c->vocab = (uint32_t)whole(&r, "vocab", size);
+    c->positions = (uint32_t)whole(&r, "positions", UINT32_MAX);
+    c->norm = (pp_lm_norm)whole(&r, "norm", 1);
+    c->act = (pp_lm_act)whole(&r, "act", PP_LM_ACT_COUNT - 1);
+    c->position_kind = (pp_lm_positions)whole(&r, "position_kind", 1);
+    c->biases = (uint32_t)whole(&r, "biases", UINT32_MAX);
+    c->window = (uint32_t)whole(&r, "window", UINT32_MAX);
+    c->window_first_layer = (uint32_t)whole(&r, "window_first_layer", UINT32_MAX);
+    c->rope.kind = (pp_lm_rope_kind)whole(&r, "rope_kind", PP_LM_ROPE_COUNT - 1);
+    c->rope.rotary_dim = (uint32_t)whole(&r, "rotary_dim", size);
+    c->gated = truth(&r, "gated");
+    c->qk_norm = truth(&r, "qk_norm");
+    c->causal = true;
+    c->rope.interleaved = truth(&r, "rope_interleaved");
+    c->rope.truncate = truth(&r, "rope_truncate");
+    c->norm_eps = real(&r, "norm_eps");
+    c->rope.theta = real(&r, "rope_theta");
+    c->rope.factor = real(&r, "rope_factor");
+    c->rope.original_positions = real(&r, "rope_original_positions");
+    c->rope.low_freq_factor = real(&r, "rope_low_freq_factor");
+    c->rope.high_freq_factor = real(&r, "rope_high_freq_factor");
+    c->rope.beta_fast = real(&r, "rope_beta_fast");
+    c->rope.beta_slow = real(&r, "rope_beta_slow");
+    c->rope.attention_factor = real(&r, "rope_attention_factor");
+    return r.status == PP_OK ? pp_lm_config_check(c) : r.status;
+}
+
+static uint32_t bits(reader *r, const char *key)
+{
+    const int64_t b = whole(r, key, 16);
+    if (r->status == PP_OK && b != 16 && (b < 2 || b > 8))
+        r->status = pp_fail(PP_ERANGE, "%s: %lld bits: expected 2 to 8, or 16", key, (long long)b);
+    return (uint32_t)b;
+}
+
+static pp_status read_options(pp_lmq *q, const pp_node *node)
+{
+    reader r = {node, PP_OK};
+    pp_lmq_options *o = &q->o;
+    char method[16] = "", weights[16] = "", format[24] = "";
+    pp_number ignored;
+    text(&r, "method", method, sizeof method);
+    text(&r, "weights", weights, sizeof weights);
+    text(&r, "format", format, sizeof format);
+    *o = pp_lmq_defaults();
+    o->method = strcmp(method, "kurtail") == 0 ? PP_LMQ_KURTAIL : strcmp(method, "quarot") == 0 ? PP_LMQ_QUAROT : PP_LMQ_RTN;
+    o->gptq = strcmp(weights, "gptq") == 0;
+    o->wbits = bits(&r, "wbits");
+    o->abits = bits(&r, "abits");
+    o->kvbits = bits(&r, "kvbits");
+    o->wgroup = (uint32_t)whole(&r, "wgroup", 1 << 20);
+    o->agroup = (uint32_t)whole(&r, "agroup", 1 << 20);
+    o->kvgroup = (uint32_t)whole(&r, "kvgroup", 1 << 20);
+    o->seed = (uint64_t)whole(&r, "seed", INT64_MAX);
+    o->online = truth(&r, "online");
+    o->act_asymmetric = truth(&r, "act_asymmetric");
+    o->act_static = truth(&r, "act_static");
+    o->act_clip = real(&r, "act_clip");
+    o->kv_clip = real(&r, "kv_clip");
+    PP_TRY(r.status);
+    if (format[0] != '\0') {
+        PP_TRY(pp_number_parse(&ignored, format));
+        q->format = pp_strdup(format);
+        o->format = q->format;
+    }
+    return PP_OK;
+}
+
+static pp_status read_rotations(pp_lmq *q)
+{
+    char *path = pp_path_join(q->dir, "rotations.safetensors");
+    pp_safetensors *st = NULL;
+    pp_tensor t;
+    const size_t tops = (size_t)q->config.layers * PP_LMQ_PLACES;
+    pp_status status = path != NULL ? pp_safetensors_open(&st, path) : PP_ENOMEM;
+    if (status == PP_OK)
+        status = pp_safetensors_get(st, "kurtosis", &t);
+    if (status == PP_OK && t.ndim == 2 && t.dim[0] == 1 && t.dim[1] == 2) {
+        float k[2];
+        memcpy(k, t.data, sizeof k);
+        q->kurtosis_before = (double)k[0];
+        q->kurtosis_after = (double)k[1];
+    }
+    if (status == PP_OK && q->o.act_static) {
+        status = pp_safetensors_get(st, "static_top", &t);
+        if (status == PP_OK && (t.ndim != 2 || t.dim[0] * t.dim[1] != tops))
+            status = pp_fail(PP_EFORMAT, "%s: static_top has another shape than the settings say", path);
+        if (status == PP_OK && (q->static_top = pp_alloc(tops, sizeof(float))) == NULL)
+            status = PP_ENOMEM;
+        if (status == PP_OK)
+            memcpy(q->static_top, t.data, tops * sizeof(float));
+    }
+    pp_safetensors_close(st);
+    free(path);
+    return status;
+}
+
+static pp_status read_settings(pp_lmq *q, const char *path)
+{
+    pp_doc *doc = NULL;
+    const pp_node *config = NULL, *options = NULL;
+    PP_TRY(pp_doc_read_json(&doc, path));
+    pp_status status = pp_node_need(pp_doc_root(doc), "config", &config);
+    if (status == PP_OK)
+        status = pp_node_need(pp_doc_root(doc), "options", &options);
+    if (status == PP_OK)
+        status = read_config(&q->config, config);
+    if (status == PP_OK)
+        status = read_options(q, options);
+    pp_doc_free(doc);
+    return status;
+}
+
+pp_status pp_lmq_open(pp_lmq **out, const char *dir, pp_pool *pool)
+{
+    *out = NULL;
+    pp_lmq *q = pp_calloc(1, sizeof *q);
+    char *path = pp_path_join(dir, "quant.json");
+    pp_status status = q != NULL && path != NULL ? PP_OK : PP_ENOMEM;
+    if (status == PP_OK && !pp_file_exists(path))
+        status = pp_fail(PP_ENOTFOUND, "%s: the quantized model is not finished (no quant.json): run quantize again with the same settings", dir);
+    if (status == PP_OK) {
+        q->pool = pool;
+        q->dir = pp_strdup(dir);
+        status = q->dir != NULL ? read_settings(q, path) : PP_ENOMEM;
+    }
+    if (status == PP_OK)
+        status = pp_lmq_allocate_(q);
+    q->source_config = q->config;
+    if (status == PP_OK)
+        status = read_rotations(q);
+    if (status == PP_OK && q->o.method != PP_LMQ_RTN && q->o.online) {
+        status = pp_hadamard_new_blocks(&q->r3, q->config.head_dim);
+        if (status == PP_OK)
+            status = pp_hadamard_new_blocks(&q->r4, q->config.ffn);
+    }
+    free(path);
+    if (status == PP_OK)
+        *out = q;
+    else
+        pp_lmq_free(q);
+    return status;
+}
