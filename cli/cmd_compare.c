@@ -23,19 +23,19 @@ static void lists_free(lists *l)
     free(l->arrays);
 }
 
-/* "a,b,c". A piece with '=' but no ':' before it belongs to the fabric before it: "mesh:rows=4,cols=4,torus". */
+/* "a,b,c". A piece with '=' but no ':' before it belongs to the name before it: "mesh:rows=4,cols=4,torus". */
 static bool continues(const char *piece)
 {
     const size_t word = strcspn(piece, ":=,");
     return piece[word] == '=';
 }
 
-static pp_status split(const char *option, char *text, bool fabrics, const char **out, size_t *n)
+static pp_status split(const char *option, char *text, const char **out, size_t *n)
 {
     *n = 0;
     for (char *at = text; at != NULL;) {
         char *end = strchr(at, ',');
-        while (fabrics && end != NULL && continues(end + 1))
+        while (end != NULL && continues(end + 1))
             end = strchr(end + 1, ',');
         if (end != NULL)
             *end++ = 0;
@@ -78,27 +78,26 @@ static pp_status parse_arrays(const pp_parsed *p, const pp_session *s, lists *l,
     l->arrays = pp_strdup(given);
     if (l->arrays == NULL)
         return PP_ENOMEM;
-    PP_TRY(split("arrays", l->arrays, false, text, n));
+    PP_TRY(split("arrays", l->arrays, text, n));
     for (size_t i = 0; i < *n; i++)
         PP_TRY(parse_array(text[i], l->array[i]));
     return PP_OK;
 }
 
-static pp_status parse_names(const pp_parsed *p, const char *option, bool fabrics, char **storage, const char **out,
-                             size_t *n)
+static pp_status parse_names(const pp_parsed *p, const char *option, char **storage, const char **out, size_t *n)
 {
     const char *given = pp_args_get(p, option);
     if (given == NULL)
         return pp_fail(PP_EUSAGE, "compare: --%s is missing", option);
     *storage = pp_strdup(given);
-    return *storage != NULL ? split(option, *storage, fabrics, out, n) : PP_ENOMEM;
+    return *storage != NULL ? split(option, *storage, out, n) : PP_ENOMEM;
 }
 
 static pp_status parse(const pp_parsed *p, pp_session *s, lists *l, pp_compare_options *o)
 {
     const char *normalise = pp_args_get(p, "normalise");
-    PP_TRY(parse_names(p, "networks", false, &l->networks, l->network, &o->n_networks));
-    PP_TRY(parse_names(p, "fabrics", true, &l->fabrics, l->fabric, &o->n_fabrics));
+    PP_TRY(parse_names(p, "networks", &l->networks, l->network, &o->n_networks));
+    PP_TRY(parse_names(p, "fabrics", &l->fabrics, l->fabric, &o->n_fabrics));
     PP_TRY(parse_arrays(p, s, l, &o->n_arrays));
     PP_TRY(pp_normalise_parse(&o->normalise, normalise != NULL ? normalise : s->fabric_options.normalise));
     PP_TRY(pp_args_i64(p, "images", s->sim_options.images, 1, 1000000, &s->sim_options.images));
