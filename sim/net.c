@@ -351,9 +351,9 @@ pp_status pp_noc_packet_check(const pp_noc *n, const pp_noc_packet *p)
     if (n->o.switching == PP_NOC_FLIT && multicast && p->flits > n->o.buffer_flits)
         return pp_fail(PP_EINVAL, "packet of %u flits on a multicast tree: buffers of %u flits cannot hold it, so that a "
                                   "blocked branch would hold the others", p->flits, n->o.buffer_flits);
-    if (n->o.switching == PP_NOC_VCT && p->flits > n->o.buffer_flits)
-        return pp_fail(PP_EINVAL, "virtual cut-through: buffers of %u flits cannot hold a packet of %u", n->o.buffer_flits,
-                       p->flits);
+    if ((n->o.switching == PP_NOC_VCT || n->o.switching == PP_NOC_SAF) && p->flits > n->o.buffer_flits)
+        return pp_fail(PP_EINVAL, "%s: buffers of %u flits cannot hold a packet of %u",
+                       n->o.switching == PP_NOC_VCT ? "virtual cut-through" : "store and forward", n->o.buffer_flits, p->flits);
     return PP_OK;
 }
 

@@ -85,7 +85,8 @@ static bool branch_moves(pp_hunt *h, uint32_t ivc)
     const pp_branch *all = p->branches.data, *root = &all[e->branch[ivc]];
     for (uint32_t b = root->next; b != PP_NOC_NO; b = all[b].next) {
         if (all[b].ovc == PP_NOC_NO ? vc_comes_free(h, ivc, all[b].op, e->route_mask[ivc])
-                                    : all[b].sent - root->sent < e->len[ivc] && room_behind(h, ivc, all[b].ovc))
+                                    : all[b].sent < all[b].flits && all[b].sent - root->sent < e->len[ivc] &&
+                                          room_behind(h, ivc, all[b].ovc))
             return true;
     }
     return false;
@@ -148,8 +149,12 @@ static pp_status name_cycle(const pp_hunt *h, uint32_t first)
     for (uint32_t i = 0; i < e->n_ivc; i++)
         ivc = h->waits_on[ivc];
     const uint32_t begin = ivc;
+    const pp_noc_item *last = NULL;
     do {
         const pp_noc_item *item = holder(e, ivc);
+        if (item == last) /* one packet in several routers */
+            item = NULL;
+        last = item ? item : last;
         length += item != NULL;
         if (item && named < 8) {
             const uint32_t v = e->base.g.vertex[e->base.g.ip_router[ivc >> e->vs]];

@@ -414,8 +414,9 @@ static pp_status check_sizes(const pp_noc_options *network, const pp_traffic_opt
     uint32_t most = o->reply_flits;
     for (uint32_t i = 0; i < o->n_sizes; i++)
         most = o->flits[i] > most ? o->flits[i] : most;
-    if (network->switching == PP_NOC_VCT && most > network->buffer_flits)
-        return pp_fail(PP_EINVAL, "virtual cut-through: buffers of %u flits cannot hold a packet of %u",
+    if ((network->switching == PP_NOC_VCT || network->switching == PP_NOC_SAF) && most > network->buffer_flits)
+        return pp_fail(PP_EINVAL, "%s: buffers of %u flits cannot hold a packet of %u",
+                       network->switching == PP_NOC_VCT ? "virtual cut-through" : "store and forward",
                        network->buffer_flits, most);
     return PP_OK;
 }
