@@ -85,7 +85,7 @@ static bool branch_moves(pp_hunt *h, uint32_t ivc)
     const pp_branch *all = p->branches.data, *root = &all[e->branch[ivc]];
     for (uint32_t b = root->next; b != PP_NOC_NO; b = all[b].next) {
         if (all[b].ovc == PP_NOC_NO ? vc_comes_free(h, ivc, all[b].op, e->route_mask[ivc])
-                                    : all[b].sent < all[b].flits && all[b].sent - root->sent < e->len[ivc] &&
+                                    : !all[b].done && all[b].sent - root->sent < e->len[ivc] &&
                                           room_behind(h, ivc, all[b].ovc))
             return true;
     }

@@ -33,8 +33,7 @@ typedef struct pp_mail {
 /* One branch of a packet that is being copied (net_tree.c). */
 typedef struct pp_branch {
     uint32_t op, ovc; /* ovc NO: not allocated */
-    uint32_t sent;    /* flits of the packet that went this way, */
-    uint32_t flits;   /* of so many */
+    uint32_t sent;    /* flits of the packet that went this way */
     uint32_t next;    /* of the same packet, or of the free list */
     uint64_t ready;   /* first cycle of switch allocation */
     bool done;        /* its tail went: what stands behind in the buffer is the next packet's */

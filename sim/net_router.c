@@ -112,8 +112,6 @@ static void ask_branches(pp_step *s, uint32_t x, uint32_t ip, uint32_t v)
     for (uint32_t b = base; b != PP_NOC_NO; b = s->p->branches.data[b].next) {
         const pp_branch *branch = &s->p->branches.data[b];
         if (branch->ovc == PP_NOC_NO || branch->done || branch->sent - sent0 >= e->len[ivc])
-        /* Behind the packet's tail the buffer may hold the next one. */
-        if (branch->ovc == PP_NOC_NO || branch->sent == branch->flits || branch->sent - sent0 >= e->len[ivc])
             continue;
         pending = true;
         if (branch->ready <= s->p->t && pp_flit_has_credit(e, branch->ovc) && (!e->gated || link_free(s, branch->op)))

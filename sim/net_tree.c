@@ -136,7 +136,7 @@ uint32_t pp_flit_branches(pp_flit_engine *e, pp_part *p, uint32_t ivc, const pp_
         const uint32_t b = take_branch(p);
         if (b == PP_NOC_NO)
             return next;
-        p->branches.data[b] = (pp_branch){.op = t->op[i], .ovc = PP_NOC_NO, .flits = item->flits, .next = next};
+        p->branches.data[b] = (pp_branch){.op = t->op[i], .ovc = PP_NOC_NO, .next = next};
         next = b;
     }
     const uint32_t root = take_branch(p);
