@@ -138,7 +138,8 @@ static void ref_due(ref_net *n)
     size_t kept = 0;
     const size_t count = n->n_events;
     ref_event *all = malloc((count + 1) * sizeof *all);
-    memcpy(all, n->event, count * sizeof *all);
+    if (count > 0)
+        memcpy(all, n->event, count * sizeof *all);
     n->n_events = 0;
     for (size_t i = 0; i < count; i++)
         if (all[i].time != n->t)
