@@ -28,7 +28,9 @@ class Texts(Case):
                               ("mesh:rowz=2,cols=2", ["rowz", "rows"]), ("mesh:rows=2,rows=3,cols=2", ["rows"]),
                               ("mesh:rows", ["rows"]), ("mesh:rows=2,,cols=2", []), ("mesh:rows=99999999,cols=99999999", []),
                               ("5pp:rows=2,cols=9,reach=99999", ["reach"]), ("5pp:rows=2,cols=4,row_direction=up", ["up"]),
-                              ("torus:rows=4,cols=4,reach=2", ["reach"]), ("file:", []), ("file:none.graphml", ["none.graphml"])):
+                              ("torus:rows=4,cols=4,reach=2", ["reach"]), ("hypercube:cores=1000000000", ["cores"]),
+                              ("hypercube:cores=12", ["power of 2"]), ("fattree:arity=4", ["levels"]),
+                              ("cmesh:rows=1000000,cols=1000000", ["4194304"]), ("file:", []), ("file:none.graphml", ["none.graphml"])):
             with self.subTest(fabric=fabric):
                 self.refused("fabric", "show", fabric, words=words)
                 self.refused("fabric", "export", fabric, "-o", self.path("f.svg"), words=words)
@@ -78,6 +80,15 @@ class GraphML(Case):
         path = self.write("own.graphml", text)
         self.refused("run", example("joshi2020-resnet32.yaml"), "-o", self.path("o.h5"),
                      *settings(fabric__kind="file", fabric__file=path, quant__calib_images=2))
+
+    def test_one_way(self):
+        path = self.write("own.graphml", GOOD.replace('<edge source="c" target="b">', '<edge source="a" target="c">'))
+        d = self.json("fabric", "show", "file:" + path)
+        self.assertEqual((d["unreachable_pairs"], d["deadlock_free"]), (2, True))
+
+    def test_zero_rate(self):
+        self.bad(GOOD.replace('<data key="gbps">5', '<data key="gbps">0', 1), "a -> b", "lane_gbps")
+        self.refused("fabric", "show", "mesh:rows=2,cols=2", "--set", "fabric.clock_hz=0", words=["clock_hz"])
 
     def test_never_a_crash(self):
         for n in range(0, len(GOOD), 37):

@@ -130,6 +130,17 @@ class Fabrics(Case):
         b = self.json("simulate", file, "-o", self.path("b.h5"), *some, *settings(fabric__kind="file", fabric__file=out))
         self.assertEqual(a["certificate"], b["certificate"])
 
+    def test_deadlocks(self):
+        d = self.json("fabric", "show", "torus:rows=4,cols=4")
+        self.assertEqual((d["routing"], d["vc_classes"], d["deadlock_free"], d["cycle"]), ("xy", 2, True, []))
+        d = self.json("fabric", "show", "torus:rows=4,cols=4", "--one-class")
+        self.assertFalse(d["deadlock_free"])
+        for this, following in zip(d["cycle"], d["cycle"][1:] + d["cycle"][:1]):
+            self.assertEqual(this["to"], following["from"])
+        d = self.json("fabric", "show", "flatfly:rows=4,cols=4,nodes=4", "--routing", "adaptive")
+        self.assertEqual((d["cores"], d["switches"], d["radix_max"], d["deadlock_free"]), (64, 16, 10, True))
+        self.refused("fabric", "show", "flatfly:rows=4,cols=4,nodes=4", "--routing", "odd_even", words=["odd_even", "does not fit"])
+
     def test_dot_and_svg(self):
         dot, svg = self.path("f.dot"), self.path("f.svg")
         self.done("fabric", "export", "5pp:rows=2,cols=4", "-o", dot)

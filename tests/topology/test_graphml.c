@@ -73,6 +73,12 @@ static void test_round_trips(void **state)
     round_trip("5pp:rows=3,cols=5");
     round_trip("5pp:rows=3,cols=5,row_direction=alternate,wrap=1");
     round_trip("mesh:rows=2,cols=3");
+    round_trip("cmesh:rows=2,cols=3,nodes=4");
+    round_trip("fattree:arity=3,levels=2");
+    round_trip("tree:arity=2,levels=3,taper=3");
+    round_trip("dragonfly:nodes=1");
+    round_trip("mesh3d:rows=2,cols=3,planes=2");
+    round_trip("kautz:degree=2,diameter=2");
     round_trip("torus:rows=3,cols=4");
     round_trip("ring:cores=7");
     round_trip("torus:rows=1,cols=1");
@@ -248,9 +254,55 @@ static void test_outputs_are_kept(void **state)
     pp_fabric_free(f);
 }
 
+/* Cores that name their switch have ports in place of edges. */
+#define SWITCHED(core, more)                                                                                            \
+    "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">"                                                          \
+    "<key id=\"k\" for=\"node\" attr.name=\"kind\" attr.type=\"string\"/>"                                               \
+    "<key id=\"s\" for=\"node\" attr.name=\"switch\" attr.type=\"string\"/><graph edgedefault=\"directed\">"            \
+    "<node id=\"a\">" core "</node><node id=\"b\"><data key=\"k\">core</data><data key=\"s\">t</data></node>"          \
+    "<node id=\"s\"><data key=\"k\">switch</data></node><node id=\"t\"><data key=\"k\">switch</data></node>"            \
+    "<edge source=\"s\" target=\"t\"/>" more "</graph></graphml>"
+#define ON_S "<data key=\"k\">core</data><data key=\"s\">s</data>"
+
+static void refuse_switch(const char *text, const char *part)
+{
+    bench b = bench_new();
+    pp_fabric *f = NULL;
+    put_text("switched.graphml", text);
+    assert_int_equal(pp_fabric_parse(&b.options, b.arena, "file:switched.graphml"), PP_OK);
+    assert_failed_with(pp_fabric_build(&f, &b.options), PP_EFORMAT, part);
+    assert_null(f);
+    bench_free(&b);
+}
+
+static void test_cores_on_switches(void **state)
+{
+    (void)state;
+    bench b = bench_new();
+    put_text("switched.graphml", SWITCHED(ON_S, ""));
+    pp_fabric *f = read_back(&b, "switched.graphml");
+    assert_int_equal(f->n_cores, 2);
+    assert_int_equal(f->core_switch[0], 2);
+    assert_int_equal(f->core_switch[1], 3);
+    assert_int_equal(f->ports, 1); /* auto of files is a port for each link: one here */
+    uint32_t path[4];
+    size_t n = 0;
+    assert_int_equal(pp_route(f, PP_ROUTING_SHORTEST, 0, 1, path, 4, &n), PP_OK);
+    assert_int_equal(n, 1);
+    /* One way only: nothing leads back. */
+    assert_failed_with(pp_route(f, PP_ROUTING_NATIVE, 1, 0, path, 4, &n), PP_EINFEASIBLE, "no way from t to s");
+    pp_fabric_free(f);
+    bench_free(&b);
+    refuse_switch(SWITCHED("<data key=\"k\">core</data><data key=\"s\">u</data>", ""), "vertex a: switch: expected the id of a switch, found u");
+    refuse_switch(SWITCHED("<data key=\"k\">core</data><data key=\"s\">b</data>", ""), "vertex a: switch: expected the id of a switch");
+    refuse_switch(SWITCHED("<data key=\"k\">both</data><data key=\"s\">s</data>", ""), "vertex a: only a vertex of kind core");
+    refuse_switch(SWITCHED(ON_S, "<edge source=\"t\" target=\"a\"/>"), "vertex a: a core with a switch has no edges");
+}
+
 int main(void)
 {
     const struct CMUnitTest topology_graphml[] = {
+        cmocka_unit_test(test_cores_on_switches),
         cmocka_unit_test(test_round_trips),          cmocka_unit_test(test_routes_on_a_file),
         cmocka_unit_test(test_defaults_and_switches), cmocka_unit_test(test_no_way_through_a_core),
         cmocka_unit_test(test_undirected_is_both_ways), cmocka_unit_test(test_unreadable),

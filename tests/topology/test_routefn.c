@@ -220,6 +220,109 @@ static void test_cycles_without_classes(void **state)
     pp_fabric_free(f);
 }
 
+/* ---- Rules stated for tori: class on entering a dimension, kept inside it; ties go both ways ---- */
+
+static void test_torus_classes(void **state)
+{
+    (void)state;
+    pp_fabric *f = build("torus:rows=8,cols=8");
+    pp_routefn *fn = relation(f, "xy");
+    assert_int_equal(pp_routefn_about(fn)->select, PP_SELECT_RANDOM);
+    for (uint32_t s = 0; s < 64; s++)
+        for (uint32_t t = 0; t < 64; t++) {
+            pp_route_head h = {.at = s, .channel = PP_NO_CHANNEL, .src = s, .dst = t};
+            pp_hop hop[2];
+            uint32_t n = 0;
+            int was = -1, wanted = 0; /* dimension of the last hop, class in it */
+            while ((n = pp_routefn_next(fn, &h, hop)) > 0) {
+                const uint32_t x = h.at % 8, y = h.at / 8, to_x = t % 8, to_y = t / 8;
+                const int dim = x == to_x;
+                const uint32_t from = dim ? y : x, to = dim ? to_y : to_x, up = (to + 8 - from) % 8;
+                if (dim != was)
+                    wanted = to < from;
+                was = dim;
+                assert_int_equal(n, up == 4 ? 2 : 1);
+                for (uint32_t i = 0; i < n; i++) {
+                    const uint32_t next = f->channel[hop[i].channel].dst, at = dim ? next / 8 : next % 8;
+                    assert_int_equal(hop[i].classes, 1U << wanted);
+                    assert_int_equal(at, (i == 0 && up <= 4) ? (from + 1) % 8 : (from + 7) % 8);
+                }
+                pp_route_take(fn, &h, hop[n - 1].channel, (uint32_t)wanted);
+            }
+            assert_int_equal(h.at, t);
+        }
+    pp_routefn_free(fn);
+    pp_fabric_free(f);
+}
+
+/* Up ports of a fat tree are all candidates; of the whole way, 3 levels up give 4 x 4 choices. */
+static void test_fattree_choices(void **state)
+{
+    (void)state;
+    pp_fabric *f = build("fattree:arity=4,levels=3");
+    pp_routefn *fn = relation(f, "nca");
+    pp_hop hop[4];
+    pp_route_head h = {.at = f->core_switch[0], .channel = PP_NO_CHANNEL, .dst = f->core_switch[63]};
+    assert_int_equal(pp_routefn_next(fn, &h, hop), 4);
+    pp_route_take(fn, &h, hop[2].channel, 0);
+    assert_int_equal(pp_routefn_next(fn, &h, hop), 4);
+    pp_route_take(fn, &h, hop[1].channel, 0);
+    assert_int_equal(pp_routefn_next(fn, &h, hop), 1);
+    h.dst = f->core_switch[3]; /* a core below the same leaf as the first */
+    h.at = f->core_switch[0];
+    assert_int_equal(pp_routefn_next(fn, &h, hop), 0);
+    pp_routefn_free(fn);
+    pp_fabric_free(f);
+}
+
+/* Intermediate vertices: anywhere, or inside the box. */
+static void test_intermediates(void **state)
+{
+    (void)state;
+    pp_fabric *f = build("cmesh:rows=4,cols=4,nodes=4");
+    pp_routefn *any = relation(f, "valiant"), *box = relation(f, "romm"), *plain = relation(f, "xy");
+    bool seen[16] = {false};
+    for (uint64_t i = 0; i < 2000; i++) {
+        const uint64_t random = i * UINT64_C(0x9e3779b97f4a7c15) + 12345;
+        const uint32_t src = f->core_switch[0], dst = f->core_switch[27]; /* routers (0, 0) and (1, 1) */
+        const uint32_t mid = pp_routefn_mid(any, src, dst, random), near = pp_routefn_mid(box, src, dst, random);
+        assert_true(mid >= 64 && mid < 80);
+        seen[mid - 64] = true;
+        assert_true(f->vertex[near].coord[0] <= 1 && f->vertex[near].coord[1] <= 1);
+        assert_int_equal(pp_routefn_mid(plain, src, dst, random), PP_NO_VERTEX);
+    }
+    for (int i = 0; i < 16; i++)
+        assert_true(seen[i]);
+    pp_routefn_free(any);
+    pp_routefn_free(box);
+    pp_routefn_free(plain);
+    pp_fabric_free(f);
+}
+
+/* Graphs without a rule: one way only, or in two parts. */
+static void test_files(void **state)
+{
+    (void)state;
+    pp_fabric *f = build("tri:rows=3,cols=4"), *back = NULL;
+    assert_int_equal(pp_fabric_write_graphml(f, "tri.graphml", true), PP_OK);
+    pp_fabric_free(f);
+    back = build("file:tri.graphml");
+    for (int i = 0; i < 2; i++) {
+        pp_routefn *fn = relation(back, i == 0 ? "auto" : "updown");
+        assert_int_equal(pp_routefn_connected(fn), PP_OK);
+        assert_int_equal(cycle_length(fn, back, false), 0);
+        check_ways(fn, back);
+        pp_routefn_free(fn);
+    }
+    pp_fabric_free(back);
+    f = build("5pp:rows=1,cols=5,row_direction=forward");
+    pp_routefn *fn = relation(f, "shortest");
+    assert_failed_with(pp_routefn_connected(fn), PP_EINFEASIBLE, "no way from r0c1 to r0c0 by shortest routing");
+    assert_int_equal(cycle_length(fn, f, false), 0);
+    pp_routefn_free(fn);
+    pp_fabric_free(f);
+}
+
 static void refuse(const char *fabric, const char *name, pp_status status, const char *part)
 {
     pp_fabric *f = build(fabric);
@@ -248,6 +351,10 @@ int main(void)
         cmocka_unit_test(test_what_fits),
         cmocka_unit_test(test_cycles_without_classes),
         cmocka_unit_test(test_what_does_not_fit),
+        cmocka_unit_test(test_torus_classes),
+        cmocka_unit_test(test_fattree_choices),
+        cmocka_unit_test(test_intermediates),
+        cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(topology_routefn, NULL, NULL);
 }
