@@ -1,0 +1,72 @@
+"""infer with devices: rows, tables of the report, figures, threads, wrong settings."""
+import json
+import os
+import unittest
+
+import h5py
+
+from harness import SHORT, Case, example, settings
+
+FEW = settings(workload__images=4 if SHORT else 100, quant__calib_images=2 if SHORT else 16, noise__calib_images=2 if SHORT else 8,
+               noise__compensation_reads=8, workload__models="resnet32-cifar10-noise", noise__seeds=2)
+
+
+class Devices(Case):
+    def test_example(self):
+        report, plot, snr = self.path("pcm.h5"), self.path("acc.svg"), self.path("snr.png")
+        d = self.json("infer", example("resnet32-pcm.yaml"), *FEW, *settings(device__times_s="25, 31536000"), "-o", report,
+                      "--plot", plot, "--plot-snr", snr)
+        for key in "images seeds times_s device rows images_per_s models snr".split():
+            self.assertIn(key, d)
+        self.assertEqual(d["device"], "aihwkit-pcm")
+        self.assertEqual([(r["time_s"], r["compensation"]) for r in d["rows"]],
+                         [(25, "none"), (25, "tile"), (31536000, "none"), (31536000, "tile")])
+        for r in d["rows"]:
+            for key in "model top1_mean top1_std top1_ci95 images_std".split():
+                self.assertIn(key, r)
+        if not SHORT:
+            self.assertGreater(d["rows"][1]["top1_mean"], 0.8)
+            self.assertGreater(d["rows"][3]["top1_mean"], d["rows"][2]["top1_mean"] + 0.3)
+        self.assertEqual(d["models"][0]["useful_cells"], 361712)
+        with h5py.File(report) as f:
+            self.assertEqual(len(f["/accuracy/rows"]), 4)
+            self.assertEqual(len(f["/accuracy/draws"]), 8)
+            self.assertEqual(len(f["/accuracy/snr"]), 68)
+            self.assertAlmostEqual(f["/accuracy/rows"]["mean"][1], d["rows"][1]["top1_mean"], 12)
+        self.assertGreater(os.path.getsize(plot), 2000)
+        self.assertGreater(os.path.getsize(snr), 2000)
+        self.assertIn("compensation", self.done("report", "csv", report, "accuracy").out)
+
+    def test_threads_do_not_matter(self):
+        a, b = self.path("a.h5"), self.path("b.h5")
+        more = settings(device__times_s="86400", noise__read="both", noise__out_std=0.04, noise__seeds=1, noise__snr="false")
+        self.done("infer", example("resnet32-pcm.yaml"), *FEW, *more, "-o", a, "-j", "1")
+        self.done("infer", example("resnet32-pcm.yaml"), *FEW, *more, "-o", b, "-j", "2")
+        with open(a, "rb") as x, open(b, "rb") as y:
+            self.assertEqual(x.read(), y.read())
+
+    def test_wrong_settings(self):
+        file = example("resnet32-pcm.yaml")
+        for key, value, words in (("device__times_s", "-5", ["t0"]),
+                                  ("device__times_s", "25, soon", ["device.times_s"]),
+                                  ("device__model", "hermess", ["hermes"]),
+                                  ("device__model", "custom", ["program_poly"]),
+                                  ("noise__compensation", "tiles", ["noise.compensation"]),
+                                  ("arch__adc_bits", 33, ["adc_bits"]),
+                                  ("device__yield", 1.5, ["yield"]),
+                                  ("arch__cell_bits", 2, ["float"]),
+                                  ("workload__models", "resnet20", ["weights"]),
+                                  ("workload__data", "fashion.bin", ["fashion.bin"])):
+            self.refused("infer", file, *settings(**{key: value}), words=words)
+        self.refused("infer", file, *settings(device__model="custom", device__program_poly="1 -2"), words=["device.program_poly"])
+        self.refused("infer", file, "--plot", self.path("x.pdf"), words=["x.pdf"])
+
+    def test_a_range_that_clips_is_told(self):
+        r = self.done("infer", example("resnet32-pcm.yaml"), *FEW,
+                      *settings(arch__adc_percentile=60, device__times_s="25", noise__seeds=1, noise__snr="false", noise__compensation="none"))
+        self.assertIn("layer conv1", r.err)
+        self.assertIn("clips", r.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
