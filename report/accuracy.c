@@ -121,7 +121,7 @@ static const pp_study_row *find_row(const pp_study *st, const char *model, size_
 static pp_status add_curve(pp_plot *plot, const pp_study *st, const char *model, size_t c)
 {
     double *v = pp_calloc(4 * st->n_times, sizeof *v);
-    char *name = pp_strf("%s, compensation %s", model, pp_compensation_name(st->compensations[c]));
+    char *name = pp_strf("%s, %s", model, pp_compensation_name(st->compensations[c]));
     pp_status status = v != NULL && name != NULL ? PP_OK : PP_ENOMEM;
     const double k = st->bits_per_byte ? 1 : 100;
     for (size_t t = 0; t < st->n_times && status == PP_OK; t++) {
@@ -165,10 +165,11 @@ pp_status pp_study_plot(const pp_study *st, const char *path, const char *note, 
 {
     pp_plot *plot = NULL;
     pp_status status;
-    char *title = pp_strf("%s, %u draws: mean and 95 %% confidence", st->device, st->seeds);
+    char *title = pp_strf("%s by drift compensation, %u draws, 95 %% bands", st->device, st->seeds);
     PP_GOTO(done, status, title != NULL ? PP_OK : PP_ENOMEM);
     PP_GOTO(done, status, pp_plot_new(&plot, title, "time after programming", st->bits_per_byte ? "bits per byte" : "top-1, %"));
     PP_GOTO(done, status, pp_plot_note(plot, note));
+    pp_plot_size(plot, 860, 460);
     PP_GOTO(done, status, time_axis(plot, st));
     for (size_t m = 0; m < st->models.len; m++)
         for (size_t c = 0; c < st->n_compensations; c++)
@@ -209,11 +210,11 @@ static pp_status layer_axis(pp_plot *plot, const pp_study *st, const char *model
     pp_status status = at != NULL && text != NULL ? PP_OK : PP_ENOMEM;
     for (size_t i = 0; i < st->snr.len; i++)
         n += strcmp(st->snr.data[i].model, model) == 0 && st->snr.data[i].time_s == st->times_s[0];
-    step = n / 6 + 1;
+    step = n / 4 + 1;
     for (size_t i = 0, k = 0; i < st->snr.len && status == PP_OK; i++) {
         if (strcmp(st->snr.data[i].model, model) != 0 || st->snr.data[i].time_s != st->times_s[0])
             continue;
-        if (k % step == 0 || k + 1 == n) {
+        if ((k % step == 0 && k + step / 2 < n) || k + 1 == n) {
             at[shown] = (double)k;
             text[shown++] = st->snr.data[i].layer;
         }
@@ -237,6 +238,7 @@ pp_status pp_study_plot_snr(const pp_study *st, const char *path, const char *no
     PP_GOTO(done, status, title != NULL ? PP_OK : PP_ENOMEM);
     PP_GOTO(done, status, pp_plot_new(&plot, title, "layer", "signal to noise, dB"));
     PP_GOTO(done, status, pp_plot_note(plot, note));
+    pp_plot_size(plot, 1000, 460);
     PP_GOTO(done, status, layer_axis(plot, st, model));
     for (size_t t = 0; t < st->n_times; t++)
         PP_GOTO(done, status, add_snr_curve(plot, st, model, st->times_s[t]));

@@ -118,6 +118,7 @@ typedef struct snr_run {
     const pp_analog *exact;
     pp_aslot *clean;     /* [workers] streams of exact devices */
     int32_t **sum;       /* [workers] exact sums of a stage */
+    double **logits;     /* [workers] of exact devices */
     power *power;        /* [image][stage] */
 } snr_run;
 
@@ -159,13 +160,11 @@ static pp_status snr_image(void *payload, size_t index, unsigned worker)
             local_power(r, s, w, worker, image, p);
         pp_analog_finish_(r->exact, s, w, &r->clean[worker], w->logits);
         if (s == x->q->stages->output) {
-            for (uint32_t c = 0; c < out.h * out.w * out.c; c++)
-                p->signal[1] += w->logits[c] * w->logits[c];
-            double *clean = w->logits, noisy[64];
-            memcpy(noisy, clean, sizeof(double) * (out.c < 64 ? out.c : 64));
+            const size_t n = (size_t)out.h * out.w * out.c;
+            memcpy(r->logits[worker], w->logits, n * sizeof *w->logits);
             pp_analog_stage_(x, s, w, &w->slot, image, worker, w->logits);
-            for (uint32_t c = 0; c < out.c && c < 64; c++)
-                p->error[1] += (w->logits[c] - noisy[c]) * (w->logits[c] - noisy[c]);
+            for (size_t c = 0; c < n; c++)
+                add_error(p, 1, r->logits[worker][c], w->logits[c]);
             continue;
         }
         pp_analog_stage_(x, s, w, &w->slot, image, worker, w->logits);
@@ -191,12 +190,15 @@ static pp_status new_snr(snr_run *r, unsigned workers, uint32_t images)
     }
     r->clean = pp_calloc(workers, sizeof *r->clean);
     r->sum = pp_calloc(workers, sizeof *r->sum);
+    r->logits = pp_calloc(workers, sizeof *r->logits);
     r->power = pp_calloc((size_t)images * x->q->stages->n, sizeof *r->power);
-    if (r->clean == NULL || r->sum == NULL || r->power == NULL)
+    if (r->clean == NULL || r->sum == NULL || r->logits == NULL || r->power == NULL)
         return PP_ENOMEM;
     for (unsigned w = 0; w < workers; w++) {
         PP_TRY(pp_aslot_new_(x, &r->clean[w]));
-        if ((r->sum[w] = pp_calloc(most, sizeof **r->sum)) == NULL)
+        r->sum[w] = pp_calloc(most, sizeof **r->sum);
+        r->logits[w] = pp_calloc(most, sizeof **r->logits);
+        if (r->sum[w] == NULL || r->logits[w] == NULL)
             return PP_ENOMEM;
     }
     return PP_OK;
@@ -229,9 +231,12 @@ pp_status pp_analog_measure_snr(pp_analog *x, pp_analog_snr *out, uint32_t image
             pp_aslot_free_(x, &r.clean[w]);
         if (r.sum != NULL)
             free(r.sum[w]);
+        if (r.logits != NULL)
+            free(r.logits[w]);
     }
     free(r.clean);
     free(r.sum);
+    free(r.logits);
     free(r.power);
     return status;
 }
