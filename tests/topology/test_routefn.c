@@ -344,6 +344,63 @@ static void test_what_does_not_fit(void **state)
     refuse("mesh:rows=128,cols=128", "updown", PP_EUNSUPPORTED, "at most 8192");
 }
 
+/* ---- Every allocation in turn fails ---- */
+
+static pp_status everything(const pp_fabric_options *options, const char *routing)
+{
+    pp_fabric *f = NULL;
+    pp_routefn *fn = NULL;
+    pp_route_state *cycle = NULL;
+    pp_fabric_metrics m;
+    uint32_t n_cycle = 0, path[32];
+    size_t n = 0;
+    pp_status status = pp_fabric_build(&f, options);
+    if (status == PP_OK)
+        status = pp_routefn_new(&fn, f, routing);
+    if (status == PP_OK)
+        status = pp_routefn_check(fn, false, &cycle, &n_cycle);
+    if (status == PP_OK)
+        status = pp_routefn_path(fn, 0, 1, path, 32, &n);
+    if (status == PP_OK)
+        status = pp_routefn_connected(fn);
+    if (status == PP_OK)
+        status = pp_fabric_measure(f, &m);
+    if (status == PP_OK)
+        status = pp_fabric_write_svg(f, "memory.svg", true);
+    free(cycle);
+    pp_routefn_free(fn);
+    pp_fabric_free(f);
+    return status;
+}
+
+static void fail_each(const char *fabric, const char *routing)
+{
+    bench b = bench_new();
+    b.options.kind = fabric;
+    b.options.local_ports = "per_link";
+    pp_status status = PP_ENOMEM;
+    long n = 0;
+    for (; status != PP_OK && n < 4000; n++) {
+        pp_alloc_fail_after(n);
+        status = everything(&b.options, routing);
+        pp_alloc_fail_after(-1);
+        if (status != PP_OK && status != PP_ENOMEM)
+            fail_msg("%s: allocation %ld: %s", fabric, n, pp_error_text());
+    }
+    assert_true(n > 20 && n < 4000);
+    bench_free(&b);
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    fail_each("cmesh:rows=2,cols=2,nodes=2", "adaptive");
+    fail_each("tree:arity=2,levels=3", "updown");
+    fail_each("dragonfly:nodes=1,groups=2", "valiant");
+    fail_each("kautz:degree=2,diameter=2", "shortest");
+    fail_each("express:rows=1,cols=5,interval=2", "shortest");
+}
+
 int main(void)
 {
     const struct CMUnitTest topology_routefn[] = {
@@ -355,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_fattree_choices),
         cmocka_unit_test(test_intermediates),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(topology_routefn, NULL, NULL);
 }
