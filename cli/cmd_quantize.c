@@ -161,6 +161,7 @@ static const pp_arg args[] = {
     {0, "calib-windows", "N", "language models: windows of calibration text (default 64)"},
     {0, "window", "N", "language models: tokens of a window (default 512)"},
     {0, "eval-tokens", "N", "language models: evaluate on the first N tokens only (default: all)"},
+    {0, "random-tokens", "N", "language models: N random tokens in place of both texts, for checkpoints without a tokenizer"},
     {0, "no-eval", NULL, "language models: quantize only"},
     {0, "methods", "A,B,...", "compare: rows of the table (default: all six)"},
     {0, "seeds", "N", "compare: seeds from --seed on (default 3)"},

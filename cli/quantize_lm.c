@@ -154,6 +154,27 @@ static void limit(pp_tokens *t, int64_t n)
         t->n = (size_t)n;
 }
 
+/* Stand-in for a text where there is no tokenizer: sizes and times can be tried, bits mean nothing. */
+static pp_status random_tokens(lm_run *r)
+{
+    int64_t n;
+    PP_TRY(pp_args_i64(r->args, "random-tokens", 0, 2, 1 << 26, &n));
+    pp_tokens *texts[2] = {&r->calib_text, &r->eval_text};
+    for (unsigned t = 0; t < 2; t++) {
+        pp_rng rng = pp_rng_make(r->o.seed, 0x70c0 + t);
+        texts[t]->ids = pp_alloc((size_t)n, sizeof *texts[t]->ids);
+        texts[t]->bytes = pp_alloc((size_t)n, sizeof *texts[t]->bytes);
+        if (texts[t]->ids == NULL || texts[t]->bytes == NULL)
+            return PP_ENOMEM;
+        texts[t]->n = (size_t)n;
+        for (int64_t i = 0; i < n; i++) {
+            texts[t]->ids[i] = pp_rng_below(&rng, pp_lm_config_of(r->lm)->vocab);
+            texts[t]->bytes[i] = 1;
+        }
+    }
+    return PP_OK;
+}
+
 static pp_status open_run(lm_run *r)
 {
     int64_t threads;
@@ -165,6 +186,8 @@ static pp_status open_run(lm_run *r)
     if (pp_lmq_is_folder(r->model))
         return PP_OK;
     PP_TRY(pp_lm_open(&r->lm, r->model));
+    if (pp_args_has(r->args, "random-tokens"))
+        return random_tokens(r);
     PP_TRY(pp_tokenizer_for(&r->tokenizer, r->lm));
     PP_TRY(read_text(r, "calib", "text-calib.txt", &r->calib_text));
     PP_TRY(read_text(r, "eval", "text-valid.txt", &r->eval_text));
@@ -250,7 +273,9 @@ static pp_status evaluate_model(lm_run *r, pp_lmq *q, pp_lm_eval *out)
 /* From the folder when there is one, so that what was written is what is measured. */
 static pp_status one(lm_run *r, const pp_lmq_options *o, const char *dir, outcome *out)
 {
-    PP_TRY(make_model(r, o, dir, out));
+    pp_lmq_options with = *o;
+    with.resume = pp_args_has(r->args, "force") ? NULL : dir;
+    PP_TRY(make_model(r, &with, dir, out));
     if (dir != NULL) {
         pp_lmq *folder = NULL;
         PP_TRY(pp_lmq_open(&folder, dir, r->pool));
@@ -384,11 +409,23 @@ static pp_status from_folder(lm_run *r, outcome *x)
     return r->evaluate ? evaluate_model(r, x->q, &x->eval) : PP_OK;
 }
 
+/* Before the work: a finished folder is not made again. */
+static pp_status check_folder(const lm_run *r)
+{
+    const char *dir = pp_args_get(r->args, "output");
+    char *whole = dir != NULL ? pp_path_join(dir, "quant.json") : NULL;
+    const bool there = whole != NULL && pp_file_exists(whole) && !pp_args_has(r->args, "force");
+    free(whole);
+    return there ? pp_fail(PP_EEXIST, "%s: a finished quantized model is there already; --force makes it anew", dir)
+                 : PP_OK;
+}
+
 static pp_status quantize_one(lm_run *r, outcome *x)
 {
     PP_TRY(open_run(r));
     if (r->lm == NULL)
         return from_folder(r, x);
+    PP_TRY(check_folder(r));
     PP_TRY(evaluate_float(r));
     PP_TRY(calibrate(r));
     return one(r, &r->o, pp_args_get(r->args, "output"), x);

@@ -184,10 +184,15 @@ static pp_status rotations(pp_lmq *q, pp_progress *progress)
 {
     if (q->o.method == PP_LMQ_RTN)
         return PP_OK;
+    bool taken = false;
     if (q->o.online) {
         PP_TRY(online_hadamard(&q->r3, q->config.head_dim, "q and k"));
         PP_TRY(online_hadamard(&q->r4, q->config.ffn, "down_proj"));
     }
+    if (q->o.resume != NULL && q->o.method == PP_LMQ_KURTAIL)
+        PP_TRY(pp_lmq_resume_rotations_(q, q->o.resume, &taken));
+    if (taken)
+        return PP_OK;
     PP_TRY(pp_rotation_random_hadamard(&q->r1, q->config.hidden, q->o.seed, OBJECT_R1));
     if (q->o.method == PP_LMQ_KURTAIL)
         PP_TRY(learn_r1(q, progress));

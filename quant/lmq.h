@@ -34,6 +34,8 @@ typedef struct pp_lmq_options {
     pp_learn_options learn;
     uint32_t window;         /* tokens of a calibration window, 512 */
     uint32_t calib_windows;  /* spread over the text, 64 */
+    const char *resume;      /* folder of an earlier run of the same settings: its learned rotations are taken.
+                                Not part of the settings; NULL, or a folder that may be absent */
 } pp_lmq_options;
 pp_lmq_options pp_lmq_defaults(void);
 

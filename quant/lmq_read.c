@@ -312,6 +312,60 @@ static pp_status read_rotations(pp_lmq *q)
     return status;
 }
 
+/* ---- rotations of an earlier run ---- */
+
+static bool same_settings(const pp_lmq *q, const char *dir)
+{
+    char *path = pp_path_join(dir, "settings.json"), *now = NULL, *then = NULL;
+    size_t size;
+    const bool same = path != NULL && pp_file_exists(path) && pp_lmq_settings_(q, &now) == PP_OK &&
+                      pp_file_read_text(&then, &size, path, (size_t)1 << 20) == PP_OK && strcmp(now, then) == 0;
+    free(path);
+    free(now);
+    free(then);
+    return same;
+}
+
+static pp_status take_rotations(pp_lmq *q, const pp_safetensors *st)
+{
+    const pp_lm_config *c = &q->config;
+    const size_t heads = (size_t)c->layers * c->kv_heads, hd = c->head_dim;
+    pp_tensor r1, r2;
+    PP_TRY(pp_safetensors_get(st, "r1", &r1));
+    PP_TRY(pp_safetensors_get(st, "r2", &r2));
+    if (r1.ndim != 2 || r1.dim[0] != c->hidden || r1.dim[1] != c->hidden || r1.dtype != PP_DTYPE_F32 || r2.ndim != 2 ||
+        r2.dim[0] != heads * hd || r2.dim[1] != hd || r2.dtype != PP_DTYPE_F32)
+        return pp_fail(PP_EFORMAT, "rotations.safetensors: r1 or r2 has another shape than the model");
+    float *copy = pp_alloc((size_t)c->hidden * c->hidden + heads * hd * hd, sizeof *copy);
+    float *heads_copy = copy + (size_t)c->hidden * c->hidden;
+    q->r2 = pp_calloc(heads, sizeof(pp_rotation *));
+    pp_status status = copy != NULL && q->r2 != NULL ? PP_OK : PP_ENOMEM;
+    if (status == PP_OK) {
+        memcpy(copy, r1.data, (size_t)c->hidden * c->hidden * sizeof *copy);
+        memcpy(heads_copy, r2.data, heads * hd * hd * sizeof *copy);
+        status = pp_rotation_from_dense(&q->r1, c->hidden, copy);
+    }
+    for (size_t i = 0; i < heads && status == PP_OK; i++)
+        status = pp_rotation_from_dense(&q->r2[i], c->head_dim, heads_copy + i * hd * hd);
+    free(copy);
+    return status;
+}
+
+pp_status pp_lmq_resume_rotations_(pp_lmq *q, const char *dir, bool *taken)
+{
+    char *path = pp_path_join(dir, "rotations.safetensors");
+    pp_safetensors *st = NULL;
+    pp_status status = path != NULL ? PP_OK : PP_ENOMEM;
+    *taken = path != NULL && pp_file_exists(path) && same_settings(q, dir);
+    if (*taken)
+        status = pp_safetensors_open(&st, path);
+    if (*taken && status == PP_OK)
+        status = take_rotations(q, st);
+    pp_safetensors_close(st);
+    free(path);
+    return status;
+}
+
 static pp_status read_settings(pp_lmq *q, const char *path)
 {
     pp_doc *doc = NULL;

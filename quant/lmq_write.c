@@ -82,7 +82,7 @@ static void add_options(pp_json *root, const pp_lmq_options *o)
         pp_json_add_f64(j, real[i].name, real[i].v);
 }
 
-static pp_status settings_text(const pp_lmq *q, char **out)
+pp_status pp_lmq_settings_(const pp_lmq *q, char **out)
 {
     pp_json *root = pp_json_object();
     pp_json_add_text(root, "format", "pentaprism quantized language model, 1");
@@ -336,7 +336,7 @@ pp_status pp_lmq_begin_dir_(pp_lmq *q, const char *dir, bool force)
         return pp_fail(PP_EIO, "%s: cannot make the folder: %s", dir, strerror(errno));
     settings = pp_path_join(dir, "settings.json");
     whole = pp_path_join(dir, "quant.json");
-    pp_status status = settings != NULL && whole != NULL ? settings_text(q, &text) : PP_ENOMEM;
+    pp_status status = settings != NULL && whole != NULL ? pp_lmq_settings_(q, &text) : PP_ENOMEM;
     if (status == PP_OK && pp_file_exists(whole) && !force)
         status = pp_fail(PP_EEXIST, "%s: a finished quantized model is there already; --force makes it anew", dir);
     if (status == PP_OK && force) {
@@ -359,7 +359,7 @@ pp_status pp_lmq_finish_dir_(pp_lmq *q)
 {
     char *text = NULL;
     PP_TRY(write_tables(q));
-    PP_TRY(settings_text(q, &text));
+    PP_TRY(pp_lmq_settings_(q, &text));
     const pp_status status = write_text(q->dir, "quant.json", text, true);
     free(text);
     return status;
