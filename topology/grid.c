@@ -243,9 +243,16 @@ bool pp_bisection_torus(const pp_fabric *f, uint32_t *links)
 }
 
 /* 5pp holds the mesh of its size, so that no cut is smaller than the mesh's; where rows are many and
- * even, the cut between two rows attains that. */
+ * even, the cut between two rows attains that. One row of reach 2, at least 4 long: 3. A half that ends in one
+ * place cuts a link of a step and two of two steps. One that ends in two places cuts two links of a step, and
+ * beside each place a link of two steps, unless a single core lies between the places; one that ends in three or
+ * more cuts as many links of a step. */
 bool pp_bisection_5pp(const pp_fabric *f, uint32_t *links)
 {
+    if (!f->wrap && f->row_direction == PP_ROWS_BOTH && f->rows == 1 && f->reach == 2 && f->cols >= 4) {
+        *links = 3;
+        return true;
+    }
     if (f->wrap || f->row_direction != PP_ROWS_BOTH || f->rows < f->cols || f->rows % 2 == 1)
         return false;
     *links = f->cols;

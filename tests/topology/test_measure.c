@@ -139,6 +139,9 @@ static void test_bisection(void **state)
     assert_bisection("5pp:rows=2,cols=2", true);
     assert_bisection("5pp:rows=2,cols=6", true);
     assert_bisection("5pp:rows=1,cols=10", true);
+    assert_bisection("5pp:rows=1,cols=4", true);
+    assert_bisection("5pp:rows=1,cols=11", true);
+    assert_bisection("5pp:rows=1,cols=15", true);
     assert_bisection("5pp:rows=3,cols=4,row_direction=forward", true);
 }
 
