@@ -76,8 +76,8 @@ static double own_speed(const speed_case *c, double *flit_hops)
     snprintf(text, sizeof text, "mesh:rows=%u,cols=%u --router booksim --routing xy", c->k, c->k);
     pp_status status = bench_open(&b, text);
     b.traffic.rate = c->rate;
-    b.traffic.period = c->period;
-    b.traffic.seeds = 4;
+    b.traffic.period = 8 * c->period; /* as much processor time as it takes to be measured */
+    b.traffic.seeds = 1;
     const double before = cpu_s(RUSAGE_SELF);
     if (status == PP_OK)
         status = pp_traffic_run(&p, b.fabric, &b.network, &b.routing, b.pattern, &b.traffic, NULL);
