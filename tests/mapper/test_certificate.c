@@ -234,6 +234,41 @@ static void test_mixed_layers(void **state)
     }
 }
 
+/* Cores on switches of their own: ways begin and end at the switch, and may have no channel at all. */
+static void test_switches(void **state)
+{
+    static const char *const kinds[] = {"cmesh", "flatfly", "htree", "fattree", "hypercube", "dragonfly"};
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        pp_world w;
+        pp_fabric_options o = {.kind = kinds[i], .width_bits = 8, .clock_hz = 625e6, .lanes = 1, .header_bits = 24,
+                               .local_ports = "1", .routing = "auto"};
+        pp_fabric *fabric = NULL;
+        open_world(&w, "resnet20", 640, 640);
+        assert_int_equal(pp_fabric_fit(&o, 22), PP_OK);
+        assert_int_equal(pp_fabric_build(&fabric, &o), PP_OK);
+        map_world(&w, fabric, "none", "1", PP_REDUCE_AUTO);
+        write_world(&w);
+        assert_int_equal(verdict(true), 1);
+        assert_all_changes_caught(31);
+        close_world(&w);
+    }
+}
+
+/* Concatenations, relays, and the constructed embedding. */
+static void test_relays(void **state)
+{
+    pp_world w;
+    (void)state;
+    open_world(&w, "googlenet:relays=5", 32768, 32768);
+    map_world(&w, test_fabric("5pp", 3, 48, "per_link", "auto"), "none", "1", PP_REDUCE_AUTO);
+    assert_int_equal(w.m->certificate, PP_CERT_EMBEDDING);
+    write_world(&w);
+    assert_int_equal(verdict(true), 1);
+    assert_all_changes_caught(97);
+    close_world(&w);
+}
+
 /* Two rows or columns of a torus: channels that share both ends are told apart by number. */
 static void test_parallel_channels(void **state)
 {
@@ -444,6 +479,8 @@ int main(void)
         cmocka_unit_test(test_embedding),
         cmocka_unit_test(test_row_split_with_copies),
         cmocka_unit_test(test_mixed_layers),
+        cmocka_unit_test(test_switches),
+        cmocka_unit_test(test_relays),
         cmocka_unit_test(test_parallel_channels),
         cmocka_unit_test(test_fabric_from_file),
         cmocka_unit_test(test_wrong_mappings),
