@@ -131,7 +131,7 @@ const pp_command pp_cmd_model = {
     .text = "list the built-in networks, or show what is inside one\n\n"
             "MODEL is a built-in name or a path to a .safetensors file whose card (NAME.json, the layers in\n"
             "order of execution) stands beside it: docs/models.md. Built-in networks of shapes take options:\n"
-            "NAME:input=HxWxC,classes=N. Language models: a built-in name, a Hugging Face folder, a config.json\n"
+            "NAME:input=HxWxC,classes=N,relays=N. Language models: a built-in name, a Hugging Face folder, a config.json\n"
             "alone, or a llama2.c file (.bin): docs/language-models.md.",
     .examples = "  pentaprism model list\n  pentaprism model show resnet32-cifar10\n"
                 "  pentaprism model show resnet18:input=32x32x3,classes=10\n"

@@ -166,6 +166,9 @@ static bool read_way(pp_verifier *v, pp_vflows *f, const pp_node *node, pp_vflow
         uint32_t channel = vertex < fabric->n_vertices ? channel_between(fabric, at, vertex, k) : PP_NO_CHANNEL;
         if (channel == PP_NO_CHANNEL)
             return pp_verify_note(v, "line %u: no channel from vertex %u to vertex %u", way->line, at, vertex);
+        if (at != fabric->core_switch[v->tile[flow->from].core] && fabric->vertex[at].kind == PP_VERTEX_CORE)
+            return pp_verify_note(v, "line %u: the way passes through vertex %u, which is a core without a switch",
+                                  way->line, at);
         if (!pp_push(&f->hop, channel))
             return pp_verify_no_memory(v);
         at = vertex;

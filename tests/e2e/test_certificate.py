@@ -34,6 +34,28 @@ class Certificate(Case):
                 self.assertIs(self.json("map", "--verify", out)["valid"], True)
                 self.assertIn("valid", self.done("map", "--verify", out).out)
 
+    def test_one_layer_a_core(self):
+        """Blocks in a chain embed in 5pp; relays where a join and a fan-out are too much for one core."""
+        for name, cores in (("densenet121", 237), ("googlenet", 102)):
+            with self.subTest(name=name):
+                out = self.path(f"{name}.json")
+                d = self.json("map", "--network", name, "--fabric", "5pp", "--layer-a-core", "--certificate", out)
+                self.assertEqual((d["certificate"], d["cores_used"], d["max_hops"]), ("embedding", cores, 1))
+                self.assertEqual(d["single_channel_flows"], d["flows"])
+                self.assertIs(self.json("map", "--verify", out)["valid"], True)
+
+    def test_switches(self):
+        """Thousands of tiles are not needed to see that cores share a switch."""
+        for fabric in ("cmesh", "fattree", "htree"):
+            with self.subTest(fabric=fabric):
+                out = self.written(f"{fabric}.json", "--network", "resnet20", "--fabric", fabric,
+                                   *settings(mapping__effort=5))
+                self.assertIs(self.json("map", "--verify", out)["valid"], True)
+
+    def test_too_small(self):
+        self.refused("map", "--network", "resnet32-cifar10", "--fabric", "mesh:rows=3,cols=3", words=["3", "cores"])
+        self.refused("map", "--network", "resnet50:relays=2", "--fabric", "mesh", words=["relays"])
+
     def test_certificate_is_kept(self):
         out = self.written("kept.json", "--network", "resnet32-cifar10", "--fabric", "5pp")
         self.refused("map", "--network", "resnet32-cifar10", "--fabric", "5pp", "--certificate", out, words=["kept.json"])
