@@ -11,8 +11,10 @@
 #define HOT (2.0 * PP_WEIGHT_FULL)
 #define COLD (0.06 * PP_WEIGHT_FULL)
 
-/* Vertices that the moves of a large task visit at most: moves of tiles on wide multicasts are dear. */
-#define ANNEAL_WORK UINT64_C(4000000)
+/* Vertices that the moves of a small and of a large task visit at most: moves of tiles on wide multicasts, or
+ * across many cores, are dear. */
+#define SMALL_WORK UINT64_C(10000000)
+#define LARGE_WORK UINT64_C(4000000)
 
 /* Nets that a move ripped up, with what is needed to put them back. */
 typedef struct pp_undo {
@@ -186,10 +188,8 @@ static pp_status anneal(pp_layout *layout, pp_layout *best, pp_undo *u, uint64_t
         if ((move + 1) % epoch != 0 && move + 1 != moves)
             continue;
         double done = (double)(move + 1) / (double)moves;
-        if (layout->task->large) {
-            double worked = (double)(layout->scratch->work - begin) / (double)ANNEAL_WORK;
-            done = worked > done ? worked : done;
-        }
+        double worked = (double)(layout->scratch->work - begin) / (double)(layout->task->large ? LARGE_WORK : SMALL_WORK);
+        done = worked > done ? worked : done;
         temperature = hot * pow(COLD / hot, done);
         over = done >= 1;
         if (layout->energy >= lowest)
