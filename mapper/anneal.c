@@ -13,7 +13,7 @@
 
 /* Vertices that the moves of a small and of a large task visit at most: moves of tiles on wide multicasts, or
  * across many cores, are dear. */
-#define SMALL_WORK UINT64_C(10000000)
+#define SMALL_WORK UINT64_C(5000000)
 #define LARGE_WORK UINT64_C(4000000)
 
 /* Nets that a move ripped up, with what is needed to put them back. */
