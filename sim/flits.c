@@ -170,16 +170,39 @@ static uint32_t tree_edges(const pp_sim *s, const pp_net *net, uint32_t *channel
     return n;
 }
 
-static uint32_t tree_cores(const pp_sim *s, const pp_net *net, uint32_t *core)
+/* The port by which the mapper lets the net out; of several the first. */
+static uint32_t inject_of(const pp_sim *s, const pp_net *net)
+{
+    for (uint32_t e = net->first_edge; e < net->first_edge + net->n_edges; e++)
+        if (s->fabric->channel[s->m->edge[e].channel].kind == PP_CHANNEL_INJECT)
+            return s->m->edge[e].channel;
+    return PP_NO_CHANNEL;
+}
+
+/* The port by which a flow of the net comes in. */
+static uint32_t eject_of(const pp_sim *s, const pp_net *net, uint32_t flow)
+{
+    for (uint32_t e = net->first_edge; e < net->first_edge + net->n_edges; e++) {
+        const pp_net_edge *edge = &s->m->edge[e];
+        for (uint32_t i = 0; i < edge->n_end; i++)
+            if (s->m->edge_end[edge->first_end + i] == flow && s->fabric->channel[edge->channel].kind == PP_CHANNEL_EJECT)
+                return edge->channel;
+    }
+    return PP_NO_CHANNEL;
+}
+
+static uint32_t tree_cores(const pp_sim *s, const pp_net *net, uint32_t *core, uint32_t *eject)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < net->n_flows; i++) {
-        const uint32_t dst = s->m->tile[s->m->flow[s->m->net_flow[net->first_flow + i]].dst].core;
+        const uint32_t flow = s->m->net_flow[net->first_flow + i], dst = s->m->tile[s->m->flow[flow].dst].core;
         uint32_t k = 0;
         while (k < n && core[k] != dst)
             k++;
-        if (k == n)
-            core[n++] = dst;
+        if (k < n)
+            continue;
+        core[n] = dst;
+        eject[n++] = eject_of(s, net, flow);
     }
     return n;
 }
@@ -188,16 +211,17 @@ static pp_status add_trees(pp_flits *f, const pp_sim *s)
 {
     const pp_mapping *m = s->m;
     const size_t most = (size_t)m->n_edges + m->n_flows + 1;
-    uint32_t *channel = pp_calloc(4 * most, sizeof *channel);
+    uint32_t *channel = pp_calloc(5 * most, sizeof *channel);
     if (channel == NULL)
         return PP_ENOMEM;
-    uint32_t *parent = channel + most, *place = parent + most, *core = place + most;
+    uint32_t *parent = channel + most, *place = parent + most, *core = place + most, *eject = core + most;
     pp_status status = PP_OK;
     for (uint32_t n = 0; n < m->n_nets && status == PP_OK; n++) {
         const pp_net *net = &m->net[n];
         const pp_tree tree = {tree_edges(s, net, channel, parent, place), channel, parent};
-        const uint32_t n_cores = tree_cores(s, net, core);
-        status = pp_noc_add_tree(f->noc, &f->net[n].tree, m->tile[net->src].core, &tree, core, n_cores);
+        const uint32_t n_cores = tree_cores(s, net, core, eject);
+        status = pp_noc_add_tree(f->noc, &f->net[n].tree, m->tile[net->src].core, inject_of(s, net), &tree, core, eject,
+                                 n_cores);
     }
     free(channel);
     return status;

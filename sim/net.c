@@ -229,6 +229,11 @@ uint32_t pp_noc_source_of(const pp_noc *n, const pp_noc_item *item)
     const uint32_t first = g->src_first[item->src], count = g->src_first[item->src + 1] - first;
     if (count == 1)
         return first;
+    if (item->tree != PP_NOC_TREE_NONE && n->trees.data[item->tree].inject != PP_NO_CHANNEL) {
+        for (uint32_t s = first; s < first + count; s++)
+            if (g->op_channel[g->n_op + s] == n->trees.data[item->tree].inject)
+                return s;
+    }
     if (g->src_channel[first] == PP_NOC_NO)
         return first + item->dst % count;
     if (item->tree != PP_NOC_TREE_NONE)
@@ -318,8 +323,8 @@ void pp_noc_free(pp_noc *n)
     n->ops->free(n);
 }
 
-pp_status pp_noc_add_tree(pp_noc *n, uint32_t *tree, uint32_t src_core, const pp_tree *edges,
-                          const uint32_t *dst_core, uint32_t n_dst)
+pp_status pp_noc_add_tree(pp_noc *n, uint32_t *tree, uint32_t src_core, uint32_t inject, const pp_tree *edges,
+                          const uint32_t *dst_core, const uint32_t *eject, uint32_t n_dst)
 {
     pp_noc_tree t;
     if (src_core >= n->g.n_cores)
@@ -327,7 +332,8 @@ pp_status pp_noc_add_tree(pp_noc *n, uint32_t *tree, uint32_t src_core, const pp
     for (uint32_t i = 0; i < n_dst; i++)
         if (dst_core[i] >= n->g.n_cores)
             return pp_fail(PP_EINVAL, "multicast tree: core %u of %u", dst_core[i], n->g.n_cores);
-    PP_TRY(pp_noc_tree_new(&t, &n->g, src_core, edges, dst_core, n_dst));
+    PP_TRY(pp_noc_tree_new(&t, &n->g, src_core, edges, dst_core, eject, n_dst));
+    t.inject = inject;
     if (!pp_push(&n->trees, t)) {
         pp_noc_tree_free(&t);
         return PP_ENOMEM;

@@ -128,9 +128,11 @@ typedef struct pp_noc_delivery {
 
 /* A multicast tree from src's core: network channels as pp_route_tree gives them, and the cores that
  * take the packet (vertices on the tree). Packets along it are copied where it branches. The flit engine
- * needs buffers of a whole packet then (a blocked branch must not hold the others). */
-pp_status pp_noc_add_tree(pp_noc *n, uint32_t *tree, uint32_t src_core, const pp_tree *edges,
-                          const uint32_t *dst_core, uint32_t n_dst);
+ * needs buffers of a whole packet then (a blocked branch must not hold the others). Where cores have several ports:
+ * `inject` is the port channel that it enters by, eject[i] the one at which dst_core[i] takes it; PP_NO_CHANNEL (or
+ * eject NULL): the engine chooses. */
+pp_status pp_noc_add_tree(pp_noc *n, uint32_t *tree, uint32_t src_core, uint32_t inject, const pp_tree *edges,
+                          const uint32_t *dst_core, const uint32_t *eject, uint32_t n_dst);
 pp_status pp_noc_inject(pp_noc *n, const pp_noc_packet *p);
 /* Simulates the cycles before `until`, or up to and with the first cycle in which a packet is delivered
  * when `stop` is set. PP_EDEADLOCK when the watchdog bites: the text names the packets in the cycle. */

@@ -74,12 +74,13 @@ static inline uint64_t pp_noc_mix(uint64_t seed, uint64_t a, uint64_t b)
 /* Nodes are router visits: node 0 at the source's router. A node's branches are output ports. */
 typedef struct pp_noc_tree {
     uint32_t src, n_nodes, n_dst;
+    uint32_t inject;        /* port channel that it enters by; PP_NO_CHANNEL: any */
     uint32_t *in_channel;   /* [n_nodes] sorted but for node 0, which is the root */
     uint32_t *first, *op;   /* branches of a node: CSR [n_nodes + 1] */
 } pp_noc_tree;
 uint32_t pp_noc_tree_node(const pp_noc_tree *t, uint32_t in_channel);
 pp_status pp_noc_tree_new(pp_noc_tree *t, const pp_noc_graph *g, uint32_t src_core, const pp_tree *edges,
-                          const uint32_t *dst_core, uint32_t n_dst);
+                          const uint32_t *dst_core, const uint32_t *eject, uint32_t n_dst);
 void pp_noc_tree_free(pp_noc_tree *t);
 
 /* ---- the engine's common part ---- */

@@ -19,8 +19,17 @@ static int by_node(const void *a, const void *b)
 
 typedef PP_VEC(pp_tree_arc) pp_tree_arcs;
 
+/* The port asked for, where there is one at a router that the core is on; else `usual`. */
+static uint32_t own_port(const pp_noc_graph *g, uint32_t router, const uint32_t *eject, uint32_t k, uint32_t usual)
+{
+    if (usual == PP_NOC_NO || eject == NULL || eject[k] == PP_NO_CHANNEL)
+        return usual;
+    const uint32_t op = g->op_of_channel[eject[k]];
+    return op != PP_NOC_NO && op < g->n_op && g->op_router[op] == router ? op : usual;
+}
+
 static pp_status tree_arcs(pp_tree_arcs *arcs, const pp_noc_graph *g, const pp_tree *edges, uint32_t src_core,
-                           const uint32_t *dst, uint32_t n_dst)
+                           const uint32_t *dst, const uint32_t *eject, uint32_t n_dst)
 {
     const pp_fabric *f = g->fabric;
     for (uint32_t i = 0; i < edges->n; i++) {
@@ -37,11 +46,11 @@ static pp_status tree_arcs(pp_tree_arcs *arcs, const pp_noc_graph *g, const pp_t
             const uint32_t ip = g->op_ip[g->op_of_channel[edges->edge[i]]];
             channel = edges->edge[i];
             if (ip != PP_NOC_NO)
-                op = pp_noc_eject_port(g, g->ip_router[ip], dst[k], ip, src_core);
+                op = own_port(g, g->ip_router[ip], eject, k, pp_noc_eject_port(g, g->ip_router[ip], dst[k], ip, src_core));
         }
         if (op == PP_NOC_NO) {
             channel = PP_NO_CHANNEL;
-            op = pp_noc_eject_port(g, root, dst[k], PP_NOC_NO, src_core);
+            op = own_port(g, root, eject, k, pp_noc_eject_port(g, root, dst[k], PP_NOC_NO, src_core));
         }
         if (op == PP_NOC_NO)
             return pp_fail(PP_EINVAL, "multicast tree: core %u does not lie on it", dst[k]);
@@ -70,11 +79,11 @@ static pp_status tree_nodes(pp_noc_tree *t, const pp_tree_arcs *arcs)
 }
 
 pp_status pp_noc_tree_new(pp_noc_tree *t, const pp_noc_graph *g, uint32_t src_core, const pp_tree *edges,
-                          const uint32_t *dst_core, uint32_t n_dst)
+                          const uint32_t *dst_core, const uint32_t *eject, uint32_t n_dst)
 {
-    *t = (pp_noc_tree){.src = src_core, .n_dst = n_dst};
+    *t = (pp_noc_tree){.src = src_core, .n_dst = n_dst, .inject = PP_NO_CHANNEL};
     pp_tree_arcs arcs = {0};
-    pp_status status = tree_arcs(&arcs, g, edges, src_core, dst_core, n_dst);
+    pp_status status = tree_arcs(&arcs, g, edges, src_core, dst_core, eject, n_dst);
     if (status == PP_OK && arcs.len == 0)
         status = pp_fail(PP_EINVAL, "multicast tree: no destination");
     if (status == PP_OK) {

@@ -267,7 +267,7 @@ static void multicast(pp_noc_switching switching, bool tree_on)
         vertex[i] = c.fabric->core_vertex[dst[i]];
     must(pp_route_tree(&tree, c.fabric, PP_ROUTING_XY, c.fabric->core_vertex[5], vertex, 6));
     must(pp_noc_new(&n, c.fabric, &c.o, &c.routing));
-    must(pp_noc_add_tree(n, &id, 5, &tree, dst, 6));
+    must(pp_noc_add_tree(n, &id, 5, PP_NO_CHANNEL, &tree, dst, NULL, 6));
     for (uint32_t k = 0; k < 20; k++) {
         pp_noc_packet p = packet_of(2 * k, 5, 0, 1 + k % 8);
         p.tree = tree_on ? id : PP_NOC_TREE_NONE;
