@@ -74,10 +74,12 @@ static const pp_h5_column core_time_columns[] = {
 
 typedef struct channel_time_row {
     uint32_t channel, queue_high;
-    uint64_t packets, bits, busy_ps, wait_ps, blocked_ps;
-    double utilisation, vc_mean;
+    uint64_t packets, bits, busy_ps, wait_ps;
+    double utilisation;
+    uint64_t blocked_ps;
     uint32_t vc_high;
-} channel_time_row;
+    double vc_mean;
+} channel_time_row; /* in the order of the columns: HDF5 lists the members by offset */
 
 static const pp_h5_column channel_time_columns[] = {
     PP_H5_COLUMN(channel_time_row, channel, PP_H5_U32, "", "channel (row of /fabric/channels)"),

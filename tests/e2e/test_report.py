@@ -6,10 +6,13 @@ import unittest
 
 import h5py
 
-from harness import SHORT, Case, call, datasets, settings, text
+from harness import SHORT, Case, call, datasets, example, settings, text
 
 GROUPS = "run workload quant arch fabric mapping bandwidth timing energy accuracy compare".split()
 FEW = settings(workload__images=4 if SHORT else 32, simulate__images=20, quant__calib_images=2 if SHORT else 32)
+# a study of devices, as small as can be
+STUDY = {"workload__images": 2, "quant__calib_images": 2, "noise__calib_images": 2, "noise__compensation_reads": 2,
+         "workload__models": "resnet32-cifar10-noise", "noise__seeds": 1, "device__times_s": "25"}
 
 
 class Report(Case):
@@ -56,8 +59,10 @@ class Report(Case):
                 row = re.match(r"\| `(\w+)` \| ([\w ]+) \| ([^|]+) \| ", line)
                 if row:
                     listed.add(f"{path}/{row.group(1)} {row.group(3)}")
+        study = self.path("study.h5")
+        self.done("infer", example("resnet32-pcm.yaml"), *settings(**STUDY), "-o", study)
         written = set()
-        for path, (value, attributes) in datasets(self.report).items():
+        for path, (value, attributes) in [*datasets(self.report).items(), *datasets(study).items()]:
             if getattr(value, "dtype", None) is not None and value.dtype.names:
                 written.add(path)
                 written |= {f"{path}/{u.replace(': ', ' ')}" for u in attributes["units"].split("; ")}
@@ -140,7 +145,10 @@ class Report(Case):
         for path, (value, _) in datasets(self.report).items():
             if getattr(value, "dtype", None) is not None and value.dtype.names:
                 by_columns[value.dtype.names] = value
-        names.remove("compare")  # of another command: test_compare.py
+        others = ["compare", "accuracy", "draws", "snr", "leave_one_ideal", "models"]  # of compare and of infer's studies
+        for name in others:
+            names.remove(name)
+            self.refused("report", "csv", self.report, name, words=["is not in this report"])
         for name in names:
             rows = list(csv.reader(io.StringIO(self.done("report", "csv", self.report, name).out)))
             self.assertIn(tuple(rows[0]), by_columns, name)
