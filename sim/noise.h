@@ -61,7 +61,6 @@ typedef struct pp_noise_options {
     int64_t compensation_reads; /* known inputs a crossbar */
     bool batch_norm;         /* scale and offset of each channel re-estimated at each time (AdaBS) */
     int64_t calib_images;    /* for ranges, compensation and batch-norm statistics */
-    bool recalibrate;        /* converter ranges chosen again at each time, on the aged devices */
     bool snr;                /* signal-to-noise ratio of each layer */
     int64_t leave_one_out;   /* images of the leave-one-layer-ideal table; 0: none */
 } pp_noise_options;

@@ -63,8 +63,6 @@ static const pp_knob noise_knobs[] = {
      "re-estimates scale and offset of each channel at each time from the calibration images (AdaBS)", N(batch_norm)},
     {"noise", "calib_images", PP_KNOB_INT, "", "64", 1, 1024, NULL,
      "images for converter ranges, drift compensation and batch-norm statistics", N(calib_images)},
-    {"noise", "recalibrate", PP_KNOB_BOOL, "", "false", 0, 0, NULL, "chooses converter ranges again at each time, on the aged devices",
-     N(recalibrate)},
     {"noise", "snr", PP_KNOB_BOOL, "", "true", 0, 0, NULL, "measures the signal-to-noise ratio of each layer", N(snr)},
     {"noise", "leave_one_out", PP_KNOB_INT, "images", "0", 0, 1000000, NULL,
      "images of the table that makes one layer ideal at a time; 0: no table", N(leave_one_out)},
