@@ -10,6 +10,12 @@ function(pp_room name)
   set_property(GLOBAL APPEND PROPERTY PP_ROOMS pp_${name})
 endfunction()
 
+# Environment of every test.
+set(PP_TEST_ENVIRONMENT)
+if(PP_SANITIZE MATCHES address)
+  set(PP_TEST_ENVIRONMENT "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0")
+endif()
+
 # All tests labelled threads, so that they can be built without the rest.
 add_custom_target(threads)
 
@@ -27,7 +33,8 @@ function(pp_test name)
   target_compile_definitions(${name} PRIVATE
     PP_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PP_TEST_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "${PP_TEST_ENVIRONMENT}")
   if(ARG_LABEL STREQUAL threads)
     add_dependencies(threads ${name})
   endif()
