@@ -173,29 +173,6 @@ static void test_search_with_fixed_routes(void **state)
     discard(s);
 }
 
-static bool same_layout(const pp_mapping *a, const pp_mapping *b)
-{
-    bool same = a->n_hops == b->n_hops && memcmp(a->hop, b->hop, a->n_hops * sizeof *a->hop) == 0;
-    for (uint32_t t = 0; t < a->n_tiles; t++)
-        same = same && a->tile[t].core == b->tile[t].core;
-    return same;
-}
-
-static void test_threads_change_nothing(void **state)
-{
-    static const pp_case c = {"mesh", 8, 8, "auto", "auto", true};
-    pp_pool *pool = NULL;
-    (void)state;
-    assert_int_equal(pp_pool_new(&pool, 3), PP_OK);
-    pp_synthetic *a = placed(&c, 60, 7, NULL), *b = placed(&c, 60, 7, pool), *other = placed(&c, 60, 8, pool);
-    assert_true(same_layout(&a->m, &b->m));
-    assert_false(same_layout(&a->m, &other->m));
-    discard(a);
-    discard(b);
-    discard(other);
-    pp_pool_free(pool);
-}
-
 /* A second placement replaces the first and leaks nothing. */
 static void test_placing_again(void **state)
 {
@@ -263,7 +240,6 @@ int main(void)
         cmocka_unit_test(test_snake_with_xy_on_mesh),
         cmocka_unit_test(test_zigzag_on_mesh_is_disjoint),
         cmocka_unit_test(test_search_with_fixed_routes),
-        cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_placing_again),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_out_of_memory),

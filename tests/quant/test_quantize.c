@@ -66,29 +66,6 @@ static void resnet32_keeps_its_accuracy(void **state)
     free(again);
 }
 
-static void threads_change_nothing(void **state)
-{
-    (void)state;
-    pp_quant_options o = default_options();
-    o.weights = PP_WQUANT_OUTPUT;
-    fixture f = make_fixture(50, o);
-    char *one, *many;
-    ok(pp_qnetwork_dump(&one, f.q));
-    for (unsigned threads = 2; threads <= 5; threads += 3) {
-        pp_pool *pool;
-        pp_qnetwork *q;
-        ok(pp_pool_new(&pool, threads));
-        ok(pp_quantize(&q, f.net, f.stages, &o, f.images, pool));
-        ok(pp_qnetwork_dump(&many, q));
-        assert_string_equal(one, many);
-        free(many);
-        pp_qnetwork_free(q);
-        pp_pool_free(pool);
-    }
-    free(one);
-    free_fixture(&f);
-}
-
 /* The mean error of what leaves a stage without activation is what bias correction removes. */
 static void bias_correction_removes_the_mean_error(void **state)
 {
@@ -204,7 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knob_defaults),          cmocka_unit_test(resnet32_keeps_its_accuracy),
-        cmocka_unit_test(threads_change_nothing), cmocka_unit_test(bias_correction_removes_the_mean_error),
+ cmocka_unit_test(bias_correction_removes_the_mean_error),
         cmocka_unit_test(shapes_only),            cmocka_unit_test(bad_options_and_data),
         cmocka_unit_test(memory_runs_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
