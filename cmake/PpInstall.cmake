@@ -72,6 +72,8 @@ foreach(header
     sim/kernel.h
     sim/kernel_systemc.h
     sim/net.h sim/net_route.h sim/traffic.h
+    sim/noise.h
+    sim/noise_study.h
     sim/sim.h
     report/accuracy.h
     report/compare.h
