@@ -54,6 +54,8 @@ typedef struct pp_arch {
     int64_t dac_levels_bits;   /* resolution of the DACs; 0: that of the stream */
     double dac_percentile;     /* range of a DAC narrower than its stream */
     double core_pitch_mm;
+    int64_t rotated_phases;    /* reads for the signed inputs of a rotated stage, at least phases */
+    int64_t rotate_lanes;      /* adders of a core's digital unit for rotations */
     double clock_hz;           /* digital clock, for "cycles" in reports */
 } pp_arch;
 
@@ -91,6 +93,11 @@ typedef struct pp_mvm_time {
     uint32_t reads; /* phases x input slices x weight passes */
 } pp_mvm_time;
 pp_mvm_time pp_arch_mvm(const pp_arch *arch, uint32_t cols, uint32_t in_bits, uint32_t wbits);
+
+/* The core as a stage behind a rotation sees it: its inputs are signed, so phases is at least rotated_phases. */
+pp_arch pp_arch_rotated(const pp_arch *arch);
+/* Time of `ops` additions and requantizations in the digital unit: rotate_lanes of them each clock. */
+uint64_t pp_arch_rotate_ps(const pp_arch *arch, uint64_t ops);
 
 /* Stable text of all fields, one "name = value" a line; new string. */
 pp_status pp_arch_dump(char **out, const pp_arch *arch);

@@ -51,6 +51,8 @@ static const pp_knob knobs[] = {
     INT(dac_levels_bits, "bit", "0", 0, 16, "Resolution of the DACs; 0: that of the activations."),
     REAL(dac_percentile, "%", "100", 50.0, 100.0, "Share of a layer's input values inside its DACs' range; the rest is clipped."),
     REAL(core_pitch_mm, "mm", "1", 1e-6, 1000.0, "Distance of neighbouring cores."),
+    INT(rotated_phases, "reads", "2", 1, 2, "Reads of an MVM behind a rotation, whose inputs are signed: 2 on unipolar rows, 1 on rows that take both signs."),
+    INT(rotate_lanes, "adders", "64", 1, 65536, "Adders for rotations in a core's digital unit (quant.rotate)."),
     REAL(clock_hz, "Hz", "1000000000", 1.0, 1e12, "Clock of the digital units, for cycles in reports."),
 };
 

@@ -58,3 +58,16 @@ pp_mvm_time pp_arch_mvm(const pp_arch *arch, uint32_t cols, uint32_t in_bits, ui
     t.latency_ps = t.interval_ps + t.convert_ps + (uint64_t)arch->pipeline_ps;
     return t;
 }
+
+pp_arch pp_arch_rotated(const pp_arch *arch)
+{
+    pp_arch a = *arch;
+    a.phases = a.phases > a.rotated_phases ? a.phases : a.rotated_phases;
+    return a;
+}
+
+uint64_t pp_arch_rotate_ps(const pp_arch *arch, uint64_t ops)
+{
+    const double clocks = (double)divide_up(ops, (uint64_t)arch->rotate_lanes);
+    return (uint64_t)(clocks * (1e12 / arch->clock_hz) + 0.5);
+}

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/quantize_lm.h"
 #include "cli/session.h"
+#include "quant/rotate_stage.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -82,6 +83,42 @@ static pp_status layer_row(const pp_session *s, pp_table *t, uint32_t i)
     return pp_table_row(t, cells);
 }
 
+static pp_status rotation_row(const pp_session *s, const pp_qnetwork *plain, pp_table *t, uint32_t i)
+{
+    const pp_qstage *q = &s->q->stage[i], *p = &plain->stage[i];
+    const pp_qrotate *r = q->rotate;
+    char both[5][48];
+    const double value[5][2] = {{q->kurtosis, r->rotated_kurtosis}, {r->plain_max_rms, r->rotated_max_rms},
+                                {r->plain_sqnr_db, r->rotated_sqnr_db}, {p->out_sqnr_db, q->out_sqnr_db},
+                                {100 * p->acc_rms / p->acc_max, 100 * q->acc_rms / q->acc_max}};
+    for (int k = 0; k < 5; k++)
+        snprintf(both[k], sizeof both[k], "%.2f -> %.2f", value[k][0], value[k][1]);
+    const char *cells[] = {s->stages->stage[i].name, both[0], both[1], both[2], both[3], both[4]};
+    return pp_table_row(t, cells);
+}
+
+/* The same network without rotations beside the one with them. */
+static pp_status print_rotations(const pp_session *s)
+{
+    const char *headers[] = {"before -> after", "kurtosis", "max / rms", "input dB", "output dB", "ADC range %"};
+    pp_quant_options options = s->quant;
+    pp_qnetwork *plain = NULL;
+    pp_table *t = NULL;
+    options.rotate = PP_ROTATE_NONE;
+    PP_TRY(pp_quantize(&plain, s->net, s->stages, &options, s->calib, s->pool));
+    pp_status status = pp_table_new(&t, headers, 6);
+    for (uint32_t i = 0; i < s->stages->n && status == PP_OK; i++)
+        if (s->q->stage[i].rotate != NULL)
+            status = rotation_row(s, plain, t, i);
+    if (status == PP_OK) {
+        printf("\nrotated inputs; ADC range: rms of the column sums as a share of the largest\n\n");
+        pp_table_print(t, stdout);
+    }
+    pp_table_free(t);
+    pp_qnetwork_free(plain);
+    return status;
+}
+
 static pp_status print_text(const pp_session *s)
 {
     const char *headers[] = {"layer", "bits", "weights dB", "output dB", "kurtosis", "max |acc|", "shift", "output step"};
@@ -94,6 +131,8 @@ static pp_status print_text(const pp_session *s)
     if (status == PP_OK)
         pp_table_print(t, stdout);
     pp_table_free(t);
+    if (status == PP_OK && s->quant.rotate != PP_ROTATE_NONE)
+        status = print_rotations(s);
     if (s->accuracy.has_quant)
         printf("\ntop-1 on %u images of %s: float %.2f %%, W%dA%d %.2f %%\n", s->accuracy.images,
                s->accuracy.data_name, 100 * s->accuracy.top1_float, (int)s->quant.wbits, (int)s->quant.abits,

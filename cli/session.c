@@ -72,6 +72,8 @@ static pp_status bind_all(pp_session *s)
     PP_TRY(pp_cost_resolve(&s->cost, s->config, &s->arch));
     if (!pp_config_is_set(s->config, "quant", "psum_bits"))
         s->quant.psum_bits = s->arch.psum_bits;
+    if (!pp_config_is_set(s->config, "quant", "rotation_rows"))
+        s->quant.rotation_rows = s->arch.rows;
     float_weights(s);
     /* Patches that somebody chose by hand are not mixed with copies that the mapper chooses. */
     if (pp_config_is_set(s->config, "mapping", "unroll") && strcmp(s->map_options.unroll, "auto") != 0 &&

@@ -58,6 +58,7 @@ foreach(header
     quant/lmq.h
     quant/number.h
     quant/quant.h
+    quant/rotate_stage.h
     quant/rotation.h
     arch/arch.h
     arch/cost.h

@@ -1,5 +1,6 @@
 /* From the choice of patches and copies to plan and tiles. */
 #include "mapper/mapper_internal.h"
+#include "quant/rotate_stage.h"
 
 #include <stdlib.h>
 
@@ -8,13 +9,48 @@ bool pp_stage_may_copy(const pp_stage *stage)
     return stage->matrix != PP_NONE && stage->pool == PP_NONE;
 }
 
+/* Time that a core of one of `copies` copies spends on rotating what comes, a firing: each takes the whole map. */
+static uint64_t rotate_ps(const pp_qnetwork *q, const pp_arch *arch, uint32_t stage, const pp_tiling *t, uint32_t copies)
+{
+    const pp_stage *s = &q->stages->stage[stage];
+    const uint32_t slices = pp_arch_slices(arch, q->stage[stage].wbits), pixels = t->widen / slices;
+    const uint64_t firings = ((uint64_t)s->fire.h * s->fire.w + pixels - 1) / pixels;
+    const uint64_t positions = ((uint64_t)s->in.h * s->in.w * copies + firings - 1) / firings;
+    uint64_t most = 0;
+    for (uint32_t row = 0; row < t->row_tiles; row++) {
+        const uint32_t lo = (uint32_t)((uint64_t)s->in.c * row / t->row_tiles);
+        const uint32_t hi = (uint32_t)((uint64_t)s->in.c * (row + 1) / t->row_tiles);
+        const uint64_t ops = pp_qrotate_adds(q->stage[stage].rotate, lo, hi) + (hi - lo);
+        most = ops > most ? ops : most;
+    }
+    return positions * pp_arch_rotate_ps(arch, most);
+}
+
+/* The transform of one firing's positions overlaps the MVM of the one before. */
+static void add_rotation(pp_mvm_time *mvm, uint64_t ps)
+{
+    mvm->interval_ps = ps > mvm->interval_ps ? ps : mvm->interval_ps;
+    mvm->latency_ps += ps;
+}
+
+static pp_mvm_time copy_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t stage, const pp_tiling *t, uint32_t copies)
+{
+    const pp_stage *s = &q->stages->stage[stage];
+    const bool rotates = q->stage[stage].rotate != NULL;
+    const pp_arch a = rotates ? pp_arch_rotated(arch) : *arch;
+    pp_mvm_time mvm = pp_arch_mvm(&a, t->cols_max, q->stream[s->inputs[0].stream].bits, q->stage[stage].wbits);
+    if (rotates)
+        add_rotation(&mvm, rotate_ps(q, arch, stage, t, copies));
+    return mvm;
+}
+
 pp_mvm_time pp_stage_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t stage, const pp_tiling *t)
 {
     const pp_stage *s = &q->stages->stage[stage];
     uint64_t digital = (uint64_t)arch->digital_interval_ps;
     if (s->matrix == PP_NONE)
         return (pp_mvm_time){.interval_ps = digital, .latency_ps = digital};
-    return pp_arch_mvm(arch, t->cols_max, q->stream[s->inputs[0].stream].bits, q->stage[stage].wbits);
+    return copy_mvm(q, arch, stage, t, 1);
 }
 
 pp_patch pp_stream_patch(const pp_mapping *m, uint32_t stream)
@@ -45,7 +81,7 @@ static pp_status plan_stage(pp_plan *plan, pp_tiling *tiling, const pp_qnetwork 
     plan->out_patch = pp_stage_out_patch(q->stages, stage, plan->patch);
     plan->out_positions = pp_positions(s->out, plan->out_patch);
     plan->reduction = resolve(reduction, plan->row_tiles);
-    plan->mvm = pp_stage_mvm(q, arch, stage, tiling);
+    plan->mvm = s->matrix == PP_NONE ? pp_stage_mvm(q, arch, stage, tiling) : copy_mvm(q, arch, stage, tiling, plan->copies);
     plan->busy_ps = plan->mvm.interval_ps * pp_copy_count(plan->positions, 0, plan->copies);
     return PP_OK;
 }
@@ -75,6 +111,21 @@ static void fill_tiles(pp_mapping *m, const pp_qnetwork *q, const pp_tiling *til
                     *tile = (pp_tile){.stage = s, .copy = copy, .core = PP_NONE};
                     pp_tiling_tile(tile, &tiling[s], &q->stages->stage[s], col, row);
                 }
+}
+
+/* A rotation mixes what one core has. */
+static pp_status check_rotations(const pp_mapping *m, const pp_qnetwork *q)
+{
+    for (uint32_t t = 0; t < m->n_tiles; t++) {
+        const pp_tile *tile = &m->tile[t];
+        const pp_qrotate *r = q->stage[tile->stage].rotate;
+        if (r && !pp_qrotate_fits(r, tile->in_lo, tile->in_hi))
+            return pp_fail(PP_EINFEASIBLE,
+                           "layer %s: a rotation block reaches beyond channels %u to %u of a row tile: expected "
+                           "quant.rotation_block=array_rows with patches of one pixel, or larger arch.rows",
+                           q->stages->stage[tile->stage].name, tile->in_lo, tile->in_hi - 1);
+    }
+    return PP_OK;
 }
 
 static void note_largest(pp_mapping *m)
@@ -108,6 +159,7 @@ pp_status pp_mapping_build(pp_mapping **out, const pp_qnetwork *q, const pp_arch
     if (status != PP_OK)
         goto done;
     fill_tiles(m, q, tiling);
+    PP_GOTO(done, status, check_rotations(m, q));
     note_largest(m);
     PP_GOTO(done, status, pp_flows_build(m, q));
     *out = m;

@@ -32,7 +32,7 @@ static size_t stream_size(const collector *c, uint32_t stream)
     return pp_shape_count(pp_stream_shape(c->net, c->stages, stream));
 }
 
-static pp_status make_histogram(pp_histogram *h)
+pp_status pp_histogram_make(pp_histogram *h)
 {
     h->bin[0] = pp_calloc(PP_BINS, sizeof **h->bin);
     h->bin[1] = pp_calloc(PP_BINS, sizeof **h->bin);
@@ -41,7 +41,7 @@ static pp_status make_histogram(pp_histogram *h)
     return h->bin[0] && h->bin[1] ? PP_OK : PP_ENOMEM;
 }
 
-static void free_histograms(pp_histogram *h, uint32_t n)
+void pp_histograms_free(pp_histogram *h, uint32_t n)
 {
     for (uint32_t i = 0; h && i < n; i++) {
         free(h[i].bin[0]);
@@ -59,7 +59,7 @@ static pp_status make_part(const collector *c, sums *s)
     if (!s->stream || !s->total)
         return PP_ENOMEM;
     for (uint32_t i = 0; i < n; i++) {
-        PP_TRY(make_histogram(&s->stream[i]));
+        PP_TRY(pp_histogram_make(&s->stream[i]));
         if (!(s->total[i] = pp_calloc(stream_size(c, i), sizeof **s->total)))
             return PP_ENOMEM;
     }
@@ -69,7 +69,7 @@ static pp_status make_part(const collector *c, sums *s)
 static void free_parts(collector *c)
 {
     for (unsigned p = 0; c->part && p < c->n_parts; p++) {
-        free_histograms(c->part[p].stream, c->calib->n_streams);
+        pp_histograms_free(c->part[p].stream, c->calib->n_streams);
         for (uint32_t i = 0; c->part[p].total && i < c->calib->n_streams; i++)
             free(c->part[p].total[i]);
         free(c->part[p].total);
@@ -83,6 +83,16 @@ static uint32_t bin_of(float magnitude)
     uint32_t bits;
     memcpy(&bits, &magnitude, sizeof bits);
     return (bits >> (23 - PP_BIN_MANTISSA)) - ((127u - 31u) << PP_BIN_MANTISSA);
+}
+
+void pp_histogram_add(pp_histogram *h, float v)
+{
+    float magnitude = fabsf(v);
+    h->min = fminf(h->min, v);
+    h->max = fmaxf(h->max, v);
+    if (magnitude >= 0x1p-31f)
+        h->bin[v < 0][bin_of(magnitude)]++;
+    h->n++;
 }
 
 static bool add_stream(sums *s, uint32_t stream, const float *data, size_t n)
@@ -129,7 +139,7 @@ static pp_status tap(void *payload, uint32_t stream, uint32_t image, const float
     return PP_OK;
 }
 
-static void merge_histogram(pp_histogram *to, const pp_histogram *from)
+void pp_histogram_merge(pp_histogram *to, const pp_histogram *from)
 {
     for (int side = 0; side < 2; side++)
         for (uint32_t b = 0; b < PP_BINS; b++)
@@ -146,7 +156,7 @@ static void merge(collector *c)
     for (uint32_t i = 0; i < calib->n_streams; i++) {
         size_t n = stream_size(c, i);
         for (unsigned p = 1; p < c->n_parts; p++) {
-            merge_histogram(&c->part[0].stream[i], &c->part[p].stream[i]);
+            pp_histogram_merge(&c->part[0].stream[i], &c->part[p].stream[i]);
             for (size_t k = 0; k < n; k++)
                 c->part[0].total[i][k] += c->part[p].total[i][k];
         }
@@ -241,7 +251,7 @@ void pp_calibration_free(pp_calibration *c)
 {
     if (!c)
         return;
-    free_histograms(c->stream, c->n_streams);
+    pp_histograms_free(c->stream, c->n_streams);
     for (uint32_t i = 0; c->mean && i < c->n_streams; i++)
         free(c->mean[i]);
     free(c->mean);

@@ -1,5 +1,5 @@
 /* Invariants and text dump of a quantized network. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -154,6 +154,9 @@ static void dump_stage(text *t, const pp_qnetwork *q, uint32_t index)
         append(t, pp_strf("  scale_mult %016" PRIx64 " scale_bias %016" PRIx64 " shift %u\n",
                           hash_of(s->scale_mult, n * sizeof *s->scale_mult),
                           hash_of(s->scale_bias, n * sizeof *s->scale_bias), s->scale_shift));
+    if (s->rotate)
+        append(t, pp_strf("  rotated: %u blocks, scale %.17g, shift %u, kurtosis %.17g\n", s->rotate->n_blocks,
+                          s->rotate->format.scale, s->rotate->shift, s->rotate->rotated_kurtosis));
     append(t, pp_strf("  weight_sqnr_db %.17g out_sqnr_db %.17g kurtosis %.17g acc_max %.17g\n", s->weight_sqnr_db,
                       s->out_sqnr_db, s->kurtosis, s->acc_max));
 }

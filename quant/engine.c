@@ -1,5 +1,5 @@
 /* One stage on byte maps with the fast kernels. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <stdlib.h>
 
@@ -59,7 +59,7 @@ size_t pp_qengine_sums(const pp_qnetwork *q)
 static bool psum_is_identity(const pp_qnetwork *q, uint32_t stage)
 {
     const pp_qstage *s = &q->stage[stage];
-    const pp_qformat *f = &q->stream[q->stages->stage[stage].inputs[0].stream];
+    const pp_qformat *f = pp_qstage_input(q, stage);
     int64_t worst = (int64_t)s->krows * pp_wmax(s->wbits) * f->qmax;
     return s->psum_shift == 0 && worst < INT64_C(1) << (q->psum_bits - 1);
 }

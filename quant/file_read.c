@@ -1,6 +1,7 @@
 /* Reads a quantized network back. Everything is checked: a file of another network, a damaged pair of
  * files, numbers out of range. */
 #include "quant/file_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -75,7 +76,17 @@ static pp_status read_options(const pp_node *root, pp_quant_options *o)
     PP_TRY(need_i64(map, "calib_images", 1, UINT32_MAX, &o->calib_images));
     PP_TRY(need_text(map, "calib", &o->calib));
     PP_TRY(need_bool(map, "bias_correction", &o->bias_correction));
-    return need_i64(map, "psum_bits", 8, 32, &o->psum_bits);
+    PP_TRY(need_i64(map, "psum_bits", 8, 32, &o->psum_bits));
+    o->rotate = o->rotate_at = 0;
+    o->rotation_block = "full";
+    o->rotate_layers = "";
+    o->rotation_rows = 256;
+    if (!pp_node_get(map, "rotate")) /* written before there were rotations */
+        return PP_OK;
+    PP_TRY(need_choice(map, "rotate", pp_rotate_name, PP_ROTATE_INPUT + 1, &o->rotate));
+    PP_TRY(need_text(map, "rotation_block", &o->rotation_block));
+    PP_TRY(need_text(map, "rotate_layers", &o->rotate_layers));
+    return need_i64(map, "rotation_rows", 0, 65536, &o->rotation_rows);
 }
 
 static pp_status need_list(const pp_node *root, const char *key, size_t n, const pp_node **out)
@@ -103,6 +114,24 @@ static pp_status read_streams(const pp_node *root, pp_qnetwork *q)
     return PP_OK;
 }
 
+static pp_status read_rotation(const pp_node *map, pp_qnetwork *q, uint32_t stage)
+{
+    pp_qrotate *r = q->stage[stage].rotate;
+    const pp_node *node;
+    double scale = 0;
+    PP_TRY(pp_node_need(map, "rotation", &node));
+    PP_TRY(need_f64(node, "scale", &scale));
+    if (!(scale > 0 && isfinite(scale)))
+        return pp_fail_at(PP_EFORMAT, map->file, node->line, "scale is %g, expected a positive number", scale);
+    PP_TRY(need_f64(node, "plain_max_rms", &r->plain_max_rms));
+    PP_TRY(need_f64(node, "plain_sqnr_db", &r->plain_sqnr_db));
+    PP_TRY(need_f64(node, "kurtosis", &r->rotated_kurtosis));
+    PP_TRY(need_f64(node, "max_rms", &r->rotated_max_rms));
+    PP_TRY(need_f64(node, "sqnr_db", &r->rotated_sqnr_db));
+    PP_TRY(pp_qrotate_scale(q, stage, scale));
+    return pp_qrotate_load_weights(q, stage);
+}
+
 static pp_status read_stage(const pp_node *map, pp_qstage *s, const char *name)
 {
     uint32_t wbits = 0, cout = 0, rows = 0;
@@ -123,6 +152,9 @@ static pp_status read_stage(const pp_node *map, pp_qstage *s, const char *name)
     PP_TRY(need_f64(map, "weight_sqnr_db", &s->weight_sqnr_db));
     PP_TRY(need_f64(map, "out_sqnr_db", &s->out_sqnr_db));
     PP_TRY(need_f64(map, "kurtosis", &s->kurtosis));
+    s->acc_rms = 0;
+    if (pp_node_get(map, "acc_rms"))
+        PP_TRY(need_f64(map, "acc_rms", &s->acc_rms));
     return need_f64(map, "acc_max", &s->acc_max);
 }
 
@@ -130,8 +162,11 @@ static pp_status read_stages(const pp_node *root, pp_qnetwork *q)
 {
     const pp_node *list;
     PP_TRY(need_list(root, "stages", q->stages->n, &list));
-    for (uint32_t i = 0; i < q->stages->n; i++)
+    for (uint32_t i = 0; i < q->stages->n; i++) {
         PP_TRY(read_stage(list->child[i], &q->stage[i], q->stages->stage[i].name));
+        if (q->stage[i].rotate)
+            PP_TRY(read_rotation(list->child[i], q, i));
+    }
     return PP_OK;
 }
 

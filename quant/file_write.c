@@ -1,5 +1,6 @@
 /* Writes a quantized network: model.safetensors and quant.json. */
 #include "quant/file_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -85,6 +86,10 @@ static void add_options(pp_json *root, const pp_quant_options *o)
     pp_json_add_text(j, "calib", o->calib);
     pp_json_add_bool(j, "bias_correction", o->bias_correction);
     pp_json_add_i64(j, "psum_bits", o->psum_bits);
+    pp_json_add_text(j, "rotate", pp_rotate_name(o->rotate));
+    pp_json_add_text(j, "rotation_block", o->rotation_block);
+    pp_json_add_text(j, "rotate_layers", o->rotate_layers);
+    pp_json_add_i64(j, "rotation_rows", o->rotation_rows);
 }
 
 static void add_streams(pp_json *root, const pp_qnetwork *q)
@@ -96,6 +101,16 @@ static void add_streams(pp_json *root, const pp_qnetwork *q)
         pp_json_add_bool(j, "signed", q->stream[i].is_signed);
         pp_json_add_f64(j, "scale", q->stream[i].scale);
     }
+}
+
+static void add_rotation(pp_json *j, const pp_qrotate *r)
+{
+    pp_json_add_f64(j, "scale", r->format.scale);
+    pp_json_add_f64(j, "plain_max_rms", r->plain_max_rms);
+    pp_json_add_f64(j, "plain_sqnr_db", r->plain_sqnr_db);
+    pp_json_add_f64(j, "kurtosis", r->rotated_kurtosis);
+    pp_json_add_f64(j, "max_rms", r->rotated_max_rms);
+    pp_json_add_f64(j, "sqnr_db", r->rotated_sqnr_db);
 }
 
 static void add_stages(pp_json *root, const pp_qnetwork *q)
@@ -118,6 +133,9 @@ static void add_stages(pp_json *root, const pp_qnetwork *q)
         pp_json_add_f64(j, "out_sqnr_db", s->out_sqnr_db);
         pp_json_add_f64(j, "kurtosis", s->kurtosis);
         pp_json_add_f64(j, "acc_max", s->acc_max);
+        pp_json_add_f64(j, "acc_rms", s->acc_rms);
+        if (s->rotate)
+            add_rotation(pp_json_add_object(j, "rotation"), s->rotate);
     }
 }
 

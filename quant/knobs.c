@@ -22,11 +22,26 @@ static const pp_knob knobs[] = {
     {"quant", "bias_correction", PP_KNOB_BOOL, "", "true", 0, 0, NULL,
      "shift biases by the mean error that quantization causes on the calibration images", FIELD(bias_correction)},
     {"quant", "psum_bits", PP_KNOB_INT, "bit", "16", 8, 32, NULL, "width of partial sums", FIELD(psum_bits)},
+    {"quant", "rotate", PP_KNOB_CHOICE, "", "none", 0, 0, "none|input",
+     "input: Hadamard transform over the channels in front of the DACs, its inverse in the programmed matrix", FIELD(rotate)},
+    {"quant", "rotate_at", PP_KNOB_CHOICE, "", "consumer", 0, 0, "consumer",
+     "where it is done: in the cores of the layer that reads, channels carry the plain stream", FIELD(rotate_at)},
+    {"quant", "rotation_block", PP_KNOB_TEXT, "", "array_rows", 0, 0, NULL,
+     "channels that are mixed: full, array_rows (those on the rows of one array) or a number", FIELD(rotation_block)},
+    {"quant", "rotate_layers", PP_KNOB_TEXT, "", "", 0, 0, NULL,
+     "names of the layers to rotate, separated by commas; empty: all with 4 or more channels and no groups", FIELD(rotate_layers)},
+    {"quant", "rotation_rows", PP_KNOB_INT, "", "256", 1, 65536, NULL,
+     "rows of an array, for rotation_block=array_rows; arch.rows unless set", FIELD(rotation_rows)},
 };
 
 pp_knob_table pp_quant_knobs(void)
 {
     return (pp_knob_table){knobs, sizeof knobs / sizeof *knobs};
+}
+
+const char *pp_rotate_name(int rotate)
+{
+    return rotate == PP_ROTATE_INPUT ? "input" : "none";
 }
 
 const char *pp_wquant_name(int weights)

@@ -1,6 +1,6 @@
 /* The quantized network before it has values: formats, shapes, arrays; and the multipliers that follow
  * from scales. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -102,6 +102,8 @@ static pp_status layout_stage(pp_qnetwork *q, uint32_t index, bool values)
         if (values)
             PP_TRY(check_sum(stage, krows, s->wbits));
         s->krows = (uint32_t)krows;
+        if (pp_stage_rotates(q, index))
+            PP_TRY(pp_qrotate_new(&s->rotate, q, index));
     }
     pp_format_set(&q->stream[index + 1], (uint32_t)q->options.abits, stream_signed(q, stage));
     return values ? allocate_values(q, index) : PP_OK;
@@ -114,6 +116,10 @@ static pp_status fill_layout(pp_qnetwork *q, bool values)
     q->stage = pp_arena_get(arena, q->stages->n, sizeof *q->stage);
     q->options.calib = pp_arena_strdup(arena, q->options.calib ? q->options.calib : "");
     if (!q->stream || !q->stage || !q->options.calib)
+        return PP_ENOMEM;
+    q->options.rotation_block = pp_arena_strdup(arena, q->options.rotation_block ? q->options.rotation_block : "full");
+    q->options.rotate_layers = pp_arena_strdup(arena, q->options.rotate_layers ? q->options.rotate_layers : "");
+    if (!q->options.rotation_block || !q->options.rotate_layers)
         return PP_ENOMEM;
     pp_format_set(&q->stream[0], (uint32_t)q->options.abits, input_signed(q->net));
     for (uint32_t i = 0; i < q->stages->n; i++)
@@ -149,6 +155,8 @@ void pp_qnetwork_free(pp_qnetwork *q)
     if (!q)
         return;
     pp_qowner *owner = q->owner;
+    for (uint32_t s = 0; q->stage && s < q->stages->n; s++)
+        pp_qrotate_free(q->stage[s].rotate);
     if (owner)
         pp_arena_free(owner->arena);
     free(owner);
@@ -184,7 +192,7 @@ void pp_qstage_units(pp_qnetwork *q, uint32_t index)
 {
     const pp_stage *stage = &q->stages->stage[index];
     pp_qstage *s = &q->stage[index];
-    double in = q->stream[stage->inputs[0].stream].scale;
+    double in = pp_qstage_input(q, index)->scale;
     double data = stage->matrix == PP_NONE ? input_unit(q, stage) * largest_factor(q, stage) : 0;
     for (uint32_t c = 0; c < s->cout; c++)
         s->unit[c] = stage->matrix == PP_NONE ? data : s->w_scale[c] * in * (double)(UINT64_C(1) << s->psum_shift);

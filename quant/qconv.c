@@ -5,7 +5,7 @@
  * offsets, and a kernel is a loop over steps of four input bytes (two 16-bit inputs in the wide kernel, one
  * in the plain one).
  * Signed inputs come as code + 128; the sums start at -128 x sum of the weights, which takes that out. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 #include "workloads/cpu.h"
 
 #include <assert.h>
@@ -14,6 +14,9 @@
 
 struct pp_qconv {
     pp_qgeom geom;
+    const pp_qnetwork *q;
+    uint32_t stage;
+    bool rotates;                   /* inputs are rotated first, behind the padded map in the scratch */
     uint32_t c_lo, width;           /* channels of each group that are read */
     uint32_t map_h, map_w, map_c;   /* padded map; map_c channels of one group, a multiple of 4 */
     uint32_t element;               /* bytes of one padded input: 1, wide and plain kernel 2 */
@@ -148,13 +151,13 @@ pp_status pp_qconv_new(pp_qconv **out, const pp_qnetwork *q, uint32_t stage, uin
     pp_qgeom g = pp_qgeom_of(q->net, st);
     if (c_lo >= c_hi || c_hi > g.cin_g)
         return pp_fail(PP_ERANGE, "stage '%s': channels %u to %u of %u", st->name, c_lo, c_hi, g.cin_g);
-    const pp_qformat *format = &q->stream[st->inputs[0].stream];
+    const pp_qformat *format = pp_qstage_input(q, stage);
     int32_t wmax = pp_wmax(q->stage[stage].wbits), top = pp_format_top(format);
     const traits *t = &kernels[choose(wmax, top)];
     pp_qconv *conv = pp_calloc(1, sizeof *conv);
     if (!conv)
         return PP_ENOMEM;
-    *conv = (pp_qconv){.geom = g, .c_lo = c_lo, .width = c_hi - c_lo, .map_c = round_up(c_hi - c_lo, 4),
+    *conv = (pp_qconv){.geom = g, .q = q, .stage = stage, .rotates = q->stage[stage].rotate != NULL, .c_lo = c_lo, .width = c_hi - c_lo, .map_c = round_up(c_hi - c_lo, 4),
                        .element = t->weight_size, .zero = (uint8_t)pp_format_zero(format), .kernel = t->run};
     conv->map_h = padded_size(g.fire.h, g.win.sh, g.win.kh, g.win.dh, g.win.top, g.in.h);
     conv->map_w = padded_size(g.fire.w, g.win.sw, g.win.kw, g.win.dw, g.win.left, g.in.w);
@@ -177,10 +180,27 @@ void pp_qconv_free(pp_qconv *conv)
     free(conv);
 }
 
+typedef struct space {
+    uint8_t *map, *rotated;
+    int32_t *work;
+} space;
+
+static size_t take_space(const pp_qconv *conv, void *scratch, space *sp)
+{
+    const pp_shape in = conv->geom.in;
+    pp_carve c = {.base = scratch};
+    sp->map = pp_carve_take(&c, (size_t)conv->map_h * conv->map_w * conv->map_c * conv->geom.groups, conv->element);
+    if (conv->rotates) {
+        sp->rotated = pp_carve_take(&c, pp_shape_count(in), 1);
+        sp->work = pp_carve_take(&c, 2 * (size_t)in.c, sizeof *sp->work);
+    }
+    return c.used;
+}
+
 size_t pp_qconv_scratch(const pp_qconv *conv)
 {
-    size_t bytes = (size_t)conv->map_h * conv->map_w * conv->map_c * conv->geom.groups * conv->element;
-    return (bytes + 63) / 64 * 64;
+    space sp;
+    return take_space(conv, NULL, &sp);
 }
 
 /* One input row into the padded map; dst is its first pixel after the left border. */
@@ -222,7 +242,13 @@ static void copy_map(const pp_qconv *conv, const uint8_t *x, uint8_t *map)
 void pp_qconv_run(const pp_qconv *conv, const uint8_t *x, int32_t *acc, void *scratch)
 {
     const pp_qgeom *g = &conv->geom;
-    uint8_t *map = scratch;
+    space sp = {0};
+    take_space(conv, scratch, &sp);
+    uint8_t *map = sp.map;
+    if (conv->rotates) {
+        pp_qrotate_map(conv->q, conv->stage, x, sp.rotated, (size_t)g->in.h * g->in.w, sp.work);
+        x = sp.rotated;
+    }
     size_t slot = (size_t)conv->map_c * conv->element, pixel = slot * g->groups, row = pixel * conv->map_w;
     copy_map(conv, x, map);
     for (uint32_t y = 0; y < g->fire.h; y++)

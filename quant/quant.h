@@ -25,6 +25,10 @@
 typedef enum pp_wquant { PP_WQUANT_MAX, PP_WQUANT_MSE, PP_WQUANT_OUTPUT } pp_wquant;
 typedef enum pp_aquant { PP_AQUANT_MINMAX, PP_AQUANT_PERCENTILE, PP_AQUANT_MSE } pp_aquant;
 
+/* INPUT: an orthonormal Hadamard transform over the channels in front of the DACs, its inverse in the matrix
+ * (quant/rotate_stage.h). */
+typedef enum pp_rotate { PP_ROTATE_NONE, PP_ROTATE_INPUT } pp_rotate;
+
 /* Section "quant" of a run file (knobs: quant/knobs.c). */
 typedef struct pp_quant_options {
     int64_t wbits;          /* 2..8, default 4: symmetric per output channel, codes -(2^(b-1)-1) .. +(...) */
@@ -36,6 +40,11 @@ typedef struct pp_quant_options {
     const char *calib;      /* dataset, default cifar10-calib for CIFAR networks */
     bool bias_correction;   /* shift biases by the mean error that quantization causes on the calibration images */
     int64_t psum_bits;      /* default 16; follows arch.psum_bits when that is set */
+    int rotate;             /* pp_rotate, default NONE */
+    int rotate_at;          /* 0: consumer, the one place that is built */
+    const char *rotation_block;  /* full | array_rows (default) | channels of a block */
+    const char *rotate_layers;   /* names of stages, comma-separated; "" or NULL: all that can be */
+    int64_t rotation_rows;  /* rows of an array, for array_rows; follows arch.rows. 0: no limit */
 } pp_quant_options;
 pp_knob_table pp_quant_knobs(void);
 
@@ -47,6 +56,8 @@ typedef struct pp_qformat {
     int32_t qmin, qmax;
     double scale;
 } pp_qformat;
+
+typedef struct pp_qrotate pp_qrotate; /* quant/rotate_stage.h */
 
 /* One stage. Without a matrix code, w_scale, bias and add_mult are NULL, cout is the width of the fired
  * map, and all unit[c] are equal: the largest scale of the inputs / 2^8, times the largest |weight| of a SCALE. */
@@ -68,11 +79,13 @@ typedef struct pp_qstage {
     uint32_t scale_shift;
     int64_t *out_mult;         /* [cout] psum units -> output code; NULL on the last stage */
     uint32_t out_shift;
+    pp_qrotate *rotate;        /* transform in front of the matrix; NULL: none */
     /* quality */
     double weight_sqnr_db;     /* of the weights */
     double out_sqnr_db;        /* of the stage's stream against float, on the calibration images */
     double kurtosis;           /* of the input stream, float, calibration images */
     double acc_max;            /* largest |acc| seen on the calibration images */
+    double acc_rms;            /* root mean square of acc on the calibration images */
 } pp_qstage;
 
 typedef struct pp_qnetwork {

@@ -80,6 +80,7 @@ int64_t pp_act_units(pp_act act, int64_t pre, double unit);
 /* Names of choices, for quant.json. */
 const char *pp_wquant_name(int weights);
 const char *pp_aquant_name(int activations);
+const char *pp_rotate_name(int rotate);
 
 /* ---- building a network (layout.c) ---- */
 
@@ -105,6 +106,10 @@ typedef struct pp_histogram {
 /* Middle of a bin. */
 double pp_bin_value(uint32_t bin);
 double pp_histogram_kurtosis(const pp_histogram *h);
+pp_status pp_histogram_make(pp_histogram *h); /* of zeroed memory; free with pp_histograms_free, also on failure */
+void pp_histograms_free(pp_histogram *h, uint32_t n);
+void pp_histogram_merge(pp_histogram *to, const pp_histogram *from);
+void pp_histogram_add(pp_histogram *h, float v); /* |v| < 2^31 */
 
 typedef struct pp_calibration {
     uint32_t n_streams, images;

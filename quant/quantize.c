@@ -1,6 +1,6 @@
 /* Quantization, stage by stage in order: the inputs of a stage are those of the quantized network so far,
  * so that biases (and refined weights) answer to the errors made before. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -91,6 +91,7 @@ typedef struct pass {
     int64_t *column;        /* [images][cout] sums of acc */
     int64_t *residual;      /* [images][cout] sums of residual codes */
     int64_t *most;          /* [images] largest |acc| */
+    double *square;         /* [images] squares of acc */
     double *signal, *noise; /* [images] squares against float; of kept images */
 } pass;
 
@@ -109,14 +110,17 @@ static pp_status measure_image(void *payload, size_t image, unsigned worker)
     size_t pixels = (size_t)st->fire.h * st->fire.w;
     int32_t *acc = p->acc[worker];
     int64_t *column = p->column + image * cout, *residual = p->residual + image * cout, most = 0;
+    double square = 0;
     pp_qconv_run(p->conv, input_of(p, 0, image), acc, p->scratch[worker]);
     for (size_t i = 0; i < pixels; i++)
         for (uint32_t c = 0; c < cout; c++) {
             int64_t v = acc[i * cout + c];
             column[c] += v;
             most = v > most ? v : -v > most ? -v : most;
+            square += (double)v * (double)v;
         }
     p->most[image] = most;
+    p->square[image] = square;
     if (k == PP_NONE)
         return PP_OK;
     int32_t zero = pp_format_zero(&q->stream[st->inputs[k].stream]);
@@ -209,7 +213,7 @@ static void correct_bias(const pass *p, const float *weight, const double *rows,
     const pp_qstage *s = &q->stage[p->stage];
     pp_qgeom g = pp_qgeom_of(q->net, st);
     uint32_t k = pp_stage_residual(st);
-    double in = q->stream[st->inputs[0].stream].scale;
+    double in = pp_qstage_input(q, p->stage)->scale;
     double count = (double)p->run->images * g.fire.h * g.fire.w;
     for (uint32_t c = 0; c < s->cout; c++) {
         double exact = 0;
@@ -302,11 +306,16 @@ static pp_status measure(pass *p)
     p->column = pp_calloc((size_t)images * st->fire.c, sizeof *p->column);
     p->residual = pp_calloc((size_t)images * st->fire.c, sizeof *p->residual);
     p->most = pp_calloc(images, sizeof *p->most);
-    if (!p->column || !p->residual || !p->most)
+    p->square = pp_calloc(images, sizeof *p->square);
+    if (!p->column || !p->residual || !p->most || !p->square)
         return PP_ENOMEM;
     PP_TRY(pp_pool_run(p->run->pool, images, measure_image, p));
-    for (uint32_t i = 0; i < images; i++)
+    double square = 0;
+    for (uint32_t i = 0; i < images; i++) {
         s->acc_max = fmax(s->acc_max, (double)p->most[i]);
+        square += p->square[i];
+    }
+    s->acc_rms = sqrt(square / ((double)images * (double)pp_shape_count(st->fire)));
     s->psum_shift = choose_shift(s->acc_max, p->run->q->psum_bits);
     return PP_OK;
 }
@@ -321,7 +330,12 @@ static pp_status quantize_matrix(pass *p, pp_qconv **conv)
     if (!weight)
         goto done;
     pp_tensor_read_f32(&op->weight, weight);
-    PP_GOTO(done, status, quantize_weights(run, p->stage, weight));
+    const pp_qrotate *rotate = run->q->stage[p->stage].rotate;
+    if (rotate) {
+        PP_GOTO(done, status, pp_qrotate_load_weights(run->q, p->stage));
+        PP_GOTO(done, status, pp_qrotate_calibrate(run, p->stage));
+    }
+    PP_GOTO(done, status, quantize_weights(run, p->stage, rotate ? rotate->weight : weight));
     PP_GOTO(done, status, pp_qconv_new(conv, run->q, p->stage, 0, pp_qgeom_of(run->q->net, st).cin_g));
     p->conv = *conv;
     PP_GOTO(done, status, make_workers(p, pp_qconv_scratch(*conv)));
@@ -407,6 +421,7 @@ done:
     free(p.column);
     free(p.residual);
     free(p.most);
+    free(p.square);
     free(p.signal);
     free(p.noise);
     return status;

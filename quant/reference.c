@@ -1,5 +1,5 @@
 /* Integer reference executor: every sum by its definition. Slow and obvious. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <stdlib.h>
 
@@ -47,14 +47,19 @@ static int64_t sum_tiles(const pp_qnetwork *q, uint32_t stage, const pp_qgeom *g
     return pp_saturate(sum, q->psum_bits);
 }
 
-static void run_matrix(const pp_qnetwork *q, uint32_t stage, const pp_row_tiles *tiles, int16_t *const *streams,
-                       int64_t *sum, int64_t *act)
+static pp_status run_matrix(const pp_qnetwork *q, uint32_t stage, const pp_row_tiles *tiles, int16_t *const *streams,
+                            int64_t *sum, int64_t *act)
 {
     const pp_stage *st = &q->stages->stage[stage];
     pp_qgeom g = pp_qgeom_of(q->net, st);
     uint32_t k = pp_stage_residual(st);
     const int16_t *in = streams[st->inputs[0].stream];
     const int16_t *residual = k == PP_NONE ? NULL : streams[st->inputs[k].stream];
+    int16_t *rotated = NULL;
+    if (q->stage[stage].rotate) {
+        PP_TRY(pp_qrotate_reference(q, stage, in, (size_t)g.in.h * g.in.w, &rotated));
+        in = rotated;
+    }
     for (uint32_t y = 0; y < g.fire.h; y++) {
         for (uint32_t x = 0; x < g.fire.w; x++) {
             size_t at = ((size_t)y * g.fire.w + x) * g.fire.c;
@@ -63,6 +68,8 @@ static void run_matrix(const pp_qnetwork *q, uint32_t stage, const pp_row_tiles 
             pp_qstage_digital_pixel(q, stage, sum, residual ? residual + at : NULL, act + at);
         }
     }
+    free(rotated);
+    return PP_OK;
 }
 
 static pp_status run_data(const pp_qnetwork *q, uint32_t stage, int16_t *const *streams, int64_t *act)
@@ -91,7 +98,7 @@ static pp_status run_stage(const pp_qnetwork *q, uint32_t stage, const pp_row_ti
         goto done;
     status = PP_OK;
     if (st->matrix != PP_NONE)
-        run_matrix(q, stage, tiles, streams, sum, act);
+        PP_GOTO(done, status, run_matrix(q, stage, tiles, streams, sum, act));
     else
         PP_GOTO(done, status, run_data(q, stage, streams, act));
     if (stage == q->stages->output) {

@@ -3,7 +3,7 @@
  * The output error of one channel is e' H e with e = w - scale code and H the second moments of the
  * stage's (quantized) inputs. Coordinate descent: one code after the other moves to its best integer, then
  * the scale to its best value, until nothing moves. Every move lowers the error, so it ends. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 #include "workloads/cpu.h"
 
 #include <math.h>
@@ -137,6 +137,21 @@ static void sample_row(const moment_job *j, const uint8_t *map, int32_t zero, ui
     }
 }
 
+/* The stage's input as its matrix takes it: new memory, or NULL when nothing is rotated. */
+static pp_status rotate_map(const pp_qnetwork *q, uint32_t stage, const uint8_t *map, uint8_t **out)
+{
+    const pp_shape in = q->stages->stage[stage].in;
+    *out = NULL;
+    if (!q->stage[stage].rotate)
+        return PP_OK;
+    int32_t *work = pp_alloc(2 * (size_t)in.c, sizeof *work);
+    *out = pp_alloc(pp_shape_count(in), 1);
+    if (work && *out)
+        pp_qrotate_map(q, stage, map, *out, (size_t)in.h * in.w, work);
+    free(work);
+    return work && *out ? PP_OK : PP_ENOMEM;
+}
+
 /* Windows of one image at positions drawn from a stream of their own, CHUNK at a time. */
 static pp_status sample_image(void *payload, size_t image, unsigned worker)
 {
@@ -146,7 +161,10 @@ static pp_status sample_image(void *payload, size_t image, unsigned worker)
     const pp_qnetwork *q = j->run->q;
     uint32_t stream = q->stages->stage[j->stage].inputs[0].stream, y[CHUNK], x[CHUNK];
     const uint8_t *map = j->run->stream[stream][image];
-    int32_t zero = pp_format_zero(&q->stream[stream]);
+    int32_t zero = pp_format_zero(pp_qstage_input(q, j->stage));
+    uint8_t *rotated = NULL;
+    PP_TRY(rotate_map(q, j->stage, map, &rotated));
+    map = rotated ? rotated : map;
     pp_rng rng = pp_rng_make(j->stage, image);
     for (uint32_t first = 0; first < j->per_image; first += CHUNK) {
         uint32_t n = j->per_image - first < CHUNK ? j->per_image - first : CHUNK;
@@ -161,6 +179,7 @@ static pp_status sample_image(void *payload, size_t image, unsigned worker)
                 for (uint32_t kx = 0; kx < g->win.kw; kx++, out += j->samples)
                     sample_row(j, map, zero, c, ky, kx, y, x, n, out);
     }
+    free(rotated);
     return PP_OK;
 }
 

@@ -1,4 +1,5 @@
 /* Tables of /run, /workload and /quant. */
+#include "quant/rotate_stage.h"
 #include "report/tables_internal.h"
 
 #include <stdio.h>
@@ -170,7 +171,10 @@ pp_status pp_write_workload_tables(hid_t file, const pp_report_input *in)
 typedef struct quant_row {
     char name[64];
     uint32_t wbits, psum_shift;
-    double weight_sqnr_db, out_sqnr_db, kurtosis, acc_max;
+    double weight_sqnr_db, out_sqnr_db, kurtosis, acc_max, acc_rms;
+    uint8_t rotated;
+    uint32_t rotation_blocks;
+    double plain_max_rms, plain_sqnr_db, rotated_kurtosis, rotated_max_rms, rotated_sqnr_db;
 } quant_row;
 
 static const pp_h5_column quant_columns[] = {
@@ -181,6 +185,14 @@ static const pp_h5_column quant_columns[] = {
     PP_H5_COLUMN(quant_row, out_sqnr_db, PP_H5_F64, "dB", "signal to quantization noise of its stream, calibration images"),
     PP_H5_COLUMN(quant_row, kurtosis, PP_H5_F64, "", "kurtosis of its float input, calibration images"),
     PP_H5_COLUMN(quant_row, acc_max, PP_H5_F64, "", "largest accumulator seen, calibration images"),
+    PP_H5_COLUMN(quant_row, acc_rms, PP_H5_F64, "", "root mean square of accumulators, calibration images"),
+    PP_H5_COLUMN(quant_row, rotated, PP_H5_BOOL, "", "1: inputs are rotated in front of the DACs"),
+    PP_H5_COLUMN(quant_row, rotation_blocks, PP_H5_U32, "", "blocks of the rotation; this and the next are 0 without one"),
+    PP_H5_COLUMN(quant_row, plain_max_rms, PP_H5_F64, "", "largest |value| / rms of the input before the rotation"),
+    PP_H5_COLUMN(quant_row, plain_sqnr_db, PP_H5_F64, "dB", "signal to quantization noise of the input before the rotation"),
+    PP_H5_COLUMN(quant_row, rotated_kurtosis, PP_H5_F64, "", "kurtosis of the input behind the rotation"),
+    PP_H5_COLUMN(quant_row, rotated_max_rms, PP_H5_F64, "", "largest |value| / rms behind the rotation"),
+    PP_H5_COLUMN(quant_row, rotated_sqnr_db, PP_H5_F64, "dB", "signal to quantization noise of the rotated codes"),
 };
 
 typedef struct stream_row {
@@ -216,6 +228,17 @@ static pp_status write_streams(hid_t file, const pp_qnetwork *q)
     return status;
 }
 
+static void put_rotation(quant_row *row, const pp_qrotate *r)
+{
+    row->rotated = 1;
+    row->rotation_blocks = r->n_blocks;
+    row->plain_max_rms = r->plain_max_rms;
+    row->plain_sqnr_db = r->plain_sqnr_db;
+    row->rotated_kurtosis = r->rotated_kurtosis;
+    row->rotated_max_rms = r->rotated_max_rms;
+    row->rotated_sqnr_db = r->rotated_sqnr_db;
+}
+
 pp_status pp_write_quant_tables(hid_t file, const pp_report_input *in)
 {
     const pp_qnetwork *q = in->q;
@@ -228,7 +251,9 @@ pp_status pp_write_quant_tables(hid_t file, const pp_report_input *in)
     for (uint32_t i = 0; i < n; i++) {
         const pp_qstage *s = &q->stage[i];
         rows[i] = (quant_row){.wbits = s->wbits, .psum_shift = s->psum_shift, .weight_sqnr_db = s->weight_sqnr_db,
-                              .out_sqnr_db = s->out_sqnr_db, .kurtosis = s->kurtosis, .acc_max = s->acc_max};
+                              .out_sqnr_db = s->out_sqnr_db, .kurtosis = s->kurtosis, .acc_max = s->acc_max, .acc_rms = s->acc_rms};
+        if (s->rotate)
+            put_rotation(&rows[i], s->rotate);
         PP_PUT(rows[i].name, q->stages->stage[i].name);
     }
     pp_status status = pp_h5_table(file, "/quant/stages", "quantization of each stage", quant_columns,

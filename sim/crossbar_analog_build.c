@@ -1,4 +1,5 @@
 /* The analog engine: arrays from the tiles of a mapping, scratch, freeing. */
+#include "quant/rotate_stage.h"
 #include "sim/crossbar_analog_internal.h"
 
 #include <math.h>
@@ -31,9 +32,9 @@ static double through_dac(const pp_analog *x, const pp_astage *s, const pp_qform
 }
 
 /* Parallel and pulse-width inputs: one slice with all of the value, or one for each sign. */
-static void whole_planes(const pp_analog *x, pp_astage *s, const pp_qformat *f)
+static void whole_planes(const pp_analog *x, pp_astage *s, const pp_qformat *f, int64_t phases)
 {
-    const bool split = f->is_signed && x->arch->phases >= 2;
+    const bool split = f->is_signed && phases >= 2;
     s->n_planes = split ? 2 : 1;
     for (uint32_t k = 0; k < s->n_planes; k++) {
         pp_aplane *p = &s->plane[k];
@@ -51,10 +52,10 @@ static void whole_planes(const pp_analog *x, pp_astage *s, const pp_qformat *f)
 
 /* Bit-serial inputs: slices of dac_bits, lowest first. Signed codes in two's complement, whose top slice counts below
  * zero; with two phases magnitudes, once for each sign. */
-static void serial_planes(const pp_analog *x, pp_astage *s, const pp_qformat *f)
+static void serial_planes(const pp_analog *x, pp_astage *s, const pp_qformat *f, int64_t phases)
 {
     const uint32_t step = (uint32_t)x->arch->dac_bits, bits = input_bits(f);
-    const bool split = f->is_signed && x->arch->phases >= 2;
+    const bool split = f->is_signed && phases >= 2;
     const uint32_t slices = (bits + step - 1) / step;
     s->n_planes = 0;
     for (uint32_t sign = 0; sign < (split ? 2u : 1u); sign++) {
@@ -78,11 +79,12 @@ static void serial_planes(const pp_analog *x, pp_astage *s, const pp_qformat *f)
 void pp_analog_planes_(pp_analog *x, uint32_t stage)
 {
     pp_astage *s = &x->stage[stage];
-    const pp_qformat *f = &x->q->stream[x->q->stages->stage[stage].inputs[0].stream];
+    const pp_qformat *f = pp_qstage_input(x->q, stage);
+    const int64_t phases = x->q->stage[stage].rotate != NULL ? pp_arch_rotated(x->arch).phases : x->arch->phases;
     if (x->arch->input == PP_INPUT_BIT_SERIAL)
-        serial_planes(x, s, f);
+        serial_planes(x, s, f, phases);
     else
-        whole_planes(x, s, f);
+        whole_planes(x, s, f, phases);
     s->full_input = 0;
     for (uint32_t k = 0; k < s->n_planes; k++)
         for (int b = 0; b < 256; b++)
@@ -291,7 +293,7 @@ void pp_aslot_free_(const pp_analog *x, pp_aslot *slot)
 static pp_status new_scratch(const pp_analog *x, pp_ascratch *w)
 {
     const pp_stages *stages = x->q->stages;
-    size_t rows = 1, padded = PP_ALANES, cells = 1, map = 1, finish = 1, inputs = 1, planes = 1;
+    size_t rows = 1, padded = PP_ALANES, cells = 1, map = 1, finish = 1, inputs = 1, planes = 1, rotated = 0, depth = 0;
     PP_TRY(pp_aslot_new_(x, &w->slot));
     for (uint32_t i = 0; i < x->n_arrays; i++) {
         const pp_aarray *a = &x->array[i];
@@ -305,10 +307,16 @@ static pp_status new_scratch(const pp_analog *x, pp_ascratch *w)
         finish = f > finish ? f : finish;
         map = map_size(stages->stage[s].fire) > map ? map_size(stages->stage[s].fire) : map;
         inputs = stages->stage[s].n_inputs > inputs ? stages->stage[s].n_inputs : inputs;
+        if (x->q->stage[s].rotate != NULL) {
+            rotated = map_size(stages->stage[s].in) > rotated ? map_size(stages->stage[s].in) : rotated;
+            depth = stages->stage[s].in.c > depth ? stages->stage[s].in.c : depth;
+        }
         planes = x->stage[s].n_planes > planes ? x->stage[s].n_planes : planes;
     }
     const size_t in = map_size(x->q->net->ops[0].out);
     w->map = pp_alloc_aligned(planes * x->map_floats + 16, sizeof *w->map);
+    w->rotated = pp_alloc_aligned(rotated + 64, 1);
+    w->turn = pp_alloc_aligned(2 * depth + 16, sizeof *w->turn);
     w->panel = pp_alloc_aligned(PP_AGROUP * rows + 16, sizeof *w->panel);
     w->square = pp_alloc_aligned(PP_AGROUP * rows + 16, sizeof *w->square);
     w->acc = pp_alloc_aligned(PP_AGROUP * padded, sizeof *w->acc);
@@ -325,7 +333,7 @@ static pp_status new_scratch(const pp_analog *x, pp_ascratch *w)
     w->plus = pp_alloc_aligned(cells, sizeof *w->plus);
     w->minus = pp_alloc_aligned(cells, sizeof *w->minus);
     w->s2 = pp_alloc_aligned(cells, sizeof *w->s2);
-    const bool ok = w->map && w->panel && w->square && w->acc && w->var && w->z && w->sum_f && w->psum && w->sum &&
+    const bool ok = w->rotated && w->turn && w->map && w->panel && w->square && w->acc && w->var && w->z && w->sum_f && w->psum && w->sum &&
                     w->finish && w->image && w->input && w->in && w->logits && w->plus && w->minus && w->s2;
     return ok ? PP_OK : PP_ENOMEM;
 }
@@ -350,7 +358,7 @@ static void free_scratch(const pp_analog *x, pp_ascratch *w)
 {
     pp_aslot_free_(x, &w->slot);
     void *all[] = {w->map, w->panel, w->square, w->acc, w->var, w->z, w->sum_f, w->psum, w->sum, w->finish,
-                   w->image, w->input, (void *)w->in, w->logits, w->plus, w->minus, w->s2};
+                   w->image, w->input, (void *)w->in, w->logits, w->plus, w->minus, w->s2, w->rotated, w->turn};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }

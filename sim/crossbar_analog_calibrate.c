@@ -1,6 +1,7 @@
 /* The analog engine: ranges of DACs and ADCs, and the known inputs of the drift compensation, from calibration images on
  * exact devices. Histograms are of currents (|acc| in units of a device at g_max) and have 32 bins an octave (3 % apart); counts are integers, so that nothing depends on
  * threads. */
+#include "quant/rotate_stage.h"
 #include "sim/crossbar_analog_internal.h"
 
 #include <math.h>
@@ -210,6 +211,10 @@ static pp_status count_codes(void *payload, size_t image, unsigned worker)
         const pp_stage *st = &x->q->stages->stage[s];
         uint64_t *count = k->count + ((size_t)worker * x->q->stages->n + s) * 256;
         const uint8_t *in = w->slot.stream[st->inputs[0].stream];
+        if (x->q->stage[s].rotate != NULL) {
+            pp_qrotate_map(x->q, s, in, w->rotated, (size_t)st->in.h * st->in.w, w->turn);
+            in = w->rotated;
+        }
         for (size_t i = 0; x->stage[s].matrix && i < (size_t)st->in.h * st->in.w * st->in.c; i++)
             count[in[i]]++;
         pp_analog_stage_(x, s, w, &w->slot, (uint32_t)image, worker, w->logits);
@@ -219,7 +224,7 @@ static pp_status count_codes(void *payload, size_t image, unsigned worker)
 
 static pp_status set_dac(pp_analog *x, uint32_t stage, const uint64_t *count, unsigned workers)
 {
-    const pp_qformat *f = &x->q->stream[x->q->stages->stage[stage].inputs[0].stream];
+    const pp_qformat *f = pp_qstage_input(x->q, stage);
     uint64_t magnitude[256] = {0}, total = 0, below = 0, clipped = 0;
     for (unsigned w = 0; w < workers; w++) {
         for (int b = 0; b < 256; b++) {

@@ -77,6 +77,8 @@ typedef struct pp_ascratch {
     void *finish;
     float *image;
     int16_t *input;
+    uint8_t *rotated;        /* one stage's rotated input */
+    int32_t *turn;           /* [2 channels] */
     const uint8_t **in;
     double *logits;
     float *plus, *minus, *s2; /* programming: [rows][cols] */

@@ -1,4 +1,5 @@
 /* The analog engine: weights to targets, targets to devices, devices to packed matrices. */
+#include "quant/rotate_stage.h"
 #include "sim/crossbar_analog_internal.h"
 #include "sim/irdrop.h"
 
@@ -31,7 +32,7 @@ double pp_analog_weight_(const pp_analog *x, const pp_aarray *a, uint32_t row, u
         return 0;
     const size_t at = ((((size_t)co * depth + ci % depth) * s->window.kh) + (size_t)ky) * s->window.kw + (size_t)kx;
     if (x->arch->weights == PP_WEIGHTS_FLOAT)
-        return (double)pp_tensor_f32(&op->weight, at) / q->w_scale[co];
+        return (q->rotate != NULL ? (double)q->rotate->weight[at] : (double)pp_tensor_f32(&op->weight, at)) / q->w_scale[co];
     return q->code[at];
 }
 

@@ -1,5 +1,6 @@
 /* The analog engine in plain loops: array by array, firing by firing, column by column, row by row. Inputs are found by their
  * coordinates, noise one number at a time, the digital end pixel by pixel; what the fast path must equal to the bit. */
+#include "quant/rotate_stage.h"
 #include "sim/crossbar_analog_internal.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@ static float input_at(const layer *l, const pp_aarray *a, uint32_t firing, uint3
     if (y < 0 || x < 0 || y >= l->st->in.h || x >= l->st->in.w)
         return 0;
     const int code = l->in[((size_t)y * l->st->in.w + (size_t)x) * l->st->in.c + channel];
-    const bool is_signed = l->x->q->stream[l->st->inputs[0].stream].is_signed;
+    const bool is_signed = pp_qstage_input(l->x->q, l->stage)->is_signed;
     return s->plane[plane].lut[code + (is_signed ? 128 : 0)];
 }
 
@@ -122,13 +123,16 @@ static pp_status run_stage(const pp_analog *x, uint32_t stage, uint32_t image, i
     const size_t pixels = (size_t)st->fire.h * st->fire.w;
     int64_t *sum = pp_calloc(pixels * st->fire.c, sizeof *sum), *act = pp_calloc(pixels * st->fire.c, sizeof *act);
     const int16_t **in = pp_calloc(st->n_inputs, sizeof *in), *residual = NULL;
+    int16_t *rotated = NULL;
     pp_status status = sum != NULL && act != NULL && in != NULL ? PP_OK : PP_ENOMEM;
     for (uint32_t k = 0; k < st->n_inputs && status == PP_OK; k++) {
         in[k] = streams[st->inputs[k].stream];
         residual = st->inputs[k].role == PP_ROLE_ADD ? in[k] : residual;
     }
+    if (status == PP_OK && x->q->stage[stage].rotate != NULL)
+        status = pp_qrotate_reference(x->q, stage, in[0], (size_t)st->in.h * st->in.w, &rotated);
     if (status == PP_OK) {
-        layer l = {x, stage, image, st, &x->stage[stage], in[0], sum};
+        layer l = {x, stage, image, st, &x->stage[stage], rotated != NULL ? rotated : in[0], sum};
         for (uint32_t i = 0; i < l.s->n_arrays; i++)
             add_array(&l, &x->array[l.s->first_array + i]);
         if (l.s->matrix)
@@ -141,6 +145,7 @@ static pp_status run_stage(const pp_analog *x, uint32_t stage, uint32_t image, i
     free(sum);
     free(act);
     free(in);
+    free(rotated);
     return status;
 }
 

@@ -1,4 +1,5 @@
 /* The analog engine: reads of arrays, stages, images. No allocation in any of it. */
+#include "quant/rotate_stage.h"
 #include "sim/crossbar_analog_internal.h"
 
 #include <math.h>
@@ -24,6 +25,10 @@ void pp_analog_map_(const pp_analog *x, uint32_t stage, const uint8_t *codes, pp
     const pp_astage *s = &x->stage[stage];
     const pp_shape in = x->q->stages->stage[stage].in;
     const size_t row = (size_t)s->map_w * in.c, line = (size_t)in.w * in.c;
+    if (x->q->stage[stage].rotate != NULL) {
+        pp_qrotate_map(x->q, stage, codes, w->rotated, (size_t)in.h * in.w, w->turn);
+        codes = w->rotated;
+    }
     for (uint32_t k = 0; k < s->n_planes; k++) {
         float *map = w->map + k * x->map_floats;
         memset(map, 0, (size_t)s->map_h * row * sizeof *map);

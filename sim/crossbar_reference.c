@@ -1,4 +1,5 @@
 /* The numeric path in plain loops, tile by tile as the mapping stands: what the fast path must equal. */
+#include "quant/rotate_stage.h"
 #include "sim/crossbar_internal.h"
 
 #include <stdlib.h>
@@ -90,8 +91,13 @@ static pp_status run_stage(const pp_crossbar *x, uint32_t stage, int16_t **strea
             residual = s->inputs[k].role == PP_ROLE_ADD ? in[k] : residual;
         }
         layer l = {x, stage, s, s->matrix != PP_NONE ? &x->q->net->ops[s->matrix] : NULL, in[0], sum};
-        if (l.op != NULL)
+        int16_t *rotated = NULL;
+        if (l.op != NULL && x->q->stage[stage].rotate != NULL)
+            status = pp_qrotate_reference(x->q, stage, in[0], (size_t)s->in.h * s->in.w, &rotated);
+        l.in = rotated != NULL ? rotated : in[0];
+        if (l.op != NULL && status == PP_OK)
             matrix_stage(&l, residual, act);
+        free(rotated);
         for (uint32_t p = 0; l.op == NULL && p < s->fire.h * s->fire.w; p++)
             pp_qstage_data_pixel(x->q, stage, p / s->fire.w, p % s->fire.w, in, act + (size_t)p * s->fire.c);
         bool last = stage == x->q->stages->output;

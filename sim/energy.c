@@ -1,6 +1,8 @@
 /* Counting the actions of an inference, and pricing them. */
 #include "sim/energy.h"
 
+#include "quant/rotate_stage.h"
+
 #include <stdlib.h>
 
 typedef struct counter {
@@ -30,6 +32,14 @@ static double firings(const counter *c, uint32_t tile)
     return (double)((plan->positions + plan->copies - 1 - t->copy) / plan->copies);
 }
 
+/* Every core of the stage transforms the positions that come, on the channels of its rows. */
+static void count_rotation(pp_energy_row *row, const pp_qrotate *rotate, const pp_tile *t, pp_shape in)
+{
+    const double positions = (double)in.h * in.w;
+    row->count[PP_ACTION_ADD] += positions * (double)pp_qrotate_adds(rotate, t->in_lo, t->in_hi);
+    row->count[PP_ACTION_REQUANTIZE] += positions * (t->in_hi - t->in_lo);
+}
+
 static void count_mvms(const counter *c, uint32_t tile)
 {
     const pp_tile *t = &c->m->tile[tile];
@@ -40,7 +50,11 @@ static void count_mvms(const counter *c, uint32_t tile)
     const double n = firings(c, tile);
     const uint32_t in_bits = c->q->stream[s->inputs[0].stream].bits, wbits = c->q->stage[t->stage].wbits;
     const uint32_t slices = pp_arch_slices(c->arch, wbits);
-    pp_cost_count_mvm(row->count, c->cost, c->arch, t->rows_used, t->cols_used, in_bits, wbits, n);
+    const pp_qrotate *rotate = c->q->stage[t->stage].rotate;
+    const pp_arch arch = rotate != NULL ? pp_arch_rotated(c->arch) : *c->arch;
+    if (rotate != NULL)
+        count_rotation(row, rotate, t, s->in);
+    pp_cost_count_mvm(row->count, c->cost, &arch, t->rows_used, t->cols_used, in_bits, wbits, n);
     row->count[PP_ACTION_SCALE] += n * (t->cols_used / slices);
     row->count[PP_ACTION_BUFFER_READ] += n * t->rows_used * in_bits;
     row->cells += n * (double)c->arch->rows * (double)(c->arch->cols / slices);

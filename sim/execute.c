@@ -1,5 +1,6 @@
 /* Execution-driven mode: what a firing computes from its buffers, and what leaves with its packets.
  * docs/quantization.md is the arithmetic, docs/timing.md the rules of the buffers. */
+#include "quant/rotate_stage.h"
 #include "sim/execute_internal.h"
 
 #include "sim/execute_buffer_internal.h"
@@ -238,6 +239,9 @@ static pp_status accumulate(pp_exec *x, uint32_t tile, uint32_t image, pp_rect o
         x->s->q->net->ops[stage->matrix].kind == PP_OP_LINEAR || pp_op_reads(x->s->q->net, stage->matrix, 0, out, &in);
     if (reads)
         PP_TRY(pp_exec_gather(x->buffers, tile, 0, image, in, t->in_lo, t->in_hi, x->window));
+    if (reads && x->s->q->stage[t->stage].rotate != NULL)
+        PP_TRY(pp_qrotate_span(x->s->q, t->stage, t->in_lo, t->in_hi, x->window,
+                               (size_t)(in.y1 - in.y0 + 1) * (in.x1 - in.x0 + 1)));
     pp_dot d = dot_of(x, t, in);
     for (uint32_t y = out.y0; y <= out.y1; y++)
         for (uint32_t xx = out.x0; xx <= out.x1; xx++)

@@ -29,7 +29,7 @@ static inline pp_tensor random_tensor(pp_rng *rng, uint32_t ndim, const uint64_t
     uint64_t n = 1;
     for (uint32_t i = 0; i < ndim; i++)
         n *= t.dim[i] = dim[i];
-    static float *pool[256];
+    static float *pool[512];
     static size_t used;
     assert_true(used < sizeof pool / sizeof *pool);
     float *data = pool[used++] = malloc(n * sizeof *data);

@@ -139,6 +139,29 @@ static void all_widths_on_all_levels(void **state)
     }
 }
 
+/* Rotated inputs: the fast path transforms by butterflies and tables, the reference by dense sums. */
+static void rotated_inputs(void **state)
+{
+    (void)state;
+    static const char *const blocks[] = {"full", "array_rows", "4"};
+    for (size_t b = 0; b < 3; b++) {
+        pp_quant_options o = default_options();
+        o.rotate = PP_ROTATE_INPUT;
+        o.rotation_block = blocks[b];
+        o.rotation_rows = 64;
+        o.weights = b == 0 ? PP_WQUANT_OUTPUT : PP_WQUANT_MSE;
+        fixture f = make_fixture(90 + b, o);
+        ok(pp_qnetwork_check(f.q));
+        for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
+            setenv("PENTAPRISM_CPU", levels[l], 1);
+            check_network(&f, false);
+            check_network(&f, true);
+        }
+        unsetenv("PENTAPRISM_CPU");
+        free_fixture(&f);
+    }
+}
+
 /* 8-bit partial sums: shifts above zero, rounding in every tile, saturation. */
 static void narrow_partial_sums(void **state)
 {
@@ -221,7 +244,8 @@ static void huge_biases_take_the_slow_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(all_widths_on_all_levels),
-                                       cmocka_unit_test(narrow_partial_sums),
+                                       cmocka_unit_test(rotated_inputs),
+        cmocka_unit_test(narrow_partial_sums),
                                        cmocka_unit_test(extremes_do_not_saturate),
                                        cmocka_unit_test(huge_biases_take_the_slow_way)};
     return cmocka_run_group_tests(tests, NULL, NULL);

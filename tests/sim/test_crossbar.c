@@ -72,6 +72,8 @@ static void fill(fixture *f)
         f->data.pixels[i] = (uint8_t)pp_rng_below(&r, 256);
 }
 
+static bool rotate; /* inputs of b and c, whole blocks on a row tile each */
+
 static void setup_with(fixture *f, int64_t rows, int64_t cols, int64_t adc_bits)
 {
     memset(f, 0, sizeof *f);
@@ -83,7 +85,8 @@ static void setup_with(fixture *f, int64_t rows, int64_t cols, int64_t adc_bits)
     }
     assert_int_equal(pp_stages_build(&f->stages, f->net), PP_OK);
     pp_quant_options o = {.wbits = 4, .abits = 8, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MINMAX,
-                          .percentile = 99.99, .calib_images = IMAGES, .calib = "", .psum_bits = 16};
+                          .percentile = 99.99, .calib_images = IMAGES, .calib = "", .psum_bits = 16,
+                          .rotate = rotate ? PP_ROTATE_INPUT : PP_ROTATE_NONE, .rotation_block = "array_rows", .rotation_rows = rows};
     assert_int_equal(pp_quantize(&f->q, f->net, f->stages, &o, &f->data, NULL), PP_OK);
     assert_int_equal(pp_arch_from_preset(&f->arch, "none"), PP_OK);
     f->arch.rows = rows;
@@ -171,6 +174,14 @@ static void ideal_equals_integer_reference(void **state)
     teardown_of(&f);
 }
 
+static void rotated_inputs(void **state)
+{
+    rotate = true;
+    fast_equals_plain(state);
+    ideal_equals_integer_reference(state);
+    rotate = false;
+}
+
 static void threads_change_nothing(void **state)
 {
     (void)state;
@@ -219,7 +230,7 @@ int main(void)
     const struct CMUnitTest crossbar[] = {
         cmocka_unit_test(fast_equals_plain),
         cmocka_unit_test(ideal_equals_integer_reference),
-        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(rotated_inputs), cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(sqnr_grows_with_bits),
     };
     return cmocka_run_group_tests(crossbar, NULL, NULL);

@@ -24,7 +24,7 @@ typedef struct fixture {
     pp_device_options device_options;
     pp_noise_options noise;
     int64_t rows, cols, adc_bits, cell_bits, dac_bits, phases; /* before setup */
-    int cells, subtract, input;
+    int cells, subtract, input, rotate, weights_of;
     float weights[4][3000];
     float bias[16];
 } fixture;
@@ -87,12 +87,14 @@ static void setup(fixture *f, const char *unroll, const char *copies)
     }
     assert_int_equal(pp_stages_build(&f->stages, f->net), PP_OK);
     pp_quant_options o = {.wbits = 4, .abits = 8, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MINMAX,
-                          .percentile = 99.99, .calib_images = IMAGES, .calib = "", .psum_bits = 16};
+                          .percentile = 99.99, .calib_images = IMAGES, .calib = "", .psum_bits = 16,
+                          .rotate = f->rotate, .rotation_block = "array_rows", .rotation_rows = f->rows > 0 ? f->rows : 48};
     assert_int_equal(pp_quantize(&f->q, f->net, f->stages, &o, &f->data, NULL), PP_OK);
     assert_int_equal(pp_arch_from_preset(&f->arch, "none"), PP_OK);
     f->arch.rows = f->rows > 0 ? f->rows : 48;
     f->arch.cols = f->cols > 0 ? f->cols : 5;
     f->arch.cells = f->cells;
+    f->arch.weights = f->weights_of;
     f->arch.cell_bits = f->cell_bits;
     f->arch.subtract = f->subtract;
     f->arch.adc_bits = f->adc_bits;
@@ -151,11 +153,13 @@ static void integer_reference(fixture *f, float *logits)
 }
 
 /* Ideal converters: whatever slices inputs and weights, the sums are those of the integers. */
+static int rotate_exact; /* pp_rotate of the exact cases */
+
 static void exact_case(int cells, int64_t cell_bits, int subtract, int input, int64_t dac_bits, int64_t phases, const char *unroll,
                        const char *copies)
 {
     fixture f = {.cells = cells, .cell_bits = cell_bits, .subtract = subtract, .input = input, .dac_bits = dac_bits,
-                 .phases = phases, .rows = 64, .cols = 40};
+                 .phases = phases, .rows = 64, .cols = 40, .rotate = rotate_exact};
     float want[IMAGES * 10], got[IMAGES * 10];
     setup(&f, unroll, copies);
     choose_device(&f, "ideal");
@@ -180,6 +184,17 @@ static void exact_devices_equal_the_integers(void **state)
     exact_case(PP_CELLS_OFFSET, 2, PP_SUBTRACT_ANALOG, PP_INPUT_BIT_SERIAL, 2, 1, "none", "1");
     exact_case(PP_CELLS_REFERENCE_COLUMN, 2, PP_SUBTRACT_ANALOG, PP_INPUT_PWM, 1, 1, "none", "1");
     exact_case(PP_CELLS_DIFFERENTIAL, 0, PP_SUBTRACT_ANALOG, PP_INPUT_PARALLEL, 1, 1, "8:1x2", "1");
+}
+
+/* Signed inputs behind a rotation, in two phases or one. */
+static void exact_devices_behind_rotations(void **state)
+{
+    (void)state;
+    rotate_exact = PP_ROTATE_INPUT;
+    exact_case(PP_CELLS_DIFFERENTIAL, 0, PP_SUBTRACT_ANALOG, PP_INPUT_PARALLEL, 1, 1, "none", "1");
+    exact_case(PP_CELLS_DIFFERENTIAL, 2, PP_SUBTRACT_DIGITAL, PP_INPUT_BIT_SERIAL, 3, 2, "none", "1");
+    exact_case(PP_CELLS_OFFSET, 2, PP_SUBTRACT_ANALOG, PP_INPUT_BIT_SERIAL, 2, 1, "none", "3");
+    rotate_exact = PP_ROTATE_NONE;
 }
 
 /* Ranges of all of each column: the converters of the integer crossbars. */
@@ -242,6 +257,7 @@ static void fast_equals_plain(void **state)
 {
     (void)state;
     noisy_case(&(fixture){.adc_bits = 8}, "none", "1");
+    noisy_case(&(fixture){.adc_bits = 8, .rotate = PP_ROTATE_INPUT, .weights_of = PP_WEIGHTS_FLOAT}, "none", "1");
     noisy_case(&(fixture){.adc_bits = 6, .cell_bits = 2, .subtract = PP_SUBTRACT_DIGITAL, .cols = 12}, "none", "2");
     noisy_case(&(fixture){.adc_bits = 7, .cells = PP_CELLS_OFFSET, .cell_bits = 2, .input = PP_INPUT_BIT_SERIAL, .dac_bits = 4, .cols = 12},
                "none", "1");
@@ -442,7 +458,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_devices_equal_the_integers),
-        cmocka_unit_test(exact_devices_with_converters),
+        cmocka_unit_test(exact_devices_behind_rotations), cmocka_unit_test(exact_devices_with_converters),
         cmocka_unit_test(fast_equals_plain),
         cmocka_unit_test(threads_and_batches_do_not_matter),
         cmocka_unit_test(column_noise_equals_device_noise),

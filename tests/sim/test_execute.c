@@ -19,10 +19,15 @@ typedef struct mapped {
     pp_fabric *fabric;
 } mapped;
 
+static const char *rotation; /* blocks of rotated inputs; NULL: none */
+
 static void map_net(mapped *x, pp_network *net, uint64_t seed, const setting *s)
 {
     pp_quant_options q = default_options();
     q.psum_bits = 12; /* rounding of partial sums shows */
+    q.rotate = rotation ? PP_ROTATE_INPUT : PP_ROTATE_NONE;
+    q.rotation_block = rotation;
+    q.rotation_rows = s->rows;
     x->f = fixture_of(net, seed, q);
     ok(pp_arch_from_preset(&x->arch, "none"));
     x->arch.rows = s->rows;
@@ -134,6 +139,25 @@ static void modern_operators(void **state)
     }
 }
 
+/* Every core transforms the channels of its rows itself. */
+static void rotated_inputs(void **state)
+{
+    (void)state;
+    static const size_t cases[] = {0, 4, 5, 6}; /* one pixel an MVM */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mapped x;
+        rotation = "array_rows";
+        map_it(&x, 20 + i, &settings[cases[i]]);
+        rotation = NULL;
+        pp_sim_options o = {.images = 3, .execute = 2, .switching = settings[cases[i]].switching, .exact = true};
+        pp_run_result *r;
+        ok(pp_simulate(&r, x.f.q, &x.arch, x.fabric, x.m, &o, x.f.images, NULL, NULL));
+        equals_reference(&x, r);
+        pp_run_result_free(r);
+        unmap(&x);
+    }
+}
+
 /* The smallest buffers: every position is used to the last moment. */
 static void smallest_buffers(void **state)
 {
@@ -219,7 +243,7 @@ static void bad_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference), cmocka_unit_test(modern_operators), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
+        cmocka_unit_test(reference), cmocka_unit_test(modern_operators), cmocka_unit_test(rotated_inputs), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
         cmocka_unit_test(buffers),   cmocka_unit_test(bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
