@@ -7,6 +7,7 @@ A comparison that is in the folder already is not made again. Prints Markdown: t
 on each fabric, and where 5PP stands when channels, pins, wire, bisection or area are held equal."""
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -80,6 +81,19 @@ def intervals(table):
         print(f"| {network} | {core * 1e-6:.4g} | " + " | ".join(cells) + " |")
 
 
+def means(table):
+    """Interval over the busiest core's, geometric mean over the networks, for each port model and placement."""
+    print("| ports | placement | " + " | ".join(FABRICS) + " |\n|---|---" + "|---" * len(FABRICS) + "|")
+    for one_port in (False, True):
+        for effort in ("best", "naive"):
+            cells = []
+            for k in range(len(FABRICS)):
+                logs = [math.log(v["initiation_interval_ps"] / v["unthrottled_interval_ps"]) for _n, rows in table
+                        for v in [rows[k], *rows[k]["variants"]] if v["effort"] == effort and (v["ports"] == "1") == one_port]
+                cells.append(f"{math.exp(sum(logs) / len(logs)):.2f}")
+            print(f"| {'one a core' if one_port else 'one a link'} | {effort} | " + " | ".join(cells) + " |")
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--bin", default="build/pentaprism")
@@ -97,6 +111,8 @@ def main():
     places(table)
     print("\nSimulated interval over the busiest core's, best placement (naive in brackets)\n")
     intervals(table)
+    print("\nThe same, geometric mean over the networks, under both port models\n")
+    means(table)
 
 
 if __name__ == "__main__":
