@@ -44,6 +44,14 @@ class Switching(Case):
                               quant__calib_images=2)
         self.assertEqual(d["executed"], 1)  # equal to the integer reference, or the run fails
 
+    def test_the_example_runs(self):
+        run = ["simulate", example("resnet50-flit.yaml"), "--force", "-o", self.path("example.h5")]
+        d = self.json(*run, *settings(simulate__switching="vct", simulate__images=1))
+        self.assertEqual((d["network"], d["switching"]), ("resnet50", "vct"))
+        d = self.json(*run, *settings(workload__model="resnet20", simulate__images=1))
+        self.assertEqual(d["switching"], "flit")
+        self.assertGreaterEqual(d["latency_first_us"], d["bound_latency_us"])
+
     def test_kernels_agree(self):
         a, _r = self.simulate("native", simulate__switching="flit", simulate__images=2)
         b, _r = self.simulate("systemc", simulate__switching="flit", simulate__images=2, simulate__kernel="systemc")
