@@ -10,6 +10,7 @@
 #define GRID 0xe5e7ebu
 #define FONT 12.0
 #define TITLE 15.0
+#define NOTE 10.5
 
 /* Told apart by colour-blind readers, and in print. */
 static const uint32_t colours[] = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0x8b6d00, 0x56b4e9, 0x5b3a8c, 0x555555};
@@ -67,7 +68,7 @@ static void titles(const pp_plot *p, canvas *c, const layout *l, double height)
     if (p->title != NULL)
         c->text(c, l->left, 26.0, p->title, (canvas_font){.size = TITLE, .bold = true, .rgb = INK});
     if (p->note != NULL)
-        c->text(c, l->left, 43.0, p->note, (canvas_font){.size = 10.5, .rgb = GREY});
+        c->text(c, l->left, 43.0, p->note, (canvas_font){.size = NOTE, .rgb = GREY});
     const canvas_font middle = {.size = FONT, .align = CANVAS_MIDDLE, .rgb = INK};
     if (p->x_label != NULL)
         c->text(c, (l->left + l->right) / 2.0, height - 12.0, p->x_label, middle);
@@ -377,7 +378,7 @@ void pp_plot_extent(const pp_plot *p, double *width, double *height)
     *height = p->height;
     if (m->n_rows == 0 || m->n_cols == 0)
         return;
-    *width = fmax(pp_plot_text_width(p->title, TITLE) + 60.0,
+    *width = fmax(fmax(pp_plot_text_width(p->title, TITLE), pp_plot_text_width(p->note, NOTE)) + 60.0,
                   30.0 + longest(m->row, m->n_rows, FONT) + cell_width(m) * (double)m->n_cols + heat_right(m));
     *height = heat_top(m) + 40.0 + 26.0 * (double)m->n_rows;
 }
