@@ -329,9 +329,11 @@ static void clear(const pp_lmq *q)
 pp_status pp_lmq_begin_dir_(pp_lmq *q, const char *dir, bool force)
 {
     char *text = NULL, *settings = NULL, *whole = NULL;
-    q->dir = pp_strdup(dir);
-    if (q->dir == NULL)
+    char *own = pp_strdup(dir);
+    if (own == NULL)
         return PP_ENOMEM;
+    free(q->dir); /* of a run before */
+    q->dir = own;
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return pp_fail(PP_EIO, "%s: cannot make the folder: %s", dir, strerror(errno));
     settings = pp_path_join(dir, "settings.json");

@@ -7,7 +7,9 @@ static pp_quant_options from_knobs(void)
     static pp_quant_options o;
     ok(pp_config_new(&config, &table, 1));
     ok(pp_config_bind(config, &table, &o));
-    o.calib = "";
+    o.calib = o.rotate_layers = ""; /* texts belong to the configuration */
+    assert_string_equal(o.rotation_block, "array_rows");
+    o.rotation_block = "array_rows";
     pp_config_free(config);
     return o;
 }
