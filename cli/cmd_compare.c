@@ -105,7 +105,6 @@ static pp_status parse(const pp_parsed *p, pp_session *s, lists *l, pp_compare_o
     o->fabric = l->fabric;
     o->array = (const int64_t(*)[2])l->array;
     o->wire_pitch_um = s->fabric_options.wire_pitch_um;
-    o->wire_fj_bit_mm = s->fabric_options.wire_fj_bit_mm;
     o->certificates = pp_args_get(p, "certificates");
     o->force = pp_args_has(p, "force");
     return PP_OK;

@@ -174,7 +174,7 @@ static pp_status figures(pp_compare_row *row, const work *w)
     row->lowest_channel_gbps = b->core_ps > 0 ? row->channel_gbps * (double)b->channel_ps / (double)b->core_ps : 0.0;
     row->max_port_required_gbps = b->core_ps > 0 ? b->max_port_gbps * (double)b->interval_ps / (double)b->core_ps : 0.0;
     row->wire_gbit_mm = b->wire_bit_pitches * w->arch.core_pitch_mm * 1e-9;
-    row->wire_energy_uj = row->wire_gbit_mm * w->j->options->wire_fj_bit_mm; /* 1e9 fJ = 1 uJ */
+    row->wire_energy_uj = row->wire_gbit_mm * w->j->s->cost.energy[PP_ACTION_WIRE].value; /* 1e9 fJ = 1 uJ */
     return required(row, m, w->fabric);
 }
 

@@ -13,7 +13,7 @@ typedef struct pp_compare_options {
     const int64_t (*array)[2]; /* rows, columns */
     size_t n_arrays;
     pp_normalise normalise;
-    double wire_pitch_um, wire_fj_bit_mm;
+    double wire_pitch_um;
     const char *certificates; /* folder for the certificate of each pair's best placement, or NULL */
     bool force;
 } pp_compare_options;

@@ -36,7 +36,7 @@ typedef struct pp_compare_row {
     uint64_t bound_initiation_interval_ps, initiation_interval_ps; /* at channel_gbps; bound and simulated */
     double bound_latency_us, latency_first_us;
     double wire_gbit_mm;               /* sum of bits x length over an inference */
-    double wire_energy_uj;             /* that, at the wire's energy */
+    double wire_energy_uj;             /* that, at the cost table's energy of a wire */
     double factor[PP_NORMALISE_COUNT]; /* width of its channels when this is held equal, relative to given */
 } pp_compare_row;
 

@@ -44,7 +44,6 @@ static const pp_knob knobs[] = {
     INT(local_lanes, "lanes", "0", 0, 4096, "Lanes of a port; 0: as the channels."),
     TEXT(normalise, "channel", "compare: what all fabrics have the same: channel, pins, wire, bisection, area."),
     REAL(wire_pitch_um, "um", "0.2", 1e-4, 1e3, "Pitch of the wires of channels and switches, for areas (an assumption; compare's area needs it)."),
-    REAL(wire_fj_bit_mm, "fJ", "100", 0.0, 1e9, "Energy of a bit over a millimetre of wire (an assumption, compare's wire energy alone)."),
     TEXT(routing, "auto", "How packets find their way: auto, xy, yx, shortest, native (the kind's own), balanced (by load)."),
 };
 

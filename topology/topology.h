@@ -67,7 +67,6 @@ typedef struct pp_fabric_options {
     int64_t local_lanes;     /* lanes of a port; 0 = as the channels */
     const char *normalise;   /* compare: channel | pins | wire | bisection | area (topology/normalise.h) */
     double wire_pitch_um;    /* of the wires of channels and switches */
-    double wire_fj_bit_mm;   /* energy of a bit over a millimetre */
     const char *routing;     /* auto | xy | yx | shortest | native | balanced */
 } pp_fabric_options;
 pp_knob_table pp_fabric_knobs(void);
