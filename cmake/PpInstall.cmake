@@ -51,7 +51,7 @@ foreach(header
     base/term.h
     workloads/cpu.h
     workloads/dense.h
-    workloads/blas.h workloads/lm.h
+    workloads/blas.h workloads/lm.h workloads/lm_graph.h
     workloads/network.h
     workloads/stage.h
     workloads/tokenizer.h workloads/workloads.h
@@ -62,10 +62,10 @@ foreach(header
     quant/rotation.h
     arch/arch.h
     arch/cost.h
-    topology/normalise.h
+    topology/hier.h topology/normalise.h
     topology/routefn.h
     topology/topology.h
-    mapper/mapper.h
+    mapper/lm_map.h mapper/mapper.h
     sim/crossbar_analog.h
     sim/device.h
     sim/energy.h
