@@ -53,6 +53,7 @@ foreach(header
     workloads/dense.h
     workloads/blas.h workloads/lm.h workloads/lm_graph.h
     workloads/network.h
+    workloads/settings.h
     workloads/stage.h
     workloads/tokenizer.h workloads/workloads.h
     quant/lmq.h

@@ -1,6 +1,7 @@
 /* Reading the folder of a quantized language model. */
 #include "quant/lmq_internal.h"
 
+#include "workloads/settings.h"
 #include "workloads/workloads.h"
 
 #include <stdlib.h>
@@ -153,132 +154,42 @@ pp_status pp_lmq_folder_float_(const pp_lmq *q, uint32_t layer, pp_lm_kind kind,
 
 /* ---- settings ---- */
 
-typedef struct reader {
-    const pp_node *node;
-    pp_status status;
-} reader;
-
-static int64_t whole(reader *r, const char *key, int64_t most)
+static uint32_t bits(pp_settings *r, const char *key)
 {
-    const pp_node *node = NULL;
-    int64_t v = 0;
-    if (r->status == PP_OK)
-        r->status = pp_node_need(r->node, key, &node);
-    if (r->status == PP_OK)
-        r->status = pp_node_i64(node, key, 0, most, &v);
-    return v;
-}
-
-static double real(reader *r, const char *key)
-{
-    const pp_node *node = NULL;
-    double v = 0;
-    if (r->status == PP_OK)
-        r->status = pp_node_need(r->node, key, &node);
-    if (r->status == PP_OK)
-        r->status = pp_node_f64(node, key, &v);
-    return v;
-}
-
-static bool truth(reader *r, const char *key)
-{
-    const pp_node *node = NULL;
-    bool v = false;
-    if (r->status == PP_OK)
-        r->status = pp_node_need(r->node, key, &node);
-    if (r->status == PP_OK)
-        r->status = pp_node_bool(node, key, &v);
-    return v;
-}
-
-static void text(reader *r, const char *key, char *out, size_t size)
-{
-    const pp_node *node = NULL;
-    const char *v = "";
-    if (r->status == PP_OK)
-        r->status = pp_node_need(r->node, key, &node);
-    if (r->status == PP_OK && node->kind == PP_DOC_SCALAR)
-        r->status = pp_node_text(node, key, &v);
-    if (v != NULL)
-        strncpy(out, v, size - 1);
-}
-
-static pp_status read_config(pp_lm_config *c, const pp_node *node)
-{
-    reader r = {node, PP_OK};
-    const int64_t size = 1 << 20;
-    text(&r, "name", c->name, sizeof c->name);
-    text(&r, "model_type", c->model_type, sizeof c->model_type);
-    c->layers = (uint32_t)whole(&r, "layers", 4096);
-    c->hidden = (uint32_t)whole(&r, "hidden", size);
-    c->ffn = (uint32_t)whole(&r, "ffn", size);
-    c->heads = (uint32_t)whole(&r, "heads", size);
-    c->kv_heads = (uint32_t)whole(&r, "kv_heads", size);
-    c->head_dim = (uint32_t)whole(&r, "head_dim", size);
-    c->vocab = (uint32_t)whole(&r, "vocab", size);
-    c->positions = (uint32_t)whole(&r, "positions", UINT32_MAX);
-    c->norm = (pp_lm_norm)whole(&r, "norm", 1);
-    c->act = (pp_lm_act)whole(&r, "act", PP_LM_ACT_COUNT - 1);
-    c->position_kind = (pp_lm_positions)whole(&r, "position_kind", 1);
-    c->biases = (uint32_t)whole(&r, "biases", UINT32_MAX);
-    c->window = (uint32_t)whole(&r, "window", UINT32_MAX);
-    c->window_first_layer = (uint32_t)whole(&r, "window_first_layer", UINT32_MAX);
-    c->rope.kind = (pp_lm_rope_kind)whole(&r, "rope_kind", PP_LM_ROPE_COUNT - 1);
-    c->rope.rotary_dim = (uint32_t)whole(&r, "rotary_dim", size);
-    c->gated = truth(&r, "gated");
-    c->qk_norm = truth(&r, "qk_norm");
-    c->causal = true;
-    c->rope.interleaved = truth(&r, "rope_interleaved");
-    c->rope.truncate = truth(&r, "rope_truncate");
-    c->norm_eps = real(&r, "norm_eps");
-    c->rope.theta = real(&r, "rope_theta");
-    c->rope.factor = real(&r, "rope_factor");
-    c->rope.original_positions = real(&r, "rope_original_positions");
-    c->rope.low_freq_factor = real(&r, "rope_low_freq_factor");
-    c->rope.high_freq_factor = real(&r, "rope_high_freq_factor");
-    c->rope.beta_fast = real(&r, "rope_beta_fast");
-    c->rope.beta_slow = real(&r, "rope_beta_slow");
-    c->rope.attention_factor = real(&r, "rope_attention_factor");
-    return r.status == PP_OK ? pp_lm_config_check(c) : r.status;
-}
-
-static uint32_t bits(reader *r, const char *key)
-{
-    const int64_t b = whole(r, key, 16);
+    const int64_t b = pp_settings_whole(r, key, 16);
     if (r->status == PP_OK && b != 16 && (b < 2 || b > 8))
         r->status = pp_fail(PP_ERANGE, "%s: %lld bits: expected 2 to 8, or 16", key, (long long)b);
     return (uint32_t)b;
 }
 
-static pp_status read_options(pp_lmq *q, const pp_node *node)
+static pp_status read_options(pp_lmq_options *o, char **kept, const pp_node *node)
 {
-    reader r = {node, PP_OK};
-    pp_lmq_options *o = &q->o;
+    pp_settings r = {node, PP_OK};
     char method[16] = "", weights[16] = "", format[24] = "";
     pp_number ignored;
-    text(&r, "method", method, sizeof method);
-    text(&r, "weights", weights, sizeof weights);
-    text(&r, "format", format, sizeof format);
+    pp_settings_text(&r, "method", method, sizeof method);
+    pp_settings_text(&r, "weights", weights, sizeof weights);
+    pp_settings_text(&r, "format", format, sizeof format);
     *o = pp_lmq_defaults();
     o->method = strcmp(method, "kurtail") == 0 ? PP_LMQ_KURTAIL : strcmp(method, "quarot") == 0 ? PP_LMQ_QUAROT : PP_LMQ_RTN;
     o->gptq = strcmp(weights, "gptq") == 0;
     o->wbits = bits(&r, "wbits");
     o->abits = bits(&r, "abits");
     o->kvbits = bits(&r, "kvbits");
-    o->wgroup = (uint32_t)whole(&r, "wgroup", 1 << 20);
-    o->agroup = (uint32_t)whole(&r, "agroup", 1 << 20);
-    o->kvgroup = (uint32_t)whole(&r, "kvgroup", 1 << 20);
-    o->seed = (uint64_t)whole(&r, "seed", INT64_MAX);
-    o->online = truth(&r, "online");
-    o->act_asymmetric = truth(&r, "act_asymmetric");
-    o->act_static = truth(&r, "act_static");
-    o->act_clip = real(&r, "act_clip");
-    o->kv_clip = real(&r, "kv_clip");
+    o->wgroup = (uint32_t)pp_settings_whole(&r, "wgroup", 1 << 20);
+    o->agroup = (uint32_t)pp_settings_whole(&r, "agroup", 1 << 20);
+    o->kvgroup = (uint32_t)pp_settings_whole(&r, "kvgroup", 1 << 20);
+    o->seed = (uint64_t)pp_settings_whole(&r, "seed", INT64_MAX);
+    o->online = pp_settings_truth(&r, "online");
+    o->act_asymmetric = pp_settings_truth(&r, "act_asymmetric");
+    o->act_static = pp_settings_truth(&r, "act_static");
+    o->act_clip = pp_settings_real(&r, "act_clip");
+    o->kv_clip = pp_settings_real(&r, "kv_clip");
     PP_TRY(r.status);
     if (format[0] != '\0') {
         PP_TRY(pp_number_parse(&ignored, format));
-        q->format = pp_strdup(format);
-        o->format = q->format;
+        *kept = pp_strdup(format);
+        o->format = *kept;
     }
     return PP_OK;
 }
@@ -366,19 +277,49 @@ pp_status pp_lmq_resume_rotations_(pp_lmq *q, const char *dir, bool *taken)
     return status;
 }
 
-static pp_status read_settings(pp_lmq *q, const char *path)
+static pp_status read_settings(pp_lm_config *config, pp_lmq_options *o, char **format, const char *path)
 {
     pp_doc *doc = NULL;
-    const pp_node *config = NULL, *options = NULL;
+    const pp_node *c = NULL, *options = NULL;
     PP_TRY(pp_doc_read_json(&doc, path));
-    pp_status status = pp_node_need(pp_doc_root(doc), "config", &config);
+    pp_status status = pp_node_need(pp_doc_root(doc), "config", &c);
     if (status == PP_OK)
         status = pp_node_need(pp_doc_root(doc), "options", &options);
     if (status == PP_OK)
-        status = read_config(&q->config, config);
+        status = pp_lm_config_parse(config, c);
     if (status == PP_OK)
-        status = read_options(q, options);
+        status = read_options(o, format, options);
     pp_doc_free(doc);
+    return status;
+}
+
+/* quant.json of a finished folder; new string. */
+static pp_status finished(char **path, const char *dir)
+{
+    *path = pp_path_join(dir, "quant.json");
+    if (*path == NULL)
+        return PP_ENOMEM;
+    if (pp_file_exists(*path))
+        return PP_OK;
+    free(*path);
+    *path = NULL;
+    return pp_fail(PP_ENOTFOUND, "%s: the quantized model is not finished (no quant.json): run quantize again with the same settings", dir);
+}
+
+pp_status pp_lmq_bits(const char *dir, uint32_t *wbits, uint32_t *abits, uint32_t *kvbits)
+{
+    pp_lm_config config = {0};
+    pp_lmq_options o;
+    char *path = NULL, *format = NULL;
+    PP_TRY(finished(&path, dir));
+    const pp_status status = read_settings(&config, &o, &format, path);
+    if (status == PP_OK) {
+        *wbits = o.wbits;
+        *abits = o.abits;
+        *kvbits = o.kvbits;
+    }
+    free(format);
+    free(path);
     return status;
 }
 
@@ -386,18 +327,17 @@ pp_status pp_lmq_open(pp_lmq **out, const char *dir, pp_pool *pool)
 {
     *out = NULL;
     pp_lmq *q = pp_calloc(1, sizeof *q);
-    char *path = pp_path_join(dir, "quant.json");
-    pp_status status = q != NULL && path != NULL ? PP_OK : PP_ENOMEM;
-    if (status == PP_OK && !pp_file_exists(path))
-        status = pp_fail(PP_ENOTFOUND, "%s: the quantized model is not finished (no quant.json): run quantize again with the same settings", dir);
+    char *path = NULL;
+    pp_status status = q != NULL ? finished(&path, dir) : PP_ENOMEM;
     if (status == PP_OK) {
         q->pool = pool;
         q->dir = pp_strdup(dir);
-        status = q->dir != NULL ? read_settings(q, path) : PP_ENOMEM;
+        status = q->dir != NULL ? read_settings(&q->config, &q->o, &q->format, path) : PP_ENOMEM;
     }
     if (status == PP_OK)
         status = pp_lmq_allocate_(q);
-    q->source_config = q->config;
+    if (q != NULL)
+        q->source_config = q->config;
     if (status == PP_OK)
         status = read_rotations(q);
     if (status == PP_OK && q->o.method != PP_LMQ_RTN && q->o.online) {

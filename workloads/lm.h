@@ -141,9 +141,11 @@ pp_status pp_lm_sha256(const pp_lm *lm, char hex[65]);
 pp_status pp_lm_config_read(pp_lm_config *out, const char *config_json);
 /* Built-in names with a word on each, those with weights first; NULL past the end. */
 const char *pp_lm_name(size_t i, const char **summary, bool *has_weights);
-/* Whether MODEL is a language model at all: pp_lm_is_model, the name of a shape, or a path to a config.json. */
+/* Whether MODEL is a language model at all: pp_lm_is_model (folders that `quantize` wrote, too), the name of a shape,
+ * or a path to a config.json. */
 bool pp_lm_is_known(const char *model);
-/* Configuration of any of these; has_weights (NULL allowed): pp_lm_open would open it. */
+/* Configuration of any of these; has_weights (NULL allowed): pp_lm_open would open it, or pp_lmq_open (quant/lmq.h) the
+ * folder that `quantize` wrote. */
 pp_status pp_lm_find(pp_lm_config *out, bool *has_weights, const char *model);
 
 /* Rows [first, first + n) of a tensor as float into out[n][cols]; layer is ignored for global kinds.

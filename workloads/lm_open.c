@@ -1,5 +1,6 @@
 /* MODEL of the command line, for language models: names of the zoo, folders, llama2.c files. */
 #include "workloads/lm_internal.h"
+#include "workloads/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,29 @@ bool pp_lm_is_known(const char *model)
     return is_shape(model) || pp_lm_is_model(model) || is_config(model);
 }
 
+/* A folder that `quantize` wrote: quant/ reads its weights, its shape is known here. New path, or NULL. */
+static char *quantized(const char *model)
+{
+    char *settings = is_folder(model) ? pp_path_join(model, "settings.json") : NULL;
+    char *whole = settings != NULL && pp_file_exists(settings) ? pp_path_join(model, "quant.json") : NULL;
+    free(settings);
+    return whole;
+}
+
+static pp_status find_quantized(pp_lm_config *out, const char *model, const char *path)
+{
+    pp_doc *doc = NULL;
+    const pp_node *config = NULL;
+    if (!pp_file_exists(path))
+        return pp_fail(PP_ENOTFOUND, "%s: the quantized model is not finished (no quant.json): run quantize again with the same settings", model);
+    PP_TRY(pp_doc_read_json(&doc, path));
+    pp_status status = pp_node_need(pp_doc_root(doc), "config", &config);
+    if (status == PP_OK)
+        status = pp_lm_config_parse(out, config);
+    pp_doc_free(doc);
+    return status;
+}
+
 pp_status pp_lm_find(pp_lm_config *out, bool *has_weights, const char *model)
 {
     pp_lm *lm = NULL;
@@ -76,6 +100,12 @@ pp_status pp_lm_find(pp_lm_config *out, bool *has_weights, const char *model)
         return pp_lm_config_read(out, model);
     if (!pp_lm_is_model(model))
         return pp_lm_shape(out, model);
+    char *path = quantized(model);
+    if (path != NULL) {
+        const pp_status status = find_quantized(out, model, path);
+        free(path);
+        return status;
+    }
     PP_TRY(pp_lm_open(&lm, model));
     *out = lm->config;
     pp_lm_close(lm);
@@ -114,6 +144,10 @@ static pp_status open_path(pp_lm *lm, const char *path)
 {
     name_from_path(lm->config.name, sizeof lm->config.name, path);
     if (is_folder(path)) {
+        char *own = quantized(path);
+        free(own);
+        if (own != NULL)
+            return pp_fail(PP_EUNSUPPORTED, "%s: a quantized model, where one in float is expected", path);
         if (!(lm->folder = pp_strdup(path)))
             return PP_ENOMEM;
         return pp_lm_open_hf_(lm, path);

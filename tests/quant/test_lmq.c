@@ -139,6 +139,23 @@ static void remove_folder(const char *dir)
     (void)rmdir(dir);
 }
 
+/* Shape and widths of a folder without its weights. */
+static void folder_is_known(const char *dir, const pp_lm *lm)
+{
+    pp_lm_config c;
+    pp_lm *wrong = NULL;
+    uint32_t w = 0, a = 0, kv = 0;
+    bool weights = false;
+    assert_true(pp_lm_is_known(dir));
+    assert_ok(pp_lm_find(&c, &weights, dir));
+    assert_true(weights);
+    assert_true(pp_lm_linear_macs(&c) == pp_lm_linear_macs(pp_lm_config_of(lm)));
+    assert_int_equal(c.kv_heads, pp_lm_config_of(lm)->kv_heads);
+    assert_ok(pp_lmq_bits(dir, &w, &a, &kv));
+    assert_true(w == 4 && a == 4 && kv == 4);
+    assert_int_equal(pp_lm_open(&wrong, dir), PP_EUNSUPPORTED);
+}
+
 static void folder_equals_memory(const pp_lmq_options *o)
 {
     pp_lm *lm = NULL;
@@ -155,6 +172,7 @@ static void folder_equals_memory(const pp_lmq_options *o)
     assert_ok(pp_lmq_new(&written, lm, o, calib, NULL, NULL));
     assert_ok(pp_lmq_quantize(written, tokens, TOKENS, "lmq_folder", false, NULL));
     assert_true(pp_lmq_is_folder("lmq_folder"));
+    folder_is_known("lmq_folder", lm);
     assert_ok(pp_lmq_open(&read, "lmq_folder", NULL));
     assert_true(nll(memory, tokens) == nll(read, tokens));
     assert_int_equal(pp_lmq_quantize(written, tokens, TOKENS, "lmq_folder", false, NULL), PP_EEXIST);
@@ -165,6 +183,8 @@ static void folder_equals_memory(const pp_lmq_options *o)
     assert_int_equal(remove("lmq_folder/layer-00003.safetensors"), 0);
     assert_int_equal(stat("lmq_folder/layer-00002.safetensors", &before), 0);
     assert_int_equal(pp_lmq_open(&read, "lmq_folder", NULL), PP_ENOTFOUND);
+    pp_lm_config unfinished;
+    assert_int_equal(pp_lm_find(&unfinished, NULL, "lmq_folder"), PP_ENOTFOUND);
     pp_lmq_options again = *o;
     again.resume = "lmq_folder";
     assert_ok(pp_lmq_new(&written, lm, &again, calib, NULL, NULL));
