@@ -42,10 +42,13 @@ static pp_status print_result(pp_session *s, const char *path)
         pp_json_add_f64(json, "wall_s", wall_s);
         pp_json_add_f64(json, "simulate_s", s->run->simulate_s);
         pp_json_add_text(json, "report", path);
+        pp_session_trace_json(s, json);
         return pp_print_json(json);
     }
     pp_summary_print(&summary, stdout, isatty(1) && getenv("NO_COLOR") == NULL);
-    printf("\nreport      %s\ntime taken  %.2f s, of which simulation %.3f s\n", path, wall_s, s->run->simulate_s);
+    printf("\nreport      %s\n", path);
+    pp_session_trace_print(s);
+    printf("time taken  %.2f s, of which simulation %.3f s\n", wall_s, s->run->simulate_s);
     return fflush(stdout) == 0 ? PP_OK : pp_fail(PP_EIO, "stdout: cannot be written");
 }
 
@@ -71,8 +74,10 @@ static int run_with(const pp_parsed *p, bool values)
     path = pp_args_has(p, "output") ? pp_strdup(pp_args_get(p, "output")) : default_output(file);
     PP_GOTO(done, status, path != NULL ? PP_OK : PP_ENOMEM);
     PP_GOTO(done, status, check_output(path, force));
+    PP_GOTO(done, status, pp_session_trace(&s));
     PP_GOTO(done, status, run_steps(&s, values));
     pp_report_input in = pp_session_report(&s);
+    PP_GOTO(done, status, pp_session_trace_write(&s));
     PP_GOTO(done, status, pp_report_write(path, &in, force));
     status = print_result(&s, path);
 done:
@@ -91,6 +96,8 @@ static int simulate(const pp_parsed *p)
     return run_with(p, false);
 }
 
+static const pp_arg args[] = {PP_TRACE_ARGS, {0, NULL, NULL, NULL}};
+
 const pp_command pp_cmd_run = {
     .name = "run",
     .operands = "FILE.yaml",
@@ -104,6 +111,7 @@ const pp_command pp_cmd_run = {
     .examples = "  pentaprism run examples/resnet32-5pp.yaml -o out.h5\n"
                 "  pentaprism run examples/joshi2020-resnet32.yaml --set fabric.lanes=1 --json\n"
                 "  pentaprism run examples/resnet32-5pp.yaml --set quant.wbits=3 --set arch.adc_bits=6\n",
+    .args = args,
     .run = run,
 };
 
@@ -116,6 +124,8 @@ const pp_command pp_cmd_simulate = {
             "Like `run` without the evaluation of top-1: throughput, latency, utilisation and the\n"
             "bandwidth of every channel.",
     .examples = "  pentaprism simulate examples/joshi2020-resnet32.yaml --set mapping.unroll=auto\n"
-                "  pentaprism simulate examples/joshi2020-resnet32.yaml --set simulate.kernel=systemc --json\n",
+                "  pentaprism simulate examples/joshi2020-resnet32.yaml --set simulate.kernel=systemc --json\n"
+                "  pentaprism simulate examples/joshi2020-resnet32.yaml --trace trace.json --trace-to 60\n",
+    .args = args,
     .run = simulate,
 };

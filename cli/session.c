@@ -12,6 +12,8 @@ static pp_status apply_overrides(pp_session *s)
         if (strcmp(s->args->option_name[i], "set") == 0)
             PP_TRY(pp_config_set(s->config, s->args->option_value[i]));
     }
+    if (pp_args_has(s->args, "trace")) /* what is extrapolated cannot be seen; the report says so */
+        PP_TRY(pp_config_set(s->config, "simulate.exact=true"));
     const char *seed = pp_args_get(s->args, "seed");
     if (seed == NULL)
         return PP_OK;
@@ -103,6 +105,9 @@ static pp_status canonical_command(pp_session *s, const char *file)
             status = pp_push(&text, *c) ? PP_OK : PP_ENOMEM;
         free(piece);
     }
+    const char *exact = pp_args_has(s->args, "trace") ? " --set simulate.exact=true" : "";
+    for (const char *c = exact; status == PP_OK && *c != 0; c++)
+        status = pp_push(&text, *c) ? PP_OK : PP_ENOMEM;
     if (status == PP_OK)
         status = pp_push(&text, 0) ? PP_OK : PP_ENOMEM;
     free(base);
@@ -183,6 +188,7 @@ void pp_session_reset(pp_session *s)
 void pp_session_close(pp_session *s)
 {
     pp_session_reset(s);
+    pp_trace_free(s->trace);
     pp_pool_free(s->pool);
     pp_config_free(s->config);
     pp_arena_free(s->arena);
@@ -282,7 +288,8 @@ pp_status pp_session_simulate(pp_session *s)
 {
     if (s->sim_options.execute > 0)
         PP_TRY(need_data(s));
-    PP_TRY(pp_simulate(&s->run, s->q, &s->arch, s->fabric, s->mapping, &s->sim_options, s->data, NULL, NULL));
+    PP_TRY(pp_simulate(&s->run, s->q, &s->arch, s->fabric, s->mapping, &s->sim_options, s->data,
+                       s->trace != NULL ? &pp_trace_sink : NULL, s->trace));
     PP_TRY(pp_energy_new(&s->energy, &s->cost, s->q, &s->arch, s->fabric, s->mapping, s->run));
     return s->run->executed > 0 ? check_all_executed(s) : PP_OK;
 }

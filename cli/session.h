@@ -6,6 +6,7 @@
 #include "cli/args.h"
 #include "report/accuracy.h"
 #include "report/report.h"
+#include "report/trace.h"
 
 /* Section "workload", and the run's own knobs in other sections (cli/knobs.c). */
 typedef struct pp_workload_options {
@@ -44,6 +45,7 @@ typedef struct pp_session {
     pp_fabric *fabric;
     pp_mapping *mapping;
     pp_run_result *run;
+    pp_trace *trace;             /* NULL: nobody watches */
     pp_energy *energy;
     pp_crossbar *crossbar;
     bool values;                 /* set before pp_session_quantize: weights are quantized, not widths alone */
@@ -78,6 +80,20 @@ pp_report_input pp_session_report(const pp_session *s);
 const pp_knob_table *pp_all_knobs(size_t *n);
 pp_knob_table pp_workload_knobs(void);
 pp_knob_table pp_run_knobs(void);
+
+/* The options --trace... of run and simulate (cli/trace_options.c). pp_session_trace: after opening, before the first
+ * step; leaves s->trace NULL without --trace, else sets simulate.exact. pp_session_trace_write: the files. */
+#define PP_TRACE_ARGS                                                                                                  \
+    {0, "trace", "FILE", "write who was busy when: .json (Perfetto), .csv, .vcd (GTKWave); repeatable"},               \
+    {0, "trace-from", "US", "events that start at this time or later, in microseconds; default 0"},                    \
+    {0, "trace-to", "US", "events that start before this time; default: to the end"},                                  \
+    {0, "trace-limit", "N", "most events in a trace; beyond it every 2nd, 4th ... inference is kept; default 250000"}, \
+    {0, "trace-every", "N", "only inferences 0, N, 2N ...; default 1"}
+pp_status pp_session_trace(pp_session *s);
+pp_status pp_session_trace_write(const pp_session *s);
+/* Adds `trace`: {files, events, kept, every, statement}; nothing without --trace. */
+void pp_session_trace_json(const pp_session *s, pp_json *object);
+void pp_session_trace_print(const pp_session *s); /* the same for people */
 
 /* Prints `json` (pretty) to stdout and frees it. */
 pp_status pp_print_json(pp_json *json);

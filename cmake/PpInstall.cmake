@@ -81,7 +81,7 @@ foreach(header
     report/compare.h
     report/tables_quant.h
     report/plot.h
-    report/report.h report/traffic.h)
+    report/report.h report/trace.h report/traffic.h)
   cmake_path(GET header PARENT_PATH room)
   install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room})
 endforeach()

@@ -47,7 +47,18 @@ void pp_sim_count_packet(pp_sim *s, pp_sim_edge *e, uint32_t kind, uint64_t busy
         e->next = 0;
 }
 
-pp_status pp_sim_ride(pp_sim *s, uint32_t edge, uint64_t start, uint64_t tail_in, uint64_t *tail_out)
+static void show_packet(const pp_sim *s, const pp_sim_edge *e, uint64_t ready, uint64_t start, uint64_t end)
+{
+    s->trace->packet(s->sink, &(pp_trace_event){.ready_ps = ready,
+                                                .start_ps = start,
+                                                .end_ps = end,
+                                                .object = e->channel,
+                                                .net = e->net,
+                                                .inference = (uint32_t)(e->sent / e->packets),
+                                                .position = pp_sim_edge_position(s, e)});
+}
+
+pp_status pp_sim_ride(pp_sim *s, uint32_t edge, uint64_t ready, uint64_t start, uint64_t tail_in, uint64_t *tail_out)
 {
     pp_sim_edge *e = &s->edge[edge];
     pp_sim_channel *c = &s->channel[e->channel];
@@ -57,7 +68,7 @@ pp_status pp_sim_ride(pp_sim *s, uint32_t edge, uint64_t start, uint64_t tail_in
     end = end > tail_in ? end : tail_in;
     c->free_ps = *tail_out = end;
     if (s->trace)
-        s->trace->packet(s->sink, start, end, e->channel, e->net, pp_sim_edge_position(s, e));
+        show_packet(s, e, ready, start, end);
     pp_sim_count_packet(s, e, kind, end - start);
     if (e->n_child && s->options->switching == PP_SWITCH_VCT)
         PP_TRY(pp_sim_schedule(s, start + c->latency_ps, PP_SIM_EV_HEAD, edge, end - start));
@@ -147,7 +158,7 @@ static pp_status request(pp_sim *s, uint32_t edge, uint64_t tail_in)
         c->serving = edge;
         start = s->now_ps;
     }
-    return pp_sim_ride(s, edge, start, tail_in, &tail_out);
+    return pp_sim_ride(s, edge, s->now_ps, start, tail_in, &tail_out);
 }
 
 void pp_sim_flush_outputs(pp_sim *s, pp_sim_tile *t)

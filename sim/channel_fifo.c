@@ -31,7 +31,7 @@ static pp_status start(pp_sim *s, pp_sim_channel *c, const pp_sim_waiting *w)
     e->waited_ps += s->now_ps - w->time_ps;
     c->serving = w->edge;
     s->tile[s->net[e->net].src].out_bytes -= w->out_bytes;
-    PP_TRY(pp_sim_ride(s, w->edge, s->now_ps, w->tail_ps, &tail_out));
+    PP_TRY(pp_sim_ride(s, w->edge, w->time_ps, s->now_ps, w->tail_ps, &tail_out));
     if (e->parent != PP_NONE)
         PP_TRY(leave_slot(s, e->parent, packet, tail_out));
     uint64_t there = tail_out + c->latency_ps;

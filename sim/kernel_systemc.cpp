@@ -12,10 +12,16 @@
 
 #include <systemc>
 
+#include <sysc/tracing/sc_tracing_ids.h>
+
 #include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
+#include <string>
 #include <vector>
 
 // libsystemc.so has a main() of its own and wants this symbol; it is never called.
@@ -42,6 +48,7 @@ struct systemc_kernel : pp_loop {
     std::unique_ptr<sc_core::sc_simcontext> context;
     std::unique_ptr<sc_core::sc_event> wake;
     std::vector<attached> modules;
+    sc_core::sc_trace_file *trace = nullptr; // closed, and with it freed, before the context
     uint64_t armed_ps = PP_TIME_NEVER; // when `wake` will come
     bool firing = false;
     bool elaborated = false;       // no module can be added any more
@@ -198,6 +205,8 @@ void tear_down(systemc_kernel *k)
         k->modules.pop_back();
         last.description.destroy(last.instance);
     }
+    if (k->trace)
+        sc_core::sc_close_vcd_trace_file(k->trace);
     if (k->wake)
         k->wake->cancel();
     k->wake.reset();
@@ -237,6 +246,8 @@ pp_status set_up(systemc_kernel *k)
         return pp_fail(PP_EUNSUPPORTED, "SystemC's time resolution is not 1 ps");
     // Running a model that has nothing left to do is no reason to print a warning.
     sc_core::sc_report_handler::set_actions(sc_core::SC_ID_NO_SC_START_ACTIVITY_, sc_core::SC_DO_NOTHING);
+    // stdout is the program's own.
+    sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_TIMESCALE_UNIT_, sc_core::SC_DO_NOTHING);
     k->wake = std::make_unique<sc_core::sc_event>("pentaprism_wake");
     sc_core::sc_spawn_options options;
     options.spawn_method();
@@ -276,6 +287,34 @@ extern "C" pp_status pp_systemc_deliver(void *, pp_kernel *face, uint32_t index,
         return pp_fail(PP_EINTERNAL, "there is no SystemC module %u that takes events", index);
     const attached &to = k->modules[index];
     return guarded(to.description.name, [&] { return to.description.deliver(to.instance, face, payload); });
+}
+
+// SystemC opens the file in the first run, and crashes when it cannot.
+static pp_status check_vcd(const char *stem)
+{
+    const std::string path = std::string(stem) + ".vcd";
+    std::FILE *const f = std::fopen(path.c_str(), "w");
+    if (!f)
+        return pp_fail(PP_EIO, "%s: %s", path.c_str(), std::strerror(errno));
+    std::fclose(f);
+    return PP_OK;
+}
+
+extern "C" pp_status pp_systemc_trace(pp_kernel *face, const char *stem, const pp_systemc_signal *signal, size_t n)
+{
+    if (face->ops != &systemc_ops)
+        return pp_fail(PP_EUNSUPPORTED, "the %s event kernel writes no VCD", face->ops->name);
+    systemc_kernel *const k = from_face(face);
+    if (k->trace || k->elaborated)
+        return pp_fail(PP_EINVAL, "%s.vcd: a VCD trace starts before the first run, once", stem);
+    return guarded("SystemC's VCD trace", [&] {
+        PP_TRY(check_vcd(stem));
+        k->trace = sc_core::sc_create_vcd_trace_file(stem);
+        k->trace->set_time_unit(1, sc_core::SC_PS);
+        for (size_t i = 0; i < n; i++)
+            sc_core::sc_trace(k->trace, *signal[i].value, signal[i].name, static_cast<int>(signal[i].bits));
+        return PP_OK;
+    });
 }
 
 #define TEXT_OF(x) #x

@@ -15,6 +15,8 @@
 
 #include "sim/kernel.h"
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -37,6 +39,19 @@ typedef struct pp_systemc_module {
 /* A pp_handler: index = number of the attached module, in the order of attaching from 0. PP_EINTERNAL
  * when there is none, it takes no events, or the kernel is not the SystemC one. `model` is not used. */
 pp_status pp_systemc_deliver(void *model, pp_kernel *k, uint32_t index, uint64_t payload);
+
+/* A value that SystemC writes down whenever it has changed at the end of an instant. */
+typedef struct pp_systemc_signal {
+    const char *name;      /* "scope.scope.name": letters, digits and _ */
+    const uint64_t *value; /* borrowed until the kernel is freed */
+    unsigned bits;         /* 1 to 64 */
+} pp_systemc_signal;
+
+/* Lets SystemC trace signal[n] into STEM.vcd, from the start of the first run, which has not begun yet. The file is
+ * complete once the kernel is freed; SystemC reports no failed write, so its reader must look for the end. Its header
+ * carries the date of today. PP_EUNSUPPORTED when the kernel is not the SystemC one, PP_EINVAL for a kernel that has
+ * run or traces already, PP_EIO when the file cannot be opened. */
+pp_status pp_systemc_trace(pp_kernel *k, const char *stem, const pp_systemc_signal *signal, size_t n);
 
 #ifdef __cplusplus
 }

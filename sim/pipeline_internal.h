@@ -234,8 +234,10 @@ pp_status pp_sim_send(pp_sim *s, uint32_t net); /* the net's next packet is read
 pp_status pp_sim_on_head(void *model, pp_kernel *k, uint32_t edge, uint64_t lag_ps);
 pp_status pp_sim_on_tail(void *model, pp_kernel *k, uint32_t edge, uint64_t payload);
 pp_status pp_sim_on_flow(void *model, pp_kernel *k, uint32_t flow, uint64_t payload);
-/* One packet starts on its edge's channel now or later: books the channel and schedules its arrival. */
-pp_status pp_sim_ride(pp_sim *s, uint32_t edge, uint64_t start_ps, uint64_t tail_in_ps, uint64_t *tail_out_ps);
+/* One packet, there since ready_ps, starts on its edge's channel now or later: books the channel and schedules its
+ * arrival. */
+pp_status pp_sim_ride(pp_sim *s, uint32_t edge, uint64_t ready_ps, uint64_t start_ps, uint64_t tail_in_ps,
+                      uint64_t *tail_out_ps);
 /* Charges the waiting up to now: to the edge that the channel serves, or, where it stands free with no room behind
  * it, to blocked_ps. For all channels: before counters are read. */
 void pp_sim_charge(pp_sim *s, pp_sim_channel *c);

@@ -92,12 +92,22 @@ typedef struct pp_run_result {
 
 void pp_run_result_free(pp_run_result *r);
 
-/* Optional observer of what happens (report/ implements Perfetto and CSV). All REQUIRED. Calls come in the
- * order of events: fire at the start of a firing, packet when its start on a channel is known (with
- * unlimited FIFOs that may be ahead of time). Ideal switching shows no packets. */
+/* A firing of a tile, or a packet on a channel. */
+typedef struct pp_trace_event {
+    uint64_t ready_ps; /* its inputs were complete; the packet asked for the channel */
+    uint64_t start_ps, end_ps; /* array or channel busy: [start, end) */
+    uint32_t object;   /* tile; channel */
+    uint32_t net;      /* PP_NONE: a firing; else of the packet */
+    uint32_t inference, position;
+} pp_trace_event;
+
+/* Optional observer of what happens (report/trace.h is one). Both REQUIRED. Calls come in the order of
+ * events: fire at the start of a firing, packet when its start on a channel is known (with unlimited FIFOs
+ * that may be ahead of time). Ideal and flit switching show no packets. An observed pipeline is never
+ * extrapolated. */
 typedef struct pp_trace_ops {
-    void (*fire)(void *sink, uint64_t start_ps, uint64_t end_ps, uint32_t tile, uint32_t inference, uint32_t position);
-    void (*packet)(void *sink, uint64_t start_ps, uint64_t end_ps, uint32_t channel, uint32_t flow_net, uint32_t position);
+    void (*fire)(void *sink, const pp_trace_event *e);
+    void (*packet)(void *sink, const pp_trace_event *e);
 } pp_trace_ops;
 
 /* Simulates the pipeline (docs/timing.md). *out is the caller's: pp_run_result_free. q supplies widths (and

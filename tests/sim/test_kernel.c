@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "sim/kernel.h"
+#include "sim/kernel_systemc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -624,6 +625,51 @@ static void modules_and_kinds_that_do_not_exist_are_refused(void **state)
     pp_kernel_free(k);
 }
 
+/* A value that changes at 5 and 9 ps, and what SystemC wrote of it. */
+static pp_status count_up(void *model, pp_kernel *k, uint32_t index, uint64_t payload)
+{
+    (void)index, (void)k;
+    *(uint64_t *)model = payload;
+    return PP_OK;
+}
+
+static void systemc_writes_vcd(void **state)
+{
+    (void)state;
+    uint64_t value = 0;
+    const pp_handler counter[] = {count_up};
+    const pp_systemc_signal signal = {"scope.value", &value, 8};
+    pp_kernel *k, *native;
+    assert_int_equal(pp_kernel_new(&native, PP_KERNEL_NATIVE, &value, counter, 1), PP_OK);
+    assert_int_equal(pp_systemc_trace(native, "test_kernel", &signal, 1), PP_EUNSUPPORTED);
+    pp_kernel_free(native);
+    assert_int_equal(pp_kernel_new(&k, PP_KERNEL_SYSTEMC, &value, counter, 1), PP_OK);
+    assert_int_equal(pp_systemc_trace(k, "test_kernel", &signal, 1), PP_OK);
+    assert_int_equal(pp_systemc_trace(k, "test_kernel", &signal, 1), PP_EINVAL);
+    assert_int_equal(pp_kernel_schedule(k, 5, PP_TARGET(0, 0), 3), PP_OK);
+    assert_int_equal(pp_kernel_schedule(k, 9, PP_TARGET(0, 0), 200), PP_OK);
+    assert_int_equal(pp_kernel_run(k, 20), PP_OK);
+    assert_int_equal(pp_systemc_trace(k, "late", &signal, 1), PP_EINVAL);
+    pp_kernel_free(k);
+    char *text;
+    assert_int_equal(pp_file_read_text(&text, NULL, "test_kernel.vcd", 100000), PP_OK);
+    assert_non_null(strstr(text, "#5\nb11 "));
+    assert_non_null(strstr(text, "#9\nb11001000 "));
+    assert_null(strstr(text, "#20\nb"));
+    free(text);
+    assert_int_equal(remove("test_kernel.vcd"), 0);
+    /* a folder that is not there */
+    assert_int_equal(pp_kernel_new(&k, PP_KERNEL_SYSTEMC, &value, counter, 1), PP_OK);
+    assert_int_equal(pp_systemc_trace(k, "no/such/folder", &signal, 1), PP_EIO);
+    assert_int_equal(pp_kernel_run(k, 20), PP_OK);
+    pp_kernel_free(k);
+    /* never run */
+    assert_int_equal(pp_kernel_new(&k, PP_KERNEL_SYSTEMC, &value, counter, 1), PP_OK);
+    assert_int_equal(pp_systemc_trace(k, "test_kernel", &signal, 1), PP_OK);
+    pp_kernel_free(k);
+    assert_int_equal(remove("test_kernel.vcd"), 0);
+}
+
 static void the_version_of_systemc_is_known(void **state)
 {
     (void)state;
@@ -680,6 +726,7 @@ int main(void)
         cmocka_unit_test(all_back_ends_give_the_same_statistics),
         cmocka_unit_test(a_second_systemc_kernel_is_refused_while_one_lives),
         cmocka_unit_test(modules_and_kinds_that_do_not_exist_are_refused),
+        cmocka_unit_test(systemc_writes_vcd),
         cmocka_unit_test(the_version_of_systemc_is_known),
     };
     int failed = 0;

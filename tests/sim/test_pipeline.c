@@ -451,37 +451,35 @@ static void credits(void **state)
 /* ---- the observer ---- */
 
 typedef struct watch {
-    uint64_t fires, packets, fire_ps, packet_ps, last_ps;
+    uint64_t fires, packets, fire_ps, packet_ps, last_ps, wait_ps;
 } watch;
 
-static void watch_fire(void *sink, uint64_t start, uint64_t end, uint32_t tile, uint32_t inference, uint32_t position)
+static void watch_fire(void *sink, const pp_trace_event *e)
 {
     watch *w = sink;
-    (void)tile;
-    assert_true(start >= w->last_ps && inference < 3 && position < 64);
-    w->last_ps = start;
+    assert_true(e->start_ps >= w->last_ps && e->ready_ps <= e->start_ps && e->inference < 3 && e->position < 64);
+    assert_int_equal(e->net, PP_NONE);
+    w->last_ps = e->start_ps;
     w->fires++;
-    w->fire_ps += end - start;
+    w->fire_ps += e->end_ps - e->start_ps;
 }
 
-static void watch_packet(void *sink, uint64_t start, uint64_t end, uint32_t channel, uint32_t net, uint32_t position)
+static void watch_packet(void *sink, const pp_trace_event *e)
 {
     watch *w = sink;
-    (void)channel;
-    (void)net;
-    assert_true(end > start && position < 64);
+    assert_true(e->end_ps > e->start_ps && e->ready_ps <= e->start_ps && e->inference < 3 && e->position < 64);
     w->packets++;
-    w->packet_ps += end - start;
+    w->packet_ps += e->end_ps - e->start_ps;
+    w->wait_ps += e->start_ps - e->ready_ps;
 }
 
-/* The observer sees each firing and each packet on each channel once. */
-static void trace(void **state)
+/* The observer sees each firing and each packet on each channel once, whatever room is behind the channels. */
+static void trace_with(uint32_t fifo)
 {
-    (void)state;
     static const pp_trace_ops ops = {watch_fire, watch_packet};
     dice d = {9};
     mapped x;
-    while (!random_mapped(&x, &d, "auto", 0))
+    while (!random_mapped(&x, &d, "auto", fifo))
         ;
     pp_sim_options o = sim_options(3, PP_SWITCH_VCT);
     watch seen = {0}, counted = {0};
@@ -494,14 +492,23 @@ static void trace(void **state)
     for (uint32_t i = 0; i < r->n_channels; i++) {
         counted.packets += r->channel[i].packets;
         counted.packet_ps += r->channel[i].busy_ps;
+        counted.wait_ps += r->channel[i].wait_ps;
     }
     assert_true(counted.packets > 0);
     assert_int_equal(seen.fires, counted.fires);
     assert_int_equal(seen.fire_ps, counted.fire_ps);
     assert_int_equal(seen.packets, counted.packets);
     assert_int_equal(seen.packet_ps, counted.packet_ps);
+    assert_int_equal(seen.wait_ps, counted.wait_ps);
     pp_run_result_free(r);
     sim_unmap(&x);
+}
+
+static void trace(void **state)
+{
+    (void)state;
+    trace_with(0);
+    trace_with(3);
 }
 
 /* ---- bad arguments, knobs ---- */

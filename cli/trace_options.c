@@ -1,0 +1,145 @@
+/* --trace and its companions: from options to a collector, and to the files. */
+#include "cli/session.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Calls `each` for every --trace FILE. */
+typedef pp_status (*file_fn)(const pp_session *s, const char *path);
+
+static pp_status each_file(const pp_session *s, file_fn each)
+{
+    for (size_t i = 0; i < s->args->n_options; i++)
+        if (strcmp(s->args->option_name[i], "trace") == 0)
+            PP_TRY(each(s, s->args->option_value[i]));
+    return PP_OK;
+}
+
+/* An option in microseconds as ps. */
+static pp_status take_us(const pp_session *s, const char *name, uint64_t *ps)
+{
+    const char *text = pp_args_get(s->args, name);
+    double us;
+    if (text == NULL)
+        return PP_OK;
+    if (!pp_parse_f64(text, &us) || us < 0 || us > 1e12)
+        return pp_fail(PP_EUSAGE, "%s: --%s: expected microseconds from 0 to 1e12, got '%s'", s->args->command->name, name,
+                       text);
+    *ps = (uint64_t)llround(us * 1e6);
+    return PP_OK;
+}
+
+static pp_status take_options(const pp_session *s, pp_trace_options *o)
+{
+    int64_t limit, every;
+    *o = pp_trace_defaults();
+    PP_TRY(take_us(s, "trace-from", &o->from_ps));
+    PP_TRY(take_us(s, "trace-to", &o->to_ps));
+    PP_TRY(pp_args_i64(s->args, "trace-limit", (int64_t)o->limit, 1, (int64_t)PP_TRACE_LIMIT_MAX, &limit));
+    PP_TRY(pp_args_i64(s->args, "trace-every", 1, 1, INT32_MAX, &every));
+    o->limit = (uint64_t)limit;
+    o->every = (uint32_t)every;
+    if (o->from_ps >= o->to_ps)
+        return pp_fail(PP_EUSAGE, "%s: --trace-from must lie before --trace-to", s->args->command->name);
+    return PP_OK;
+}
+
+/* Whether a file may be written is asked before the work. */
+static pp_status check_file(const pp_session *s, const char *path)
+{
+    PP_TRY(pp_trace_check_path(path));
+    pp_output probe;
+    pp_status status = pp_output_begin(&probe, path, pp_args_has(s->args, "force"));
+    pp_output_abort(&probe);
+    return status;
+}
+
+/* Two files of one name would replace each other. */
+static pp_status check_twice(const pp_session *s)
+{
+    const pp_parsed *p = s->args;
+    for (size_t i = 0; i < p->n_options; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(p->option_name[i], "trace") == 0 && strcmp(p->option_name[j], "trace") == 0 &&
+                strcmp(p->option_value[i], p->option_value[j]) == 0)
+                return pp_fail(PP_EUSAGE, "%s: --trace %s is given twice", p->command->name, p->option_value[i]);
+    return PP_OK;
+}
+
+static pp_status need_trace(const pp_session *s)
+{
+    static const char *const others[] = {"trace-from", "trace-to", "trace-limit", "trace-every"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (pp_args_has(s->args, others[i]))
+            return pp_fail(PP_EUSAGE, "%s: --%s needs --trace FILE", s->args->command->name, others[i]);
+    return PP_OK;
+}
+
+pp_status pp_session_trace(pp_session *s)
+{
+    pp_trace_options o;
+    if (!pp_args_has(s->args, "trace"))
+        return need_trace(s);
+    PP_TRY(take_options(s, &o));
+    PP_TRY(check_twice(s));
+    PP_TRY(each_file(s, check_file));
+    return pp_trace_new(&s->trace, &o);
+}
+
+static pp_status write_file(const pp_session *s, const char *path)
+{
+    const pp_report_input in = pp_session_report(s);
+    return pp_trace_write(s->trace, path, &in, pp_args_has(s->args, "force"));
+}
+
+static void note_limits(const pp_session *s, const char *statement)
+{
+    const pp_trace_stats stats = pp_trace_get_stats(s->trace);
+    if (stats.kept < stats.events)
+        pp_warn("trace: %s", statement);
+    if (s->sim_options.switching == PP_SWITCH_IDEAL || s->sim_options.switching == PP_SWITCH_FLIT)
+        pp_warn("trace: simulate.switching=%s shows no packets on channels",
+                pp_config_text(s->config, "simulate", "switching"));
+}
+
+pp_status pp_session_trace_write(const pp_session *s)
+{
+    if (s->trace == NULL)
+        return PP_OK;
+    PP_TRY(each_file(s, write_file));
+    char *statement = pp_trace_statement(s->trace);
+    if (statement == NULL)
+        return PP_ENOMEM;
+    note_limits(s, statement);
+    free(statement);
+    return PP_OK;
+}
+
+void pp_session_trace_json(const pp_session *s, pp_json *object)
+{
+    char *statement = s->trace != NULL ? pp_trace_statement(s->trace) : NULL;
+    if (statement == NULL)
+        return;
+    const pp_trace_stats stats = pp_trace_get_stats(s->trace);
+    pp_json *o = pp_json_add_object(object, "trace");
+    pp_json *files = pp_json_add_list(o, "files");
+    for (size_t i = 0; i < s->args->n_options; i++)
+        if (strcmp(s->args->option_name[i], "trace") == 0)
+            pp_json_add_text(files, NULL, s->args->option_value[i]);
+    pp_json_add_i64(o, "events", (int64_t)stats.events);
+    pp_json_add_i64(o, "kept", (int64_t)stats.kept);
+    pp_json_add_i64(o, "every", stats.every);
+    pp_json_add_text(o, "statement", statement);
+    free(statement);
+}
+
+void pp_session_trace_print(const pp_session *s)
+{
+    char *statement = s->trace != NULL ? pp_trace_statement(s->trace) : NULL;
+    for (size_t i = 0; i < s->args->n_options && statement != NULL; i++)
+        if (strcmp(s->args->option_name[i], "trace") == 0)
+            printf("trace       %s: %s\n", s->args->option_value[i], statement);
+    free(statement);
+}

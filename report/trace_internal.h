@@ -1,0 +1,43 @@
+/* What the writers of traces share. Private to report/. */
+#ifndef PP_REPORT_TRACE_INTERNAL_H
+#define PP_REPORT_TRACE_INTERNAL_H
+
+#include "report/trace.h"
+
+#include <stdio.h>
+
+typedef struct trace_view {
+    const pp_report_input *in;
+    const pp_trace_event *event; /* [n], ordered */
+    size_t n;
+    pp_trace_stats stats;
+    const char *statement;
+} trace_view;
+
+/* Whether nothing was left out, so that queues can be counted. */
+static inline bool trace_is_complete(const trace_view *v)
+{
+    return v->stats.kept == v->stats.events;
+}
+
+#define TRACE_LABEL_MAX 96
+/* "r0c3": core of a tile; "r0c1 -> r0c2", "inject 0 of r0c1": a channel. */
+void trace_core_label(const trace_view *v, uint32_t tile, char label[TRACE_LABEL_MAX]);
+void trace_channel_label(const trace_view *v, uint32_t channel, char label[TRACE_LABEL_MAX]);
+/* Layer of the tile that fires, or that sends the packet. */
+const char *trace_layer(const trace_view *v, const pp_trace_event *e);
+
+/* Packets that wait for a channel: +1 when one asks, -1 when it starts. Ordered by channel, time; changes of
+ * one moment are one. Caller frees. */
+typedef struct trace_depth {
+    uint64_t time_ps;
+    uint32_t channel, depth;
+} trace_depth;
+pp_status trace_depths(trace_depth **out, size_t *n, const trace_view *v);
+
+void trace_write_json(FILE *f, const trace_view *v, const trace_depth *depth, size_t n_depth);
+void trace_write_csv(FILE *f, const trace_view *v);
+/* Writes `path`, which must not be there or may be overwritten. */
+pp_status trace_write_vcd(const char *path, const trace_view *v, const trace_depth *depth, size_t n_depth);
+
+#endif

@@ -1,0 +1,107 @@
+/* Chrome's trace event format, which ui.perfetto.dev and chrome://tracing open. Times are microseconds; six
+ * digits behind the point keep them exact. */
+#include "report/trace_internal.h"
+
+#include <inttypes.h>
+
+enum { CORES = 1, CHANNELS = 2, QUEUES = 3 }; /* "processes": groups of tracks */
+
+/* Text between quotes; what is no printable ASCII is escaped, other bytes stand as they are (UTF-8). */
+static void put_text(FILE *f, const char *text)
+{
+    for (; *text != 0; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c < 0x20)
+            fprintf(f, "\\u%04x", c);
+        else if (c == '"' || c == '\\')
+            fprintf(f, "\\%c", c);
+        else
+            fputc(c, f);
+    }
+}
+
+static void put_us(FILE *f, const char *key, uint64_t ps)
+{
+    fprintf(f, ",\"%s\":%" PRIu64 ".%06" PRIu64, key, ps / 1000000, ps % 1000000);
+}
+
+/* Name of a group (thread NULL) or of a track in it. */
+static void put_name(FILE *f, int pid, uint32_t tid, const char *label, const char *layer, bool group)
+{
+    fprintf(f, "{\"ph\":\"M\",\"pid\":%d,\"tid\":%u,\"name\":\"%s\",\"args\":{\"name\":\"", pid, tid,
+            group ? "process_name" : "thread_name");
+    put_text(f, label);
+    if (layer != NULL) {
+        fputs(": ", f);
+        put_text(f, layer);
+    }
+    fputs("\"}},\n", f);
+}
+
+/* Track names of all tiles and of the channels that carry something. */
+static void put_tracks(FILE *f, const trace_view *v)
+{
+    const pp_mapping *m = v->in->mapping;
+    char label[TRACE_LABEL_MAX];
+    put_name(f, CORES, 0, "cores", NULL, true);
+    put_name(f, CHANNELS, 0, "channels", NULL, true);
+    for (uint32_t t = 0; t < m->n_tiles; t++) {
+        trace_core_label(v, t, label);
+        put_name(f, CORES, t, label, v->in->stages->stage[m->tile[t].stage].name, false);
+    }
+    for (uint32_t c = 0; c < v->in->fabric->n_channels; c++) {
+        if (v->in->run != NULL && v->in->run->channel[c].packets == 0)
+            continue;
+        trace_channel_label(v, c, label);
+        put_name(f, CHANNELS, c, label, NULL, false);
+    }
+}
+
+static void put_slice(FILE *f, const trace_view *v, const pp_trace_event *e)
+{
+    const bool fire = e->net == PP_NONE;
+    fprintf(f, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%u", fire ? CORES : CHANNELS, e->object);
+    put_us(f, "ts", e->start_ps);
+    put_us(f, "dur", e->end_ps - e->start_ps);
+    fputs(",\"name\":\"", f);
+    put_text(f, trace_layer(v, e));
+    fprintf(f, " %u/%u\",\"args\":{\"inference\":%u,\"position\":%u,\"waited_ps\":%" PRIu64 "}}", e->inference, e->position,
+            e->inference, e->position, e->start_ps - e->ready_ps);
+}
+
+static void put_depths(FILE *f, const trace_view *v, const trace_depth *depth, size_t n)
+{
+    char label[TRACE_LABEL_MAX] = "";
+    if (n > 0)
+        put_name(f, QUEUES, 0, "packets that wait", NULL, true);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || depth[i].channel != depth[i - 1].channel)
+            trace_channel_label(v, depth[i].channel, label);
+        fprintf(f, "{\"ph\":\"C\",\"pid\":%d,\"tid\":0,\"name\":\"", QUEUES);
+        put_text(f, label);
+        fputc('"', f);
+        put_us(f, "ts", depth[i].time_ps);
+        fprintf(f, ",\"args\":{\"packets\":%u}},\n", depth[i].depth);
+    }
+}
+
+void trace_write_json(FILE *f, const trace_view *v, const trace_depth *depth, size_t n_depth)
+{
+    fputs("{\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"network\":\"", f);
+    put_text(f, v->in->net->name);
+    fputs("\",\"fabric\":\"", f);
+    put_text(f, v->in->fabric->name);
+    fprintf(f, "\",\"events\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"every\":%u,\"statement\":\"", v->stats.events, v->stats.kept,
+            v->stats.every);
+    put_text(f, v->statement);
+    fputs("\"},\n\"traceEvents\":[\n", f);
+    put_tracks(f, v);
+    put_depths(f, v, depth, n_depth);
+    for (size_t i = 0; i < v->n; i++) {
+        put_slice(f, v, &v->event[i]);
+        fputs(i + 1 < v->n ? ",\n" : "\n", f);
+    }
+    if (v->n == 0) /* the list ends without a comma */
+        fputs("{\"ph\":\"M\",\"pid\":1,\"tid\":0,\"name\":\"process_labels\",\"args\":{\"labels\":\"no events\"}}\n", f);
+    fputs("]}\n", f);
+}

@@ -1,0 +1,267 @@
+"""--trace: what the three formats hold, against each other and against the report."""
+import collections
+import csv
+import json
+import os
+import re
+import unittest
+
+from harness import Case, datasets, example, settings, text
+
+
+def read_csv(path):
+    """(statement, rows)"""
+    with open(path, newline="") as f:
+        first = f.readline()
+        assert first.startswith("# "), first
+        rows = list(csv.DictReader(f))
+    for r in rows:
+        for key in ("start_ps", "end_ps", "ready_ps", "object", "inference", "position"):
+            r[key] = int(r[key])
+    return first[2:].strip(), rows
+
+
+def read_vcd(path):
+    """({name: [(time, value)]}, header). Value changes only, initial values at time 0."""
+    with open(path) as f:
+        words = f.read()
+    head, body = words.split("$enddefinitions", 1)
+    names, scopes = {}, []
+    for kind, rest in re.findall(r"\$(scope|upscope|var)\s+(.*?)\s*\$end", head, re.S):
+        if kind == "scope":
+            scopes.append(rest.split()[1])
+        elif kind == "upscope":
+            scopes.pop()
+        else:
+            _type, _bits, code, name = rest.split()[:4]
+            names[code] = ".".join(scopes[1:] + [name])
+    changes = collections.defaultdict(list)
+    body = re.sub(r"\$comment.*?\$end", "", body, flags=re.S)
+    now = 0
+    for word in body.split("\n"):
+        word = word.strip()
+        if word.startswith("#"):
+            now = int(word[1:])
+        elif word.startswith("b"):
+            value, code = word[1:].split()
+            changes[names[code]].append((now, int(value, 2)))
+        elif word[:1] in ("0", "1") and word:
+            changes[names[word[1:]]].append((now, int(word[0])))
+    return changes, head
+
+
+def busy(changes):
+    """Time at 1 of a signal."""
+    total, since, last = 0, 0, 0
+    for time, value in changes:
+        total += (time - since) * last
+        since, last = time, value
+    assert last == 0, "busy at the end"
+    return total
+
+
+class Whole(Case):
+    """One run, all formats, nothing left out."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        case = cls()
+        cls.images = 3
+        cls.file = example("joshi2020-resnet32.yaml")
+        cls.some = settings(simulate__images=cls.images, fabric__kind="mesh", fabric__lanes=1)  # packets wait there
+        formats = [w for e in ("json", "csv", "vcd") for w in ("--trace", case.path("t." + e))]
+        cls.keys = case.json("simulate", cls.file, "-o", case.path("t.h5"), *cls.some, *formats)
+        cls.report = datasets(case.path("t.h5"))
+        cls.statement, cls.rows = read_csv(case.path("t.csv"))
+        with open(case.path("t.json")) as f:
+            cls.trace = json.load(f)
+
+    def sums(self, kind):
+        total = collections.Counter()
+        for r in self.rows:
+            if r["kind"] == kind:
+                total[r["object"]] += r["end_ps"] - r["start_ps"]
+        return total
+
+    def test_rows_are_the_events_of_the_report(self):
+        cores, channels = self.report["/timing/cores"][0], self.report["/timing/channels"][0]
+        fires = [r for r in self.rows if r["kind"] == "fire"]
+        packets = [r for r in self.rows if r["kind"] == "packet"]
+        self.assertEqual(len(fires), sum(int(c["firings"]) for c in cores))
+        self.assertEqual(len(packets), sum(int(c["packets"]) for c in channels))
+        fire, packet = self.sums("fire"), self.sums("packet")
+        for c in cores:
+            self.assertEqual(fire[int(c["tile"])], int(c["busy_ps"]))
+        for i, c in enumerate(channels):
+            self.assertEqual(packet[i], int(c["busy_ps"]))
+            waited = sum(r["start_ps"] - r["ready_ps"] for r in packets if r["object"] == i)
+            self.assertEqual(waited, int(c["wait_ps"]))
+        self.assertEqual(self.statement, f"resnet32-cifar10: all {len(self.rows)} events")
+        self.assertEqual(self.keys["trace"]["kept"], len(self.rows))
+        starts = [r["start_ps"] for r in self.rows]
+        self.assertEqual(starts, sorted(starts))
+
+    def test_no_core_does_two_things_at_once(self):
+        free = collections.Counter()
+        for r in self.rows:
+            key = r["kind"], r["object"]
+            self.assertGreaterEqual(r["start_ps"], free[key], key)
+            self.assertGreaterEqual(r["start_ps"], r["ready_ps"])
+            free[key] = r["end_ps"]
+
+    def test_json_has_the_same_slices(self):
+        def ps(us):
+            return round(us * 1e6)
+
+        slices = [e for e in self.trace["traceEvents"] if e["ph"] == "X"]
+        self.assertEqual(len(slices), len(self.rows))
+        for e, r in zip(slices, self.rows):
+            self.assertEqual((ps(e["ts"]), ps(e["dur"]), e["tid"]), (r["start_ps"], r["end_ps"] - r["start_ps"], r["object"]))
+            self.assertEqual(e["pid"], 1 if r["kind"] == "fire" else 2)
+            self.assertEqual(e["name"], f"{r['layer']} {r['inference']}/{r['position']}")
+        tracks = {(e["pid"], e["tid"]): e["args"]["name"] for e in self.trace["traceEvents"] if e["name"] == "thread_name"}
+        for e, r in zip(slices, self.rows):
+            self.assertTrue(tracks[e["pid"], e["tid"]].startswith(r["where"]))
+        self.assertEqual(self.trace["otherData"]["events"], len(self.rows))
+
+    def test_json_counts_queues(self):
+        depth = collections.defaultdict(list)
+        for e in self.trace["traceEvents"]:
+            if e["ph"] == "C":
+                depth[e["name"]].append(e["args"]["packets"])
+        label = {r["object"]: r["where"] for r in self.rows if r["kind"] == "packet"}
+        for i, c in enumerate(self.report["/timing/channels"][0]):
+            series = depth.get(label.get(i), [])
+            if int(c["wait_ps"]) == 0:
+                self.assertEqual(series, [])
+            else:
+                self.assertEqual((series[-1], min(series)), (0, 0))
+                self.assertLessEqual(max(series), int(c["queue_high"]))
+        self.assertTrue(any(depth.values()), "this run has packets that wait")
+
+    def test_vcd_agrees(self):
+        changes, head = read_vcd(self.path("t.vcd"))
+        self.assertIn(f"resnet32-cifar10: all {len(self.rows)} events", head)
+        self.assertNotIn("$date", head)
+        fire, packet = self.sums("fire"), self.sums("packet")
+        seen = collections.Counter()
+        for name, list_of in changes.items():
+            group, thing, what = name.split(".")
+            seen[group] += what == "busy"
+            object_ = int(re.match(r"[tc](\d+)_", thing).group(1))
+            if what == "busy":
+                self.assertEqual(busy(list_of), (fire if group == "cores" else packet)[object_], name)
+        self.assertEqual((seen["cores"], seen["channels"]), (len(fire), len(packet)))
+        # what a core fires: position and inference at the start of each of its firings
+        for tile in list(fire)[:5]:
+            at = {w: dict(next(v for k, v in changes.items() if k.startswith(f"cores.t{tile}_") and k.endswith(w)))
+                  for w in ("position", "inference")}
+            now = {"position": 0, "inference": 0}
+            for r in (r for r in self.rows if r["kind"] == "fire" and r["object"] == tile):
+                for w in now:
+                    now[w] = at[w].get(r["start_ps"], now[w])
+                    self.assertEqual(now[w], r[w])
+
+    def test_same_bytes_again_and_on_systemc(self):
+        for name, more in (("a", ["-j", "1"]), ("b", settings(simulate__kernel="systemc"))):
+            formats = [w for e in ("json", "csv", "vcd") for w in ("--trace", self.path(f"{name}.{e}"))]
+            self.done("simulate", self.file, "-o", self.path(name + ".h5"), *self.some, *more, *formats)
+            for e in ("json", "csv", "vcd"):
+                with open(self.path("t." + e), "rb") as one, open(self.path(f"{name}.{e}"), "rb") as other:
+                    self.assertEqual(one.read(), other.read(), f"{name}.{e}")
+
+    def test_the_report_is_that_of_an_exact_run(self):
+        self.done("simulate", self.file, "-o", self.path("exact.h5"), *self.some, *settings(simulate__exact="true"))
+        with open(self.path("t.h5"), "rb") as one, open(self.path("exact.h5"), "rb") as other:
+            self.assertEqual(one.read(), other.read())
+        self.assertIn("simulate.exact=true", text(self.report["/run/command"][0]))
+
+
+class Sampled(Case):
+    """What is left out is counted and said."""
+
+    def trace(self, *more, images=6):
+        out, csv_ = self.path("s.h5"), self.path("s.csv")
+        keys = self.json("simulate", example("joshi2020-resnet32.yaml"), "-o", out, "--force", *settings(simulate__images=images),
+                         "--trace", csv_, *more)
+        return keys["trace"], *read_csv(csv_)
+
+    def test_a_window_of_time(self):
+        whole, _, rows = self.trace()
+        keys, statement, part = self.trace("--trace-from", "20", "--trace-to", "30.5")
+        self.assertEqual(part, [r for r in rows if 20_000_000 <= r["start_ps"] < 30_500_000])
+        self.assertEqual((keys["events"], keys["kept"]), (whole["events"], len(part)))
+        for words in ("from 20.0", "before 30.5", f"{len(part)} of {whole['events']}"):
+            self.assertIn(words, statement)
+
+    def test_every_second_inference(self):
+        _, _, rows = self.trace()
+        keys, statement, part = self.trace("--trace-every", "2")
+        self.assertEqual(part, [r for r in rows if r["inference"] % 2 == 0])
+        self.assertIn("inferences 0, 2, 4", statement)
+
+    def test_a_limit_keeps_whole_inferences(self):
+        _, _, rows = self.trace()
+        limit = len(rows) // 2
+        keys, statement, part = self.trace("--trace-limit", str(limit))
+        self.assertLessEqual(len(part), limit)
+        self.assertGreater(keys["every"], 1)
+        self.assertEqual(part, [r for r in rows if r["inference"] % keys["every"] == 0])
+
+    def test_a_small_limit_cuts(self):
+        _, _, rows = self.trace()
+        keys, statement, part = self.trace("--trace-limit", "100")
+        self.assertEqual(len(part), 100)
+        end = round(float(re.search(r"ends at ([0-9.]+) us", statement).group(1)) * 1e6)
+        early = [r for r in rows if r["start_ps"] < end and r["inference"] % keys["every"] == 0]
+        for r in early:
+            self.assertIn(r, part)
+
+    def test_sampled_json_and_vcd_count_no_queues(self):
+        """A queue cannot be counted from a part of its packets."""
+        j, v = self.path("q.json"), self.path("q.vcd")
+        self.done("simulate", example("joshi2020-resnet32.yaml"), "-o", self.path("q.h5"), *settings(simulate__images=4),
+                  "--trace", j, "--trace", v, "--trace-every", "2", "--quiet")
+        with open(j) as f:
+            self.assertFalse([e for e in json.load(f)["traceEvents"] if e["ph"] == "C"])
+        self.assertFalse([n for n in read_vcd(v)[0] if n.endswith("waiting")])
+
+    def test_ideal_switching_shows_cores_alone(self):
+        out = self.path("i.csv")
+        r = self.done("simulate", example("joshi2020-resnet32.yaml"), "-o", self.path("i.h5"), "--trace", out,
+                      *settings(simulate__images=2, simulate__switching="ideal"))
+        self.assertIn("no packets", r.err)
+        self.assertEqual({row["kind"] for row in read_csv(out)[1]}, {"fire"})
+
+
+class Refused(Case):
+    def test_wrong_usage(self):
+        ex = example("joshi2020-resnet32.yaml")
+        out = ["-o", self.path("x.h5")]
+        j = self.path("x.json")
+        for more, words in ((["--trace", self.path("x.txt")], [".json", ".csv", ".vcd"]),
+                            (["--trace", j, "--trace-from", "-1"], ["--trace-from"]),
+                            (["--trace", j, "--trace-from", "5", "--trace-to", "5"], ["before"]),
+                            (["--trace", j, "--trace-limit", "0"], ["--trace-limit"]),
+                            (["--trace", j, "--trace-every", "0"], ["--trace-every"]),
+                            (["--trace", j, "--trace", j], ["twice"]),
+                            (["--trace-to", "5"], ["--trace FILE"])):
+            with self.subTest(more=more):
+                self.refused("simulate", ex, *out, *more, rc=2, words=words)
+
+    def test_files_are_kept(self):
+        j = self.write("have.json", "precious")
+        self.refused("simulate", example("joshi2020-resnet32.yaml"), "-o", self.path("x.h5"), "--trace", j, words=["have.json"])
+        with open(j) as f:
+            self.assertEqual(f.read(), "precious")
+
+    def test_a_full_disk(self):
+        few = settings(simulate__images=2)
+        for e in ("json", "csv", "vcd"):
+            self.refused("simulate", example("joshi2020-resnet32.yaml"), "-o", self.path("x.h5"), *few, "--trace",
+                         self.path("big." + e), file_limit=200_000, words=["big." + e])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
