@@ -21,11 +21,13 @@ typedef struct entry {
     double real;
     bool truth;
     int choice;
+    const pp_node *node; /* of one of the configuration's documents */
 } entry;
 
 struct pp_config {
     entry *entries; /* in table order */
     size_t n;
+    PP_VEC(pp_doc *) docs; /* that values of PP_KNOB_LIST stand in */
 };
 
 /* A value as it was given: a scalar and the words in front of an error about it. */
@@ -34,6 +36,7 @@ typedef struct given {
     bool quoted;      /* then it is not a number or truth value */
     const char *kind; /* "a list" ..., for errors when text is NULL */
     const char *where;
+    const pp_node *node; /* PP_KNOB_LIST: the value itself; NULL: none */
     bool echo; /* whether an error repeats the value (`where` of --set has it already) */
 } given;
 
@@ -193,12 +196,24 @@ static pp_status parse_choice(entry *e, const given *g)
     return e->text ? PP_OK : PP_ENOMEM;
 }
 
+static pp_status parse_list(entry *e, const given *g)
+{
+    if (g->node && g->node->kind == PP_DOC_MAP)
+        return unexpected(g, PP_EFORMAT, "a list");
+    e->node = g->node && g->node->kind != PP_DOC_NULL ? g->node : NULL;
+    if (e->node)
+        return pp_node_json(&e->text, e->node);
+    e->text = pp_strdup("");
+    return e->text ? PP_OK : PP_ENOMEM;
+}
+
 /* Checks the value and puts it into `e`, unless a stronger source gave one. Takes `place`. */
 static pp_status give(entry *e, const given *g, source from, char *place)
 {
     static pp_status (*const parse[])(entry *, const given *) = {
         [PP_KNOB_INT] = parse_int,   [PP_KNOB_REAL] = parse_real,     [PP_KNOB_BOOL] = parse_bool,
         [PP_KNOB_TEXT] = parse_text, [PP_KNOB_CHOICE] = parse_choice,
+        [PP_KNOB_LIST] = parse_list,
     };
     entry made = {.knob = e->knob, .from = from, .place = place};
     const pp_status status = parse[e->knob->type](&made, g);
@@ -260,6 +275,9 @@ void pp_config_free(pp_config *config)
         free(config->entries[i].text);
         free(config->entries[i].place);
     }
+    for (size_t i = 0; i < config->docs.len; i++)
+        pp_doc_free(config->docs.data[i]);
+    free(config->docs.data);
     free(config->entries);
     free(config);
 }
@@ -346,7 +364,8 @@ static pp_status load_knob(pp_config *config, const char *section, const char *n
     if (!place)
         goto done;
     const given g = {
-        .text = value->text, .quoted = value->quoted, .kind = pp_node_kind_text(value), .where = where, .echo = true};
+        .text = value->text, .quoted = value->quoted, .kind = pp_node_kind_text(value), .where = where,
+        .node = value, .echo = true};
     status = give(e, &g, SOURCE_FILE, place);
 done:
     free(where);
@@ -381,16 +400,38 @@ static pp_status load_sections(pp_config *config, const pp_node *root)
     return PP_OK;
 }
 
+/* Takes the document: lists stay where they were read. */
+static pp_status keep_doc(pp_config *config, pp_doc *doc)
+{
+    if (pp_push(&config->docs, doc))
+        return PP_OK;
+    pp_doc_free(doc);
+    return PP_ENOMEM;
+}
+
 pp_status pp_config_load(pp_config *config, const char *path)
 {
     pp_doc *doc = NULL;
     PP_TRY(pp_doc_read_yaml(&doc, path));
-    const pp_status status = load_sections(config, pp_doc_root(doc));
-    pp_doc_free(doc);
-    return status;
+    PP_TRY(keep_doc(config, doc));
+    return load_sections(config, pp_doc_root(doc));
 }
 
 /* ---- --set ---- */
+
+/* A list on the command line is YAML, too: [{kind: mesh, rows: 4}]. */
+static pp_status set_node(pp_config *config, given *g, const char *place, const char *value)
+{
+    if (value[0] == '\0')
+        return PP_OK;
+    pp_doc *doc = NULL;
+    PP_TRY(pp_doc_parse_yaml(&doc, place, value, strlen(value)));
+    PP_TRY(keep_doc(config, doc));
+    g->node = pp_doc_root(doc);
+    g->kind = pp_node_kind_text(g->node);
+    g->text = g->node->text;
+    return PP_OK;
+}
 
 /* `name` and `value` point into the same text as `section`. */
 static pp_status set_knob(pp_config *config, const char *where, const char *section, const char *name,
@@ -404,8 +445,12 @@ static pp_status set_knob(pp_config *config, const char *where, const char *sect
     char *place = pp_strf("--set %s.%s", section, name);
     if (!place)
         return PP_ENOMEM;
-    const given g = {.text = value, .where = where};
-    return give(e, &g, SOURCE_SET, place);
+    given g = {.text = value, .where = where};
+    const pp_status status = e->knob->type == PP_KNOB_LIST ? set_node(config, &g, place, value) : PP_OK;
+    if (status == PP_OK)
+        return give(e, &g, SOURCE_SET, place);
+    free(place);
+    return status;
 }
 
 pp_status pp_config_set(pp_config *config, const char *assignment)
@@ -452,6 +497,9 @@ static void store(const entry *e, void *options)
         break;
     case PP_KNOB_CHOICE:
         memcpy(field, &e->choice, sizeof e->choice);
+        break;
+    case PP_KNOB_LIST:
+        memcpy(field, &e->node, sizeof e->node);
         break;
     }
 }

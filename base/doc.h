@@ -53,6 +53,10 @@ pp_status pp_node_text(const pp_node *node, const char *what, const char **out);
 /* Child `key` of map `node`, required: fails when absent. */
 pp_status pp_node_need(const pp_node *node, const char *key, const pp_node **out);
 
+/* The node as JSON on one line: unquoted scalars that are numbers, true or false as such, all others as
+ * strings. New string. */
+pp_status pp_node_json(char **out, const pp_node *node);
+
 /* Number parsing shared with the knob tables: the whole text must be the (decimal) number. Expects
  * LC_NUMERIC to be "C", as it is in programs that do not call setlocale. */
 bool pp_parse_i64(const char *text, int64_t *out);

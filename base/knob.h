@@ -19,7 +19,9 @@ typedef enum pp_knob_type {
     PP_KNOB_REAL,  /* double */
     PP_KNOB_BOOL,  /* bool */
     PP_KNOB_TEXT,  /* const char *, owned by the configuration, never NULL */
-    PP_KNOB_CHOICE /* int: index into `choices` ("a|b|c") */
+    PP_KNOB_CHOICE, /* int: index into `choices` ("a|b|c") */
+    PP_KNOB_LIST    /* const pp_node *: a list (or a scalar) as it stands in the run file, with lines; NULL when
+                       empty. Owned by the configuration; its room reads what is inside */
 } pp_knob_type;
 
 typedef struct pp_knob {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const type_names[] = {"integer", "number", "true|false", "text", "choice"};
+static const char *const type_names[] = {"integer", "number", "true|false", "text", "choice", "list"};
 
 static void add_json(pp_json *list, const pp_knob *k)
 {

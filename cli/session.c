@@ -22,6 +22,23 @@ static pp_status apply_overrides(pp_session *s)
     return pp_config_set(s->config, text);
 }
 
+/* fabric.channel in place of the width and clock that nobody set. */
+static pp_status apply_channel(pp_session *s)
+{
+    static const char *const names[] = {[PP_CHANNEL_CUSTOM] = "custom", [PP_CHANNEL_5G] = "5g", [PP_CHANNEL_LLM] = "llm"};
+    const char *chosen = pp_config_text(s->config, "fabric", "channel"), *name, *value;
+    for (int k = 0; k <= PP_CHANNEL_LLM; k++) {
+        for (size_t i = 0; strcmp(chosen, names[k]) == 0 &&
+                           (name = pp_channel_preset_value((pp_channel_preset)k, i, &value)) != NULL; i++) {
+            char text[96];
+            snprintf(text, sizeof text, "fabric.%s=%s", name, value);
+            if (!pp_config_is_set(s->config, "fabric", name))
+                PP_TRY(pp_config_set(s->config, text));
+        }
+    }
+    return PP_OK;
+}
+
 /* Values of a preset are defaults below what the user set. They go through the configuration, so that
  * reports hold what was used. */
 static pp_status apply_preset(pp_session *s)
@@ -152,6 +169,7 @@ pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file
     if (file != NULL)
         PP_TRY(pp_config_load(s->config, file));
     PP_TRY(apply_overrides(s));
+    PP_TRY(apply_channel(s));
     PP_TRY(apply_preset(s));
     PP_TRY(bind_all(s));
     PP_TRY(find_files(s, file));

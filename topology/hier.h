@@ -17,6 +17,7 @@
 #include "topology/topology.h"
 
 #define PP_HIER_MAX_LEVELS 8
+#define PP_HIER_MAX_CORES (UINT32_C(1) << 28)
 
 typedef struct pp_hier_level {
     char *name;              /* "cluster", "chip", "board", or as given */
@@ -28,6 +29,8 @@ typedef struct pp_hier_level {
     uint32_t *gateway;       /* [gateways] member where each stands */
     uint32_t *exit_of;       /* [size] gateway of each member; NULL on the top level */
     pp_channel up, down;     /* a gateway's channels to and from the level above (rate of that level) */
+    uint32_t header_bits;    /* of a packet on its channels */
+    uint8_t routing;         /* pp_routing inside a group; never balanced */
     uint32_t first_channel;  /* id of the level's first channel */
     uint32_t channels;       /* of one group: unit->n_channels + 2 x gateways */
 } pp_hier_level;
@@ -63,7 +66,7 @@ typedef struct pp_hier_place {
     uint32_t level, group, local;
 } pp_hier_place;
 pp_hier_place pp_hier_place_of(const pp_hier *hier, uint32_t channel);
-/* Its properties (src and dst are vertices of the unit; for a gateway: its member's vertex, twice). */
+/* Its properties. src and dst are vertices of the unit; PP_NO_VERTEX for a gateway's, which joins two levels. */
 const pp_channel *pp_hier_channel(const pp_hier *hier, uint32_t channel);
 /* Header bits that a packet carries on it. */
 uint32_t pp_hier_header_bits(const pp_hier *hier, uint32_t channel);

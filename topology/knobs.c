@@ -19,7 +19,9 @@ static const pp_knob knobs[] = {
     INT(planes, "planes", "0", 0, PP_FABRIC_MAX_CORES, "Planes of a 3D mesh or torus; 0: as many as the mapping needs."),
     INT(nodes, "cores", "0", 0, PP_FABRIC_MAX_RADIX, "Cores a router; 0: 4 on cmesh and flatfly, as the mapping needs on dragonfly."),
     INT(arity, "links", "0", 0, PP_FABRIC_MAX_RADIX, "Down links of a switch of tree and fattree; 0: 4."),
-    INT(levels, "levels", "0", 0, PP_FABRIC_MAX_LEVELS, "Levels of switches of tree, fattree and htree; 0: as many as the mapping needs."),
+    {.section = "fabric", .name = "levels", .type = PP_KNOB_LIST, .unit = "levels", .def = "",
+     .text = "Levels of switches of tree, fattree and htree (empty: as many as the mapping needs); or a list of fabrics, inner to outer: cores in clusters, clusters in chips, chips on a board.",
+     .offset = offsetof(pp_fabric_options, level_list)},
     INT(taper, "", "0", 0, PP_FABRIC_MAX_RADIX, "tree, htree: factor of lanes from level to level towards the root; 0: 1."),
     INT(interval, "hops", "0", 0, PP_FABRIC_MAX_REACH, "express: hops that an express channel spans; 0: 4."),
     INT(express, "", "0", 0, 1, "cmesh: 1 adds express channels along the edges."),
@@ -31,6 +33,9 @@ static const pp_knob knobs[] = {
     INT(reach, "cores", "2", 1, PP_FABRIC_MAX_REACH, "5pp: farthest column that a channel reaches along its row."),
     TEXT(row_direction, "both", "5pp: channels along rows go both ways, forward, or alternate from row to row."),
     BOOL(wrap, "false", "5pp: rows and columns close to rings."),
+    {.section = "fabric", .name = "channel", .type = PP_KNOB_CHOICE, .unit = "", .def = "custom", .choices = "custom|5g|llm",
+     .text = "Channels in one word: 5g is 8 bit x 625 MHz = 5 Gbit/s, llm is 64 bit x 625 MHz = 40 Gbit/s; custom: width_bits and clock_hz as they stand.",
+     .offset = offsetof(pp_fabric_options, channel)},
     INT(width_bits, "bit", "8", 1, 65536, "Bits that a lane moves in one clock cycle of the channel."),
     REAL(clock_hz, "Hz", "625000000", 1.0, 1e12, "Clock of the channels."),
     REAL(rate_gbps, "Gbit/s", "0", 0.0, 1e6, "Rate of a lane, in place of width x clock; 0: width x clock."),
@@ -46,6 +51,18 @@ static const pp_knob knobs[] = {
     REAL(wire_pitch_um, "um", "0.2", 1e-4, 1e3, "Pitch of the wires of channels and switches, for areas (an assumption; compare's area needs it)."),
     TEXT(routing, "auto", "How packets find their way: auto, xy, yx, shortest, native (the kind's own), balanced (by load)."),
 };
+
+const char *pp_channel_preset_value(pp_channel_preset preset, size_t i, const char **value)
+{
+    static const char *const values[][2][2] = {
+        [PP_CHANNEL_5G] = {{"width_bits", "8"}, {"clock_hz", "625000000"}},
+        [PP_CHANNEL_LLM] = {{"width_bits", "64"}, {"clock_hz", "625000000"}},
+    };
+    if (preset == PP_CHANNEL_CUSTOM || i >= 2)
+        return NULL;
+    *value = values[preset][i][1];
+    return values[preset][i][0];
+}
 
 pp_knob_table pp_fabric_knobs(void)
 {

@@ -150,15 +150,30 @@ static pp_status parse_items(pp_fabric_options *options, const pp_fabric_kind_ro
     }
 }
 
+/* fabric.levels as a number, once: what the text says comes later and wins. */
+static pp_status take_levels(pp_fabric_options *options)
+{
+    const pp_node *node = options->level_list;
+    if (!node || node->kind == PP_DOC_LIST)
+        return PP_OK;
+    options->level_list = NULL;
+    return pp_node_i64(node, "fabric.levels, a number or a list of fabrics", 0, PP_FABRIC_MAX_LEVELS, &options->levels);
+}
+
 /* Parses `text`; a file's path points into it. Leaves options alone on errors. */
 static pp_status parse(pp_fabric_options *options, const char *text)
 {
+    if (pp_hier_text(text)) {
+        options->kind = text;
+        return PP_OK;
+    }
     const size_t span = strcspn(text, ":");
     char name[WORD_MAX];
     (void)snprintf(name, sizeof name, "%.*s", (int)(span < WORD_MAX ? span : WORD_MAX - 1), text);
     const pp_fabric_kind_row *row = NULL;
     PP_TRY(pp_kind_find(&row, name));
     pp_fabric_options parsed = *options;
+    PP_TRY(take_levels(&parsed));
     parsed.kind = row->name;
     if (strcmp(row->name, "file") == 0) {
         if (text[span] == ':')
@@ -178,9 +193,31 @@ pp_status pp_fabric_parse(pp_fabric_options *options, pp_arena *arena, const cha
     return own ? parse(options, own) : PP_ENOMEM;
 }
 
+/* Levels set apart by "/"; a file's path may have some, too. */
+bool pp_hier_text(const char *text)
+{
+    return strncmp(text, "file:", 5) != 0 && strchr(text, '/') != NULL;
+}
+
+bool pp_fabric_is_hier(const pp_fabric_options *options)
+{
+    return (options->level_list && options->level_list->kind == PP_DOC_LIST) || pp_hier_text(options->kind);
+}
+
 pp_status pp_fabric_expand(pp_fabric_options *options)
 {
+    if (pp_fabric_is_hier(options))
+        return pp_fail(PP_EUNSUPPORTED, "fabric of several levels: language models alone are laid on it (map, run); "
+                       "give one fabric.kind here");
     return parse(options, options->kind);
+}
+
+pp_status pp_fabric_set_shape(pp_fabric_options *options, const pp_fabric_kind_row *row, const char *key,
+                              const char *value, bool *known)
+{
+    const shape_key *k = find_key(row, key);
+    *known = k != NULL;
+    return k ? set_key(options, k, row->name, value) : PP_OK;
 }
 
 /* ",key=value" (or ":" before the first) behind `name`; returns the new text and frees the old one. */

@@ -45,6 +45,7 @@ typedef struct pp_fabric_options {
     int64_t planes;          /* mesh3d, torus3d; 0 = the mapper picks */
     int64_t nodes;           /* cores a router: cmesh, flatfly (0 = 4), dragonfly (0 = the mapper picks) */
     int64_t arity, levels;   /* tree, fattree (arity 0 = 4), htree; levels 0 = the mapper picks */
+    const pp_node *level_list; /* knob fabric.levels: a number is `levels`; a list: levels of a hierarchy (hier.h) */
     int64_t taper;           /* tree, htree: factor of lanes from level to level towards the root; 0 = 1 */
     int64_t interval;        /* express: hops that an express channel spans; 0 = 4 */
     int64_t express;         /* cmesh: 1 = express channels along the edges */
@@ -54,6 +55,7 @@ typedef struct pp_fabric_options {
     int64_t reach;           /* 5pp: farthest column reached, default 2 */
     const char *row_direction; /* 5pp: both | forward | alternate */
     bool wrap;               /* 5pp */
+    int channel;             /* pp_channel_preset: width and clock of channels in one word */
     int64_t width_bits;      /* of a lane */
     double clock_hz;
     double rate_gbps;        /* 0 = width x clock */
@@ -70,6 +72,12 @@ typedef struct pp_fabric_options {
     const char *routing;     /* auto | xy | yx | shortest | native | balanced */
 } pp_fabric_options;
 pp_knob_table pp_fabric_knobs(void);
+
+/* fabric.channel: 5g is 8 bit x 625 MHz = 5 Gbit/s; llm is 64 bit x 625 MHz = 40 Gbit/s, on which 256 sums of 16
+ * bits take about as long as an MVM of 100 ns. Its i-th value as knob name and text; NULL past the end. */
+typedef enum pp_channel_preset { PP_CHANNEL_CUSTOM, PP_CHANNEL_5G, PP_CHANNEL_LLM } pp_channel_preset;
+const char *pp_channel_preset_value(pp_channel_preset preset, size_t i, const char **value);
+
 /* Parses FABRIC ("kind[:key=value,...]", "file:PATH") over `options` (text is copied into `config`-like
  * storage `arena`). Unknown kinds and keys name the nearest one. */
 pp_status pp_fabric_parse(pp_fabric_options *options, pp_arena *arena, const char *text);

@@ -2,7 +2,7 @@
 #ifndef PP_TOPOLOGY_TOPOLOGY_INTERNAL_H
 #define PP_TOPOLOGY_TOPOLOGY_INTERNAL_H
 
-#include "topology/topology.h"
+#include "topology/hier.h"
 
 /* Against slips like rows=1000000000: a fabric of this size takes about 2 GB. */
 #define PP_FABRIC_MAX_CORES 4194304
@@ -82,6 +82,11 @@ const pp_fabric_kind_row *pp_kind_row(size_t i); /* NULL past the end */
 /* Options whose `kind` may be a whole FABRIC string -> options whose kind is a name. The file's path
  * then points into the text; nothing is allocated. */
 pp_status pp_fabric_expand(pp_fabric_options *options);
+/* Sets the size or shape `key` of a kind; *known false: the kind has none of that name. */
+pp_status pp_fabric_set_shape(pp_fabric_options *options, const pp_fabric_kind_row *row, const char *key,
+                              const char *value, bool *known);
+/* Whether a FABRIC string names several levels. */
+bool pp_hier_text(const char *text);
 /* Canonical FABRIC string of the options; new string. */
 char *pp_fabric_name(const pp_fabric_kind_row *row, const pp_fabric_options *options);
 

@@ -185,6 +185,44 @@ static void broken_tables_are_found(void **state)
                   "knob a.b is not one of this configuration");
 }
 
+typedef struct list_options {
+    const pp_node *levels;
+} list_options;
+
+static const pp_knob list_knobs[] = {
+    {"fabric", "levels", PP_KNOB_LIST, "", "", 0, 0, NULL, "Levels.", offsetof(list_options, levels)},
+};
+
+static void lists_keep_their_lines(void **state)
+{
+    (void)state;
+    const pp_knob_table table = {list_knobs, 1};
+    pp_config *c = NULL;
+    list_options o;
+    assert_int_equal(pp_config_new(&c, &table, 1), PP_OK);
+    assert_int_equal(pp_config_bind(c, &table, &o), PP_OK);
+    assert_null(o.levels);
+    put_text(RUN, "fabric:\n  levels:\n    - {kind: mesh, rows: 4, clock_hz: 1e9}\n    - kind: \"5pp\"\n      wrap: true\n");
+    assert_int_equal(pp_config_load(c, RUN), PP_OK);
+    assert_int_equal(pp_config_bind(c, &table, &o), PP_OK);
+    assert_int_equal(o.levels->kind, PP_DOC_LIST);
+    assert_int_equal(o.levels->n, 2);
+    assert_int_equal(o.levels->child[1]->line, 4);
+    assert_int_equal(pp_node_get(o.levels->child[1], "wrap")->line, 5);
+    assert_string_equal(pp_config_text(c, "fabric", "levels"),
+                        "[{\"kind\":\"mesh\",\"rows\":4,\"clock_hz\":1000000000},{\"kind\":\"5pp\",\"wrap\":true}]");
+    assert_int_equal(pp_config_set(c, "fabric.levels=[{kind: ring}]"), PP_OK);
+    assert_int_equal(pp_config_bind(c, &table, &o), PP_OK);
+    assert_int_equal(o.levels->n, 1);
+    assert_string_equal(o.levels->file, "--set fabric.levels");
+    assert_int_equal(pp_config_set(c, "fabric.levels=3"), PP_OK);
+    assert_string_equal(pp_config_text(c, "fabric", "levels"), "3");
+    assert_failed(pp_config_set(c, "fabric.levels={kind: ring}"), PP_EFORMAT,
+                  "--set fabric.levels={kind: ring}: expected a list, found a map");
+    assert_int_equal(pp_config_set(c, "fabric.levels=[{kind: ring]"), PP_EFORMAT);
+    pp_config_free(c);
+}
+
 int main(void)
 {
 #define CONFIG_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -198,6 +236,7 @@ int main(void)
         CONFIG_TEST(wrong_assignments_are_refused),
         CONFIG_TEST(wrong_shapes_are_refused),
         CONFIG_TEST(broken_tables_are_found),
+        CONFIG_TEST(lists_keep_their_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
