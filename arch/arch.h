@@ -17,6 +17,8 @@ typedef enum pp_ir_drop { PP_IR_DROP_NONE, PP_IR_DROP_FIRST_ORDER, PP_IR_DROP_LI
 typedef enum pp_weight_scaling { PP_SCALE_LAYER, PP_SCALE_TILE, PP_SCALE_COLUMN } pp_weight_scaling;
 typedef enum pp_subtract { PP_SUBTRACT_ANALOG, PP_SUBTRACT_DIGITAL } pp_subtract;
 typedef enum pp_zero_cells { PP_ZERO_PROGRAMMED, PP_ZERO_UNPROGRAMMED } pp_zero_cells;
+/* Where an attention unit keeps keys and values. */
+typedef enum pp_kv_tier { PP_KV_SRAM, PP_KV_EDRAM, PP_KV_DRAM } pp_kv_tier;
 typedef enum pp_adc_scope { PP_ADC_PER_TILE, PP_ADC_PER_COLUMN } pp_adc_scope;
 
 /* Fields follow the knobs of section "arch" one to one (name, unit, default and range: arch/knobs.c). */
@@ -57,6 +59,14 @@ typedef struct pp_arch {
     int64_t rotated_phases;    /* reads for the signed inputs of a rotated stage, at least phases */
     int64_t rotate_lanes;      /* adders of a core's digital unit for rotations */
     double clock_hz;           /* digital clock, for "cycles" in reports */
+    int64_t digital_lanes;     /* operations a clock cycle of a core's digital unit (language models: norms,
+                                  activations, additions of partial sums) */
+    int64_t attention_macs;    /* attention unit (one a key and value head): products a clock cycle */
+    int64_t attention_softmax_lanes; /* scores a clock cycle */
+    int attention_memory;      /* pp_kv_tier */
+    double attention_kv_gbps;  /* bandwidth of a unit's KV memory; 0: the tier's (pp_arch_kv) */
+    int64_t attention_kv_bytes; /* capacity of a unit's KV memory; 0: the tier's */
+    double attention_kv_fj_bit; /* energy of a bit; 0: the tier's */
 } pp_arch;
 
 /* Table of section "arch". */
@@ -93,6 +103,17 @@ typedef struct pp_mvm_time {
     uint32_t reads; /* phases x input slices x weight passes */
 } pp_mvm_time;
 pp_mvm_time pp_arch_mvm(const pp_arch *arch, uint32_t cols, uint32_t in_bits, uint32_t wbits);
+
+/* KV memory of an attention unit: what the tier gives where the knobs are 0. `source` says where its figures are
+ * from; those without one are assumptions and say so. Static texts. */
+typedef struct pp_kv_memory {
+    const char *tier, *source;
+    double gbps, fj_bit;
+    uint64_t bytes;
+} pp_kv_memory;
+pp_kv_memory pp_arch_kv(const pp_arch *arch);
+/* Time of `ops` operations in a core's digital unit: digital_lanes each clock. */
+uint64_t pp_arch_digital_ps(const pp_arch *arch, uint64_t ops);
 
 /* The core as a stage behind a rotation sees it: its inputs are signed, so phases is at least rotated_phases. */
 pp_arch pp_arch_rotated(const pp_arch *arch);

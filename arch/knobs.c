@@ -53,6 +53,13 @@ static const pp_knob knobs[] = {
     REAL(core_pitch_mm, "mm", "1", 1e-6, 1000.0, "Distance of neighbouring cores."),
     INT(rotated_phases, "reads", "2", 1, 2, "Reads of an MVM behind a rotation, whose inputs are signed: 2 on unipolar rows, 1 on rows that take both signs."),
     INT(rotate_lanes, "adders", "64", 1, 65536, "Adders for rotations in a core's digital unit (quant.rotate)."),
+    INT(digital_lanes, "ops/cycle", "64", 1, 65536, "Operations a clock cycle of a core's digital unit: norms, activations, additions of partial sums of language models."),
+    INT(attention_macs, "MACs/cycle", "1024", 1, 1048576, "Products a clock cycle of an attention unit, one unit for each key and value head."),
+    INT(attention_softmax_lanes, "scores/cycle", "16", 1, 65536, "Scores that the softmax of an attention unit takes in a clock cycle."),
+    CHOICE(attention_memory, "edram", "sram|edram|dram", "Where an attention unit keeps keys and values; it gives bandwidth, capacity and energy that are not set."),
+    REAL(attention_kv_gbps, "Gbit/s", "0", 0.0, 1e6, "Bandwidth of an attention unit's KV memory; 0: the tier's (sram 1024, edram 512, dram 64)."),
+    INT(attention_kv_bytes, "B", "0", 0, 1e15, "Capacity of an attention unit's KV memory; 0: the tier's (sram 1 MiB, edram 16 MiB, dram 256 MiB)."),
+    REAL(attention_kv_fj_bit, "fJ/bit", "0", 0.0, 1e9, "Energy of a bit read from or written to KV memory; 0: the tier's."),
     REAL(clock_hz, "Hz", "1000000000", 1.0, 1e12, "Clock of the digital units, for cycles in reports."),
 };
 

@@ -2,6 +2,7 @@
 #include "arch/cost.h"
 #include "cli/session.h"
 #include "sim/noise.h"
+#include "workloads/lm_graph.h"
 
 static const pp_knob workload_knobs[] = {
     {"workload", "model", PP_KNOB_TEXT, "", "resnet32-cifar10", 0, 0, NULL,
@@ -34,7 +35,7 @@ pp_knob_table pp_run_knobs(void)
 
 const pp_knob_table *pp_all_knobs(size_t *n)
 {
-    static pp_knob_table all[10];
+    static pp_knob_table all[11];
     all[0] = pp_workload_knobs();
     all[1] = pp_quant_knobs();
     all[2] = pp_arch_knobs();
@@ -45,6 +46,7 @@ const pp_knob_table *pp_all_knobs(size_t *n)
     all[7] = pp_cost_knobs();
     all[8] = pp_device_knobs();
     all[9] = pp_noise_knobs();
+    all[10] = pp_lm_graph_knobs();
     *n = sizeof all / sizeof *all;
     return all;
 }

@@ -98,6 +98,7 @@ typedef struct pp_lm_config {
     uint32_t window_first_layer; /* layers below it see all */
     uint32_t experts, experts_per_token; /* 0: dense. A layer then has that many gate, up, down and a router */
     uint64_t other_parameters; /* outside the tensors above (pooler, patch embedding ...), shapes only */
+    uint32_t patch_values, classes; /* vision encoders: inputs of the patch projection, outputs of the classifier */
 } pp_lm_config;
 
 /* Invariants (sizes > 0 and below 2^20, heads a multiple of kv_heads, even rotary_dim ...); one line. */

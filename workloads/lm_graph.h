@@ -43,7 +43,12 @@ typedef struct pp_lm_op {
     uint32_t units;            /* ATTENTION, ROPE and what stands at them: key and value heads; 0: slices */
     uint32_t block;            /* HADAMARD: values that are mixed */
     uint32_t window;           /* ATTENTION: tokens seen; 0: all */
-    uint32_t at;               /* operator (index in the part) at whose outputs it is computed; PP_NONE: it has cores of its own */
+    uint32_t at;               /* operator of the part in whose cores it is computed; PP_NONE: it has its own */
+    bool at_inputs;            /* `at` is a matrix, and it is computed where the matrix's inputs arrive */
+    bool gathers;              /* needs the vector as a whole: its slices are added up in one core (NORM, SCALE, ROUTER,
+                                  SAMPLE: a few values each; HADAMARD of more than a slice: all of them) */
+    uint32_t gathered;         /* values that a slice hands to that core, of 32 bits; 0: none */
+    bool spreads;              /* and what comes out there goes back to every slice */
     uint64_t macs;             /* LINEAR, ROUTER */
     uint64_t ops;              /* additions, products, comparisons a token in digital units; ATTENTION: 0 (context) */
 } pp_lm_op;

@@ -53,7 +53,8 @@ static const struct {
      {.name = "vit-b16", .model_type = "vit", .layers = 12, .hidden = 768, .ffn = 3072, .heads = 12, .kv_heads = 12,
       .head_dim = 64, .positions = 197, .norm = PP_LM_NORM_LAYER, .norm_eps = 1e-6, .act = PP_LM_ACT_GELU,
       .position_kind = PP_LM_POSITIONS_LEARNED, .biases = ALL,
-      .other_parameters = 768 * (3 * 16 * 16 + 1) + 768 + 1000 * 768 + 1000}}, /* patches, class token, classifier */
+      .other_parameters = 768 * (3 * 16 * 16 + 1) + 768 + 1000 * 768 + 1000, .patch_values = 3 * 16 * 16,
+      .classes = 1000}}, /* patches, class token, classifier */
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
 
