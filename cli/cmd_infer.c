@@ -1,5 +1,6 @@
-/* infer: accuracy of networks on the tiled crossbars, exact or with devices, noise and time. */
+/* infer: accuracy of networks and language models on the tiled crossbars, exact or with devices, noise and time. */
 #include "cli/commands.h"
+#include "cli/infer_lm.h"
 #include "cli/session.h"
 
 #include "report/plot.h"
@@ -70,6 +71,8 @@ static bool is_exact(const pp_session *s)
 {
     const pp_arch *a = &s->arch;
     const pp_noise_options *n = &s->noise;
+    if (s->workload.models[0] == 0 && pp_infer_is_lm(s->workload.model))
+        return false;
     return pp_device_is_ideal(&s->device) && s->workload.models[0] == 0 && a->weights == PP_WEIGHTS_CODES &&
            a->cell_bits == 0 && a->cells == PP_CELLS_DIFFERENTIAL && a->input != PP_INPUT_BIT_SERIAL &&
            a->dac_levels_bits == 0 && a->subtract == PP_SUBTRACT_ANALOG && a->ir_drop == PP_IR_DROP_NONE &&
@@ -79,13 +82,21 @@ static bool is_exact(const pp_session *s)
 
 /* ---- devices, noise, time ---- */
 
+/* The float model of a quantized folder is not there. */
+static void add_bits(pp_json *row, const pp_study_model *m)
+{
+    if (m->top1_float > 0)
+        pp_json_add_f64(row, "bits_per_byte_float", m->top1_float);
+    pp_json_add_f64(row, "bits_per_byte_quant", m->quantized);
+}
+
 static pp_status print_study_json(const pp_study *st)
 {
     const char *mean = st->bits_per_byte ? "bits_per_byte_mean" : "top1_mean";
     const char *std = st->bits_per_byte ? "bits_per_byte_std" : "top1_std";
     const char *ci = st->bits_per_byte ? "bits_per_byte_ci95" : "top1_ci95";
     pp_json *json = pp_json_object();
-    pp_json_add_i64(json, "images", st->images);
+    pp_json_add_i64(json, st->bits_per_byte ? "tokens" : "images", st->images);
     pp_json_add_i64(json, "seeds", st->seeds);
     pp_json *times = pp_json_add_list(json, "times_s");
     for (size_t i = 0; i < st->n_times; i++)
@@ -96,7 +107,10 @@ static pp_status print_study_json(const pp_study *st)
         const pp_study_model *m = &st->models.data[i];
         pp_json *row = pp_json_add_object(models, NULL);
         pp_json_add_text(row, "model", m->model);
-        pp_json_add_f64(row, st->bits_per_byte ? "bits_per_byte_float" : "top1_float", m->top1_float);
+        if (!st->bits_per_byte)
+            pp_json_add_f64(row, "top1_float", m->top1_float);
+        else
+            add_bits(row, m);
         pp_json_add_i64(row, "arrays", (int64_t)m->counts.arrays);
         pp_json_add_i64(row, "cells", (int64_t)m->counts.cells);
         pp_json_add_i64(row, "useful_cells", (int64_t)m->counts.useful_cells);
@@ -115,7 +129,8 @@ static pp_status print_study_json(const pp_study *st)
         pp_json_add_f64(row, mean, r->mean);
         pp_json_add_f64(row, std, r->std);
         pp_json_add_f64(row, ci, r->ci95);
-        pp_json_add_f64(row, "images_std", r->images_std);
+        if (!st->bits_per_byte)
+            pp_json_add_f64(row, "images_std", r->images_std);
     }
     pp_json *snr = pp_json_add_list(json, "snr");
     for (size_t i = 0; i < st->snr.len; i++) {
@@ -132,10 +147,10 @@ static pp_status print_study_json(const pp_study *st)
         pp_json_add_text(row, "model", st->leave.data[i].model);
         pp_json_add_text(row, "layer", st->leave.data[i].layer);
         pp_json_add_f64(row, "time_s", st->leave.data[i].time_s);
-        pp_json_add_f64(row, "top1", st->leave.data[i].top1);
+        pp_json_add_f64(row, st->bits_per_byte ? "bits_per_byte" : "top1", st->leave.data[i].top1);
         pp_json_add_f64(row, "gain", st->leave.data[i].gain);
     }
-    pp_json_add_f64(json, "images_per_s", st->run_s > 0 ? (double)st->run_images / st->run_s : 0);
+    pp_json_add_f64(json, st->bits_per_byte ? "tokens_per_s" : "images_per_s", st->run_s > 0 ? (double)st->run_images / st->run_s : 0);
     return pp_print_json(json);
 }
 
@@ -144,12 +159,20 @@ static pp_status print_study(const pp_study *st)
     PP_TRY(pp_study_print(st, stdout));
     for (size_t i = 0; i < st->models.len; i++) {
         const pp_study_model *m = &st->models.data[i];
-        printf("%s%s: float %.2f %%, %llu crossbars, %llu of %llu cells useful, %llu devices\n", i == 0 ? "\n" : "", m->model,
-               100 * m->top1_float, (unsigned long long)m->counts.arrays, (unsigned long long)m->counts.useful_cells,
+        char before[96];
+        if (!st->bits_per_byte)
+            snprintf(before, sizeof before, "float %.2f %%", 100 * m->top1_float);
+        else if (m->top1_float > 0)
+            snprintf(before, sizeof before, "float %.4f bits per byte, quantized %.4f", m->top1_float, m->quantized);
+        else
+            snprintf(before, sizeof before, "quantized %.4f bits per byte", m->quantized);
+        printf("%s%s: %s, %llu crossbars, %llu of %llu cells useful, %llu devices\n", i == 0 ? "\n" : "", m->model,
+               before, (unsigned long long)m->counts.arrays, (unsigned long long)m->counts.useful_cells,
                (unsigned long long)m->counts.cells, (unsigned long long)m->counts.devices);
     }
-    printf("%s, %u images x %u seeds, %.0f images/s\n", st->device, st->images, st->seeds,
-           st->run_s > 0 ? (double)st->run_images / st->run_s : 0);
+    const char *what = st->bits_per_byte ? "tokens" : "images";
+    printf("%s, %u %s x %u seeds, %.0f %s/s\n", st->device, st->images, what, st->seeds,
+           st->run_s > 0 ? (double)st->run_images / st->run_s : 0, what);
     return fflush(stdout) == 0 ? PP_OK : pp_fail(PP_EIO, "stdout: cannot be written");
 }
 
@@ -167,6 +190,11 @@ static pp_status prepare(pp_session *s)
 /* One model of the study; the session holds it until the next one. */
 static pp_status study_model(pp_session *s, pp_study *study, const char *model)
 {
+    const bool lm = pp_infer_is_lm(model);
+    if (study->models.len > 0 && lm != study->bits_per_byte)
+        return pp_fail(PP_EINVAL, "workload.models: language models and networks of images do not stand side by side");
+    if (lm)
+        return pp_infer_lm(s, study, model);
     const pp_fabric_options asked = s->fabric_options; /* mapping fills in sizes that were left free */
     pp_session_reset(s);
     s->workload.model = model;

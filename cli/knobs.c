@@ -16,6 +16,10 @@ static const pp_knob workload_knobs[] = {
     {"workload", "images", PP_KNOB_INT, "images", "1000", 0, 1000000, NULL,
      "images evaluated for top-1 (at most what the data holds); 0: timing alone",
      offsetof(pp_workload_options, images)},
+    {"workload", "tokens", PP_KNOB_INT, "tokens", "4096", 2, 1000000000, NULL,
+     "infer: tokens of the text that a language model is scored on (at most what it holds)", offsetof(pp_workload_options, tokens)},
+    {"workload", "window", PP_KNOB_INT, "tokens", "512", 2, 1048576, NULL,
+     "infer: the text is cut into windows of so many tokens, without overlap", offsetof(pp_workload_options, window)},
 };
 
 static const pp_knob run_knobs[] = {
@@ -35,7 +39,7 @@ pp_knob_table pp_run_knobs(void)
 
 const pp_knob_table *pp_all_knobs(size_t *n)
 {
-    static pp_knob_table all[11];
+    static pp_knob_table all[12];
     all[0] = pp_workload_knobs();
     all[1] = pp_quant_knobs();
     all[2] = pp_arch_knobs();
@@ -47,6 +51,7 @@ const pp_knob_table *pp_all_knobs(size_t *n)
     all[8] = pp_device_knobs();
     all[9] = pp_noise_knobs();
     all[10] = pp_lm_graph_knobs();
+    all[11] = pp_lmq_knobs();
     *n = sizeof all / sizeof *all;
     return all;
 }

@@ -78,22 +78,6 @@ static pp_status bits_option(const pp_parsed *p, const char *name, uint32_t *out
                                    : pp_fail(PP_EUSAGE, "quantize: --%s %u: expected 2 to 8, or 16 for float", name, *out);
 }
 
-/* "quarot-gptq" -> method and weights. */
-static pp_status parse_method(const char *text, pp_lmq_options *o)
-{
-    static const struct { const char *name; int method; bool gptq; } known[] = {
-        {"rtn", PP_LMQ_RTN, false}, {"gptq", PP_LMQ_RTN, true}, {"quarot", PP_LMQ_QUAROT, false},
-        {"quarot-rtn", PP_LMQ_QUAROT, false}, {"quarot-gptq", PP_LMQ_QUAROT, true}, {"kurtail", PP_LMQ_KURTAIL, false},
-        {"kurtail-rtn", PP_LMQ_KURTAIL, false}, {"kurtail-gptq", PP_LMQ_KURTAIL, true}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(text, known[i].name) == 0) {
-            o->method = known[i].method;
-            o->gptq = known[i].gptq;
-            return PP_OK;
-        }
-    return pp_fail(PP_EUSAGE, "quantize: method '%s': expected rtn, gptq, quarot, kurtail, quarot-gptq or kurtail-gptq", text);
-}
-
 static pp_status parse_options(lm_run *r)
 {
     const pp_parsed *p = r->args;
@@ -102,7 +86,7 @@ static pp_status parse_options(lm_run *r)
     static const char *const losses[] = {"pooled", "token", "channel", NULL};
     int64_t seed;
     *o = pp_lmq_defaults();
-    PP_TRY(parse_method(pp_args_get(p, "method") != NULL ? pp_args_get(p, "method") : "kurtail", o));
+    PP_TRY(pp_lmq_method_parse(pp_args_get(p, "method") != NULL ? pp_args_get(p, "method") : "kurtail", &o->method, &o->gptq));
     if (pp_args_has(p, "weights")) {
         int gptq = 0;
         PP_TRY(choice(p, "weights", weights, &gptq));
@@ -456,7 +440,7 @@ static pp_status parse_methods(const lm_run *r, pp_lmq_options *o, pp_quant_row 
             return pp_fail(PP_EUSAGE, "quantize compare: --methods %s: expected names with commas between", text);
         memcpy(name, text, length);
         o[*n] = r->o;
-        PP_TRY(parse_method(name, &o[*n]));
+        PP_TRY(pp_lmq_method_parse(name, &o[*n].method, &o[*n].gptq));
         rows[*n] = (pp_quant_row){.wbits = r->o.wbits, .abits = r->o.abits, .kvbits = r->o.kvbits};
         snprintf(rows[*n].method, sizeof rows[*n].method, "%s", name);
         (*n)++;

@@ -76,6 +76,10 @@ static pp_status bind_all(pp_session *s)
     PP_TRY(pp_config_bind(s->config, &table, &s->run_options));
     table = pp_quant_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->quant));
+    table = pp_lmq_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->lm_quant));
+    table = pp_lm_graph_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->lm_graph));
     table = pp_map_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->map_options));
     table = pp_sim_knobs();
@@ -422,6 +426,9 @@ pp_report_input pp_session_report(const pp_session *s)
         .run = s->run,
         .energy = s->energy,
         .accuracy = s->accuracy.has_float ? &s->accuracy : NULL,
+        .lm = s->lm_config.layers > 0 ? &s->lm_config : NULL,
+        .lm_wbits = s->lm_wbits,
+        .lm_abits = s->lm_abits,
     };
 }
 

@@ -5,7 +5,9 @@
 
 #include "cli/args.h"
 #include "report/accuracy.h"
+#include "quant/lmq.h"
 #include "report/report.h"
+#include "workloads/lm_graph.h"
 #include "report/trace.h"
 
 /* Section "workload", and the run's own knobs in other sections (cli/knobs.c). */
@@ -14,6 +16,7 @@ typedef struct pp_workload_options {
     const char *models;  /* infer: list of networks side by side; empty: `model` */
     const char *data;    /* "auto": what fits the network */
     int64_t images;      /* evaluated for top-1; 0 = timing alone */
+    int64_t tokens, window; /* language models: scored text, and windows it is cut into */
 } pp_workload_options;
 
 typedef struct pp_run_options {
@@ -30,6 +33,8 @@ typedef struct pp_session {
     pp_workload_options workload;
     pp_run_options run_options;
     pp_quant_options quant;
+    pp_lmq_settings lm_quant;
+    pp_lm_graph_options lm_graph;
     pp_fabric_options fabric_options;
     pp_map_options map_options;
     pp_sim_options sim_options;
@@ -48,6 +53,8 @@ typedef struct pp_session {
     pp_trace *trace;             /* NULL: nobody watches */
     pp_energy *energy;
     pp_crossbar *crossbar;
+    pp_lm_config lm_config;      /* infer: of the last language model; layers 0: none */
+    uint32_t lm_wbits, lm_abits;
     bool values;                 /* set before pp_session_quantize: weights are quantized, not widths alone */
     pp_accuracy accuracy;
     pp_tile_adc *adc;

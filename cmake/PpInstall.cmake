@@ -57,6 +57,7 @@ foreach(header
     workloads/stage.h
     workloads/tokenizer.h workloads/workloads.h
     quant/lmq.h
+    quant/lmq_integer.h
     quant/number.h
     quant/quant.h
     quant/rotate_stage.h
@@ -72,6 +73,7 @@ foreach(header
     sim/energy.h
     sim/irdrop.h
     sim/kernel.h
+    sim/lm_crossbar.h
     sim/kernel_systemc.h
     sim/net.h sim/net_route.h sim/traffic.h
     sim/noise.h

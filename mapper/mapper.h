@@ -146,6 +146,10 @@ void pp_mapping_free(pp_mapping *m);
 pp_status pp_mapping_check(const pp_mapping *m, const pp_qnetwork *q, const pp_arch *arch, const pp_fabric *fabric);
 pp_status pp_mapping_dump(char **out, const pp_mapping *m, const pp_fabric *fabric);
 
+/* Plan and tiles alone, every stage at one pixel an MVM and one copy: matrices that stand by themselves. No flows, no
+ * placement. */
+pp_status pp_map_tiles(pp_mapping **out, const pp_qnetwork *q, const pp_arch *arch);
+
 /* Plan, fit the fabric (rows, cols of `fabric_options` that are 0 are filled), place, analyse. */
 pp_status pp_map(pp_mapping **out, pp_fabric **out_fabric, const pp_qnetwork *q, const pp_arch *arch,
                  pp_fabric_options *fabric_options, const pp_map_options *options, uint64_t seed, pp_pool *pool);

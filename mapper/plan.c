@@ -137,9 +137,11 @@ static void note_largest(pp_mapping *m)
     }
 }
 
-pp_status pp_mapping_build(pp_mapping **out, const pp_qnetwork *q, const pp_arch *arch, const pp_choice *choice,
-                           int reduction)
+/* choice NULL: one pixel, one copy. */
+static pp_status plan_and_tiles(pp_mapping **out, const pp_qnetwork *q, const pp_arch *arch, const pp_choice *choice,
+                                int reduction)
 {
+    static const pp_choice plain = {{1, 1}, 1};
     pp_status status = PP_ENOMEM;
     uint32_t n = q->stages->n;
     *out = NULL;
@@ -152,7 +154,7 @@ pp_status pp_mapping_build(pp_mapping **out, const pp_qnetwork *q, const pp_arch
     if (!m->plan)
         goto done;
     for (uint32_t s = 0; s < n; s++)
-        PP_GOTO(done, status, plan_stage(&m->plan[s], &tiling[s], q, arch, s, choice[s], reduction));
+        PP_GOTO(done, status, plan_stage(&m->plan[s], &tiling[s], q, arch, s, choice ? choice[s] : plain, reduction));
     PP_GOTO(done, status, number_tiles(m, q));
     m->tile = pp_calloc(m->n_tiles, sizeof *m->tile);
     status = m->tile ? PP_OK : PP_ENOMEM;
@@ -161,13 +163,29 @@ pp_status pp_mapping_build(pp_mapping **out, const pp_qnetwork *q, const pp_arch
     fill_tiles(m, q, tiling);
     PP_GOTO(done, status, check_rotations(m, q));
     note_largest(m);
-    PP_GOTO(done, status, pp_flows_build(m, q));
     *out = m;
     m = NULL;
 done:
     free(tiling);
     pp_mapping_free(m);
     return status;
+}
+
+pp_status pp_mapping_build(pp_mapping **out, const pp_qnetwork *q, const pp_arch *arch, const pp_choice *choice,
+                           int reduction)
+{
+    PP_TRY(plan_and_tiles(out, q, arch, choice, reduction));
+    const pp_status status = pp_flows_build(*out, q);
+    if (status != PP_OK) {
+        pp_mapping_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+pp_status pp_map_tiles(pp_mapping **out, const pp_qnetwork *q, const pp_arch *arch)
+{
+    return plan_and_tiles(out, q, arch, NULL, PP_REDUCE_CHAIN);
 }
 
 pp_status pp_map_plan(pp_mapping **out, const pp_qnetwork *q, const pp_arch *arch, const pp_channel *channel,

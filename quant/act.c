@@ -77,6 +77,36 @@ INLINE void rows_(const pp_act_options *o, float *x, size_t rows, size_t width)
         }
 }
 
+INLINE float code_row(const pp_act_options *o, const float *x, size_t n, uint8_t *code)
+{
+    const float top = (float)((1 << (o->bits - 1)) - 1), low = -top - 1;
+    float s = (o->static_top > 0 ? o->static_top : largest(x, n) * (float)o->clip) / top;
+    s = s < 1e-12f ? 1e-12f : s;
+    for (size_t i = 0; i < n; i++) {
+        float v = x[i] / s;
+        v = v > top + 1 ? top + 1 : v;
+        v = v < low ? low : v;
+        v = round_near(v);
+        v = v > top ? top : v;
+        code[i] = (uint8_t)((int)v + 128);
+    }
+    return s;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static float code_avx2(const pp_act_options *o, const float *x, size_t n, uint8_t *code)
+{
+    return code_row(o, x, n, code);
+}
+#else
+#define code_avx2 code_row
+#endif
+
+float pp_code_row(const pp_act_options *o, const float *x, size_t n, uint8_t *code)
+{
+    return pp_cpu_level() >= PP_CPU_AVX2 ? code_avx2(o, x, n, code) : code_row(o, x, n, code);
+}
+
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static void rows_avx2(const pp_act_options *o, float *x, size_t rows, size_t width)
 {

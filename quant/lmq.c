@@ -15,6 +15,21 @@ pp_lmq_options pp_lmq_defaults(void)
                             .calib_windows = 64};
 }
 
+pp_status pp_lmq_method_parse(const char *text, int *method, bool *gptq)
+{
+    static const struct { const char *name; int method; bool gptq; } known[] = {
+        {"rtn", PP_LMQ_RTN, false}, {"gptq", PP_LMQ_RTN, true}, {"quarot", PP_LMQ_QUAROT, false},
+        {"quarot-rtn", PP_LMQ_QUAROT, false}, {"quarot-gptq", PP_LMQ_QUAROT, true}, {"kurtail", PP_LMQ_KURTAIL, false},
+        {"kurtail-rtn", PP_LMQ_KURTAIL, false}, {"kurtail-gptq", PP_LMQ_KURTAIL, true}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(text, known[i].name) == 0) {
+            *method = known[i].method;
+            *gptq = known[i].gptq;
+            return PP_OK;
+        }
+    return pp_fail(PP_EUSAGE, "quantize: method '%s': expected rtn, gptq, quarot, kurtail, quarot-gptq or kurtail-gptq", text);
+}
+
 void pp_lmq_free(pp_lmq *q)
 {
     if (q == NULL)

@@ -39,6 +39,16 @@ typedef struct pp_lmq_options {
 } pp_lmq_options;
 pp_lmq_options pp_lmq_defaults(void);
 
+/* "quarot-gptq" -> method and whether weights go through GPTQ; PP_EUSAGE lists what there is. */
+pp_status pp_lmq_method_parse(const char *text, int *method, bool *gptq);
+
+/* Settings of section "quant" that say how language models are quantized. */
+typedef struct pp_lmq_settings {
+    const char *method;
+    int64_t learn_steps;
+} pp_lmq_settings;
+pp_knob_table pp_lmq_knobs(void);
+
 /* Quality of one linear layer. */
 typedef struct pp_lmq_layer {
     uint32_t layer;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static pp_act_options act_options(const pp_lmq *q, uint32_t layer, unsigned place)
+pp_act_options pp_lmq_act_options_(const pp_lmq *q, uint32_t layer, unsigned place)
 {
     const pp_lmq_options *o = &q->o;
     pp_act_options a = {.bits = o->abits < 16 ? o->abits : 0, .asymmetric = o->act_asymmetric, .group = o->agroup,
@@ -37,11 +37,11 @@ pp_status pp_lmq_rotate_place_(const pp_lmq *q, uint32_t layer, unsigned place, 
 
 void pp_lmq_quantize_place_(const pp_lmq *q, uint32_t layer, unsigned place, float *x, size_t rows)
 {
-    const pp_act_options a = act_options(q, layer, place);
+    const pp_act_options a = pp_lmq_act_options_(q, layer, place);
     pp_quantize_rows(&a, x, rows, pp_lmq_width_(&q->config, place));
 }
 
-static void cache(const pp_lmq *q, const pp_lm_activation *a)
+void pp_lmq_cache_(const pp_lmq *q, const pp_lm_activation *a)
 {
     const pp_act_options kv = {.bits = q->o.kvbits < 16 ? q->o.kvbits : 0, .asymmetric = true, .group = q->o.kvgroup,
                                .clip = q->o.kv_clip};
@@ -69,7 +69,7 @@ static pp_status rotate_and_round(void *payload, const pp_lm_activation *a)
     switch (a->site) {
     case PP_LM_SITE_K_CACHE:
     case PP_LM_SITE_V_CACHE:
-        cache(q, a);
+        pp_lmq_cache_(q, a);
         break;
     case PP_LM_SITE_ATTN_IN:
         pp_lmq_quantize_place_(q, a->layer, 0, a->x, a->rows);

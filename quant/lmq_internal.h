@@ -57,6 +57,9 @@ pp_status pp_lmq_fused_(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, uint64
 pp_lm_hooks pp_lmq_hooks_(const pp_lmq *q, bool quantizers);
 pp_status pp_lmq_rotate_place_(const pp_lmq *q, uint32_t layer, unsigned place, float *x, size_t rows);
 void pp_lmq_quantize_place_(const pp_lmq *q, uint32_t layer, unsigned place, float *x, size_t rows);
+/* Quantizer of the inputs of a place; of keys and values before they are cached. */
+pp_act_options pp_lmq_act_options_(const pp_lmq *q, uint32_t layer, unsigned place);
+void pp_lmq_cache_(const pp_lmq *q, const pp_lm_activation *a);
 /* Quantizer of weights of a kind; bits 16: false. */
 bool pp_lmq_weight_options_(const pp_lmq *q, pp_lm_kind kind, pp_weight_options *out);
 /* Windows of the calibration text, spread evenly. */

@@ -91,5 +91,8 @@ typedef struct pp_act_options {
 } pp_act_options;
 /* x[rows][width] <- its quantized values, a scale for each row and group. */
 void pp_quantize_rows(const pp_act_options *o, float *x, size_t rows, size_t width);
+/* Codes of one row without groups, symmetric, plus 128; the scale is returned. (code - 128) x scale is what
+ * pp_quantize_rows leaves, to the bit. */
+float pp_code_row(const pp_act_options *o, const float *x, size_t n, uint8_t *code);
 
 #endif

@@ -72,7 +72,8 @@ static pp_status print_snr(const pp_study *st, FILE *f)
 
 static pp_status print_leave(const pp_study *st, FILE *f)
 {
-    const char *headers[] = {"model", "ideal layer", "time", "top-1 %", "gain"};
+    const bool bits = st->bits_per_byte;
+    const char *headers[] = {"model", "ideal layer", "time", bits ? "bits per byte" : "top-1 %", "gain"};
     pp_table *t = NULL;
     PP_TRY(pp_table_new(&t, headers, 5));
     pp_status status = PP_OK;
@@ -80,8 +81,8 @@ static pp_status print_leave(const pp_study *st, FILE *f)
         const pp_study_leave *r = &st->leave.data[i];
         char time[32], top1[24], gain[24];
         time_text(time, sizeof time, r->time_s);
-        snprintf(top1, sizeof top1, "%.2f", 100 * r->top1);
-        snprintf(gain, sizeof gain, "%+.2f", 100 * r->gain);
+        snprintf(top1, sizeof top1, "%.*f", bits ? 4 : 2, (bits ? 1 : 100) * r->top1);
+        snprintf(gain, sizeof gain, "%+.*f", bits ? 4 : 2, (bits ? 1 : 100) * r->gain);
         const char *cells[] = {r->model, r->layer, time, top1, gain};
         status = pp_table_row(t, cells);
     }

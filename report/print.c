@@ -76,9 +76,23 @@ static void print_energy(const pp_summary *s, FILE *f, bool colour)
         fprintf(f, "  not priced      %s\n", s->energy_unpriced);
 }
 
+/* A study of a language model alone: it has no stages. Its rows are the table /accuracy/rows. */
+static void print_model(const pp_summary *s, FILE *f, bool colour)
+{
+    fprintf(f, colour ? "\033[1m%s\033[0m\n" : "%s\n", s->network);
+    heading(f, "model", colour);
+    fprintf(f, "  language model  %" PRIu64 " parameters, %.1f M multiply-accumulates a token, W%dA%d\n", s->parameters,
+            (double)s->macs * 1e-6, (int)s->wbits, (int)s->abits);
+    fprintf(f, "  crossbars       %d x %d, ADC %d bits\n", (int)s->array_rows, (int)s->array_cols, (int)s->adc_bits);
+}
+
 void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)
 {
     FILE *f = stdio_file;
+    if (s->n_stages == 0 && s->fabric[0] == 0) {
+        print_model(s, f, colour);
+        return;
+    }
     fprintf(f, colour ? "\033[1m%s\033[0m on %s\n" : "%s on %s\n", s->network, s->fabric);
     heading(f, "mapping", colour);
     fprintf(f, "  network         %" PRIu64 " parameters, %.1f M multiply-accumulates, %u stages\n", s->parameters,

@@ -35,6 +35,8 @@ typedef struct pp_report_input {
     const pp_run_result *run;
     const pp_energy *energy;
     const pp_accuracy *accuracy;
+    const pp_lm_config *lm;  /* a language model in place of net, stages and q: these are NULL then */
+    uint32_t lm_wbits, lm_abits;
     const pp_study *study;   /* accuracy on analog crossbars */
 } pp_report_input;
 

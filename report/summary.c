@@ -262,15 +262,33 @@ static void fill_accuracy(pp_summary *out, const pp_accuracy *a)
     COPY(out->data, a->data_name);
 }
 
-pp_status pp_summary_fill(pp_summary *out, const pp_report_input *in)
+static void fill_network(pp_summary *out, const pp_report_input *in)
 {
-    memset(out, 0, sizeof *out);
     COPY(out->network, in->net->name);
     out->parameters = pp_network_parameters(in->net);
     out->macs = pp_network_macs(in->net);
     out->n_stages = in->stages->n;
     out->wbits = in->q->options.wbits;
     out->abits = in->q->options.abits;
+}
+
+/* Multiply-accumulates of a token in the linear layers. */
+static void fill_lm(pp_summary *out, const pp_report_input *in)
+{
+    COPY(out->network, in->lm->name);
+    out->parameters = pp_lm_parameters(in->lm);
+    out->macs = pp_lm_linear_macs(in->lm);
+    out->wbits = in->lm_wbits;
+    out->abits = in->lm_abits;
+}
+
+pp_status pp_summary_fill(pp_summary *out, const pp_report_input *in)
+{
+    memset(out, 0, sizeof *out);
+    if (in->lm != NULL)
+        fill_lm(out, in);
+    else
+        fill_network(out, in);
     COPY(out->preset, in->arch->preset);
     out->array_rows = in->arch->rows;
     out->array_cols = in->arch->cols;

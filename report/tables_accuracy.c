@@ -9,7 +9,7 @@ static const pp_h5_column row_columns[] = {
     PP_H5_COLUMN(pp_study_row, time_s, PP_H5_F64, "s", "time of the evaluation, from device.time_origin"),
     PP_H5_COLUMN(pp_study_row, compensation, PP_H5_TEXT, "", "drift compensation"),
     PP_H5_COLUMN(pp_study_row, seeds, PP_H5_U32, "", "draws of all devices"),
-    PP_H5_COLUMN(pp_study_row, images, PP_H5_U32, "", "images of each draw"),
+    PP_H5_COLUMN(pp_study_row, images, PP_H5_U32, "", "images (language models: tokens) of each draw"),
     PP_H5_COLUMN(pp_study_row, mean, PP_H5_F64, "", "mean over the draws of top-1 (language models: bits per byte)"),
     PP_H5_COLUMN(pp_study_row, std, PP_H5_F64, "", "standard deviation over the draws"),
     PP_H5_COLUMN(pp_study_row, ci95, PP_H5_F64, "", "half width of the mean's 95 % confidence interval over draws"),
@@ -34,24 +34,25 @@ static const pp_h5_column leave_columns[] = {
     PP_H5_COLUMN(pp_study_leave, model, PP_H5_TEXT, "", "network"),
     PP_H5_COLUMN(pp_study_leave, layer, PP_H5_TEXT, "", "layer on ideal devices; none: no layer"),
     PP_H5_COLUMN(pp_study_leave, time_s, PP_H5_F64, "s", "time of the evaluation"),
-    PP_H5_COLUMN(pp_study_leave, top1, PP_H5_F64, "", "top-1"),
-    PP_H5_COLUMN(pp_study_leave, gain, PP_H5_F64, "", "top-1 gained over no layer ideal"),
+    PP_H5_COLUMN(pp_study_leave, top1, PP_H5_F64, "", "top-1 (language models: bits per byte)"),
+    PP_H5_COLUMN(pp_study_leave, gain, PP_H5_F64, "", "gained over no layer ideal: top-1, or fewer bits per byte"),
 };
 
 typedef struct model_row {
     char model[64];
-    double top1_float;
+    double top1_float, quantized;
     uint64_t arrays, cells, useful_cells, devices, reads, conversions, compensation_reads;
 } model_row;
 
 static const pp_h5_column model_columns[] = {
     PP_H5_COLUMN(model_row, model, PP_H5_TEXT, "", "network"),
     PP_H5_COLUMN(model_row, top1_float, PP_H5_F64, "", "with float weights and activations (language models: bits per byte)"),
+    PP_H5_COLUMN(model_row, quantized, PP_H5_F64, "", "language models: bits per byte of the quantized executor without crossbars"),
     PP_H5_COLUMN(model_row, arrays, PP_H5_U64, "", "crossbars"),
     PP_H5_COLUMN(model_row, cells, PP_H5_U64, "", "programmed cells"),
     PP_H5_COLUMN(model_row, useful_cells, PP_H5_U64, "", "cells that hold a weight"),
     PP_H5_COLUMN(model_row, devices, PP_H5_U64, "", "devices"),
-    PP_H5_COLUMN(model_row, reads, PP_H5_U64, "", "reads of crossbars, an inference"),
+    PP_H5_COLUMN(model_row, reads, PP_H5_U64, "", "reads of crossbars, an inference (language models: a token)"),
     PP_H5_COLUMN(model_row, conversions, PP_H5_U64, "", "conversions, an inference"),
     PP_H5_COLUMN(model_row, compensation_reads, PP_H5_U64, "", "reads that measure drift, each time"),
 };
@@ -66,7 +67,7 @@ static pp_status write_models(hid_t file, const pp_study *st)
     for (size_t i = 0; i < st->models.len; i++) {
         const pp_study_model *m = &st->models.data[i];
         const pp_analog_counts *n = &m->counts;
-        rows[i] = (model_row){.top1_float = m->top1_float, .arrays = n->arrays, .cells = n->cells,
+        rows[i] = (model_row){.top1_float = m->top1_float, .quantized = m->quantized, .arrays = n->arrays, .cells = n->cells,
                               .useful_cells = n->useful_cells, .devices = n->devices, .reads = n->reads,
                               .conversions = n->conversions, .compensation_reads = n->compensation_reads};
         PP_PUT(rows[i].model, m->model);

@@ -69,8 +69,10 @@ static pp_status write_all(hid_t file, const pp_report_input *in)
     PP_TRY(write_summary(file, &summary));
     PP_TRY(write_run(file, in));
     PP_TRY(write_arch(file, in->arch));
-    PP_TRY(pp_write_workload_tables(file, in));
-    PP_TRY(pp_write_quant_tables(file, in));
+    if (in->lm == NULL) {
+        PP_TRY(pp_write_workload_tables(file, in));
+        PP_TRY(pp_write_quant_tables(file, in));
+    }
     if (in->fabric != NULL)
         PP_TRY(pp_write_fabric_tables(file, in));
     if (in->mapping != NULL)

@@ -27,36 +27,48 @@ static void set_noise(pp_analog *x)
     x->fresh = x->fresh_devices || n->out_std > 0 || (n->adc_noise_lsb > 0 && x->code_max > 0);
 }
 
-pp_status pp_analog_new(pp_analog **out, const pp_qnetwork *q, const pp_arch *arch, const pp_mapping *m,
-                        const pp_device *device, const pp_noise_options *noise, const pp_dataset *calib, pp_pool *pool)
+pp_status pp_analog_begin_(pp_analog **out, const pp_qnetwork *q, const pp_arch *arch, const pp_mapping *m,
+                           const pp_device *device, const pp_noise_options *noise, uint32_t n_calib, pp_pool *pool)
 {
-    *out = NULL;
-    PP_TRY(check(q, arch, calib));
     pp_analog *x = pp_calloc(1, sizeof *x);
+    *out = x;
     if (x == NULL)
         return PP_ENOMEM;
-    *x = (pp_analog){.q = q, .arch = arch, .m = m, .device = device, .noise = noise, .calib = calib, .ideal_stage = PP_NONE};
-    x->n_calib = noise->calib_images < calib->n ? (uint32_t)noise->calib_images : calib->n;
+    *x = (pp_analog){.q = q, .arch = arch, .m = m, .device = device, .noise = noise, .n_calib = n_calib, .ideal_stage = PP_NONE};
     x->known = (uint32_t)(noise->compensation_reads + PP_AGROUP - 1) / PP_AGROUP * PP_AGROUP;
     x->kernel = pp_akernel_choose();
     x->code_max = arch->adc_bits > 0 ? (float)((UINT64_C(1) << (arch->adc_bits - 1)) - 1) : 0;
     x->code_max = arch->adc_bits == 1 ? 1 : x->code_max;
     x->psum_max = (float)((UINT64_C(1) << (q->psum_bits - 1)) - 1);
     set_noise(x);
-    pp_status status;
-    PP_GOTO(done, status, pp_analog_build_(x));
-    PP_GOTO(done, status, pp_analog_targets_(x));
+    PP_TRY(pp_analog_build_(x));
+    PP_TRY(pp_analog_targets_(x));
     x->exact = true;
-    PP_GOTO(done, status, pp_analog_scratch_(x, pp_pool_threads(pool)));
+    PP_TRY(pp_analog_scratch_(x, pp_pool_threads(pool)));
     pp_analog_gains_(x);
-    PP_GOTO(done, status, pp_analog_calibrate_(x, pool));
-    x->exact = false;
-    PP_GOTO(done, status, pp_analog_program(x, 1, device->t0_s, pool));
-done:
-    if (status != PP_OK)
-        pp_analog_free(x);
-    else
+    return PP_OK;
+}
+
+pp_status pp_analog_new(pp_analog **out, const pp_qnetwork *q, const pp_arch *arch, const pp_mapping *m,
+                        const pp_device *device, const pp_noise_options *noise, const pp_dataset *calib, pp_pool *pool)
+{
+    pp_analog *x = NULL;
+    *out = NULL;
+    PP_TRY(check(q, arch, calib));
+    const uint32_t n = noise->calib_images < calib->n ? (uint32_t)noise->calib_images : calib->n;
+    pp_status status = pp_analog_begin_(&x, q, arch, m, device, noise, n, pool);
+    if (status == PP_OK) {
+        x->calib = calib;
+        status = pp_analog_calibrate_(x, pool);
+    }
+    if (status == PP_OK) {
+        x->exact = false;
+        status = pp_analog_program(x, 1, device->t0_s, pool);
+    }
+    if (status == PP_OK)
         *out = x;
+    else
+        pp_analog_free(x);
     return status;
 }
 
@@ -67,8 +79,13 @@ const char *pp_analog_warning(const pp_analog *x, size_t i)
 
 void pp_analog_ideal_stage(pp_analog *x, uint32_t stage)
 {
+    const uint32_t both[] = {x->ideal_stage, stage};
+    for (size_t k = 0; k < 2 && both[0] != both[1]; k++) {
+        const pp_astage *s = both[k] != PP_NONE ? &x->stage[both[k]] : NULL;
+        for (uint32_t i = 0; s != NULL && i < s->n_arrays; i++)
+            x->array[s->first_array + i].stale = true;
+    }
     x->ideal_stage = stage;
-    x->seeded = false;
 }
 
 double pp_analog_factor(const pp_analog *x, uint32_t tile)

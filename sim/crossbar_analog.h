@@ -36,6 +36,9 @@ const char *pp_analog_warning(const pp_analog *x, size_t i);
 pp_status pp_analog_program(pp_analog *x, uint64_t seed, double t, pp_pool *pool);
 /* Drift factors of the programmed state. Known inputs go through the same noisy converters. */
 pp_status pp_analog_compensate(pp_analog *x, pp_compensation c, pp_pool *pool);
+/* Ranges of the converters chosen once more, from the calibration images on the devices as they are now, behind their drift
+ * factors; the next pp_analog_program takes those of the exact devices again. */
+pp_status pp_analog_recalibrate(pp_analog *x, pp_pool *pool);
 /* Scale and offset of each channel of each layer, so that mean and spread of its sums on the calibration images are those
  * of exact devices. PAPER: joshi2020 (AdaBS: statistics of the batch norms, which are folded here). */
 pp_status pp_analog_batch_norm(pp_analog *x, pp_pool *pool);

@@ -366,7 +366,7 @@ static void free_scratch(const pp_analog *x, pp_ascratch *w)
 static void free_array(pp_aarray *a)
 {
     void *all[] = {a->run, a->w, a->s2, a->ideal, a->scale, a->inverse, a->offset, a->gain, a->extra, a->full_scale, a->plain_gain,
-                   a->factor, a->digital, a->known, a->reference, a->now, a->count};
+                   a->factor, a->digital, a->known, a->reference, a->now, a->count, a->first_scale};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }

@@ -42,7 +42,7 @@ void pp_analog_counted_(const pp_analog *x, const pp_aarray *a, uint32_t block, 
 /* Known input j is firing (j x 2654435761 mod firings) of calibration image j mod n. */
 void pp_analog_known_(const pp_analog *x, const pp_aarray *a, uint32_t plane, const float *panel, uint32_t image, uint32_t group)
 {
-    for (uint32_t j = image; j < x->known; j += x->n_calib) {
+    for (uint32_t j = image; j < x->known && !x->again; j += x->n_calib) {
         const uint32_t firing = (uint32_t)((uint64_t)j * UINT32_C(2654435761) % a->firings);
         if (firing / PP_AGROUP == group)
             memcpy(a->known + ((size_t)plane * x->known + j) * a->rows, panel + (size_t)(firing % PP_AGROUP) * a->rows,
@@ -98,12 +98,13 @@ static double choose(const pp_analog *x, const uint64_t *count)
     const double largest = percentile(count, 1);
     if (x->arch->adc_range == PP_ADC_RANGE_PERCENTILE)
         return percentile(count, x->arch->adc_percentile / 100);
-    return x->arch->adc_range == PP_ADC_RANGE_MSE ? least_error(count, largest, x->code_max) : largest;
+    return x->arch->adc_range == PP_ADC_RANGE_MSE ? least_error(count, largest, x->again ? x->choosing_for : x->code_max) : largest;
 }
 
 typedef struct ranges {
     pp_analog *x;
     unsigned workers;
+    uint32_t lo, hi;    /* arrays */
     uint64_t *joint;    /* [workers of this pass][PP_ABINS] */
     uint64_t *clipped, *total; /* [n_arrays] */
 } ranges;
@@ -137,15 +138,16 @@ static void set_columns(const ranges *r, const pp_aarray *a, uint32_t block, uin
 static pp_status range_array(void *payload, size_t index, unsigned worker)
 {
     const ranges *r = payload;
-    const pp_aarray *a = &r->x->array[index];
+    const size_t array = r->lo + index;
+    const pp_aarray *a = &r->x->array[array];
     uint64_t *joint = r->joint + (size_t)worker * PP_ABINS;
     for (uint32_t b = 0; b < r->x->n_blocks; b++) {
         if (r->x->arch->adc_scope == PP_ADC_PER_TILE) {
-            set_columns(r, a, b, 0, a->cols, joint, index);
+            set_columns(r, a, b, 0, a->cols, joint, array);
             continue;
         }
         for (uint32_t c = 0; c < a->cols; c++)
-            set_columns(r, a, b, c, c + 1, joint, index);
+            set_columns(r, a, b, c, c + 1, joint, array);
     }
     return PP_OK;
 }
@@ -165,27 +167,29 @@ static pp_status note_clipping(ranges *r)
     for (uint32_t s = 0; s < x->q->stages->n; s++) {
         pp_astage *st = &x->stage[s];
         uint64_t clipped = 0, total = 0;
+        if (!st->matrix || st->first_array < r->lo || st->first_array >= r->hi)
+            continue;
         for (uint32_t i = 0; i < st->n_arrays; i++) {
             clipped += r->clipped[st->first_array + i];
             total += r->total[st->first_array + i];
         }
         st->clipped = total > 0 ? (double)clipped / (double)total : 0;
-        if (st->clipped > 0.1)
+        if (st->clipped > 0.1 && !x->again)
             PP_TRY(warn(x, pp_strf("layer %s: the converters' range clips %.0f %% of its sums on the calibration images",
                                    x->q->stages->stage[s].name, 100 * st->clipped)));
     }
     return PP_OK;
 }
 
-static pp_status choose_ranges(pp_analog *x, unsigned workers, pp_pool *pool)
+static pp_status choose_ranges(pp_analog *x, uint32_t lo, uint32_t hi, unsigned workers, pp_pool *pool)
 {
-    ranges r = {.x = x, .workers = workers};
+    ranges r = {.x = x, .workers = workers, .lo = lo, .hi = hi};
     r.joint = pp_calloc((size_t)workers * PP_ABINS, sizeof *r.joint);
     r.clipped = pp_calloc(x->n_arrays, sizeof *r.clipped);
     r.total = pp_calloc(x->n_arrays, sizeof *r.total);
     pp_status status = r.joint && r.clipped && r.total ? PP_OK : PP_ENOMEM;
     if (status == PP_OK)
-        status = pp_pool_run(pool, x->n_arrays, range_array, &r);
+        status = pp_pool_run(pool, hi - lo, range_array, &r);
     if (status == PP_OK)
         status = note_clipping(&r);
     free(r.joint);
@@ -282,9 +286,9 @@ static pp_status count_image(void *payload, size_t image, unsigned worker)
     return PP_OK;
 }
 
-static pp_status new_counts(pp_analog *x, unsigned workers)
+static pp_status new_counts(pp_analog *x, uint32_t lo, uint32_t hi, unsigned workers)
 {
-    for (uint32_t i = 0; i < x->n_arrays; i++) {
+    for (uint32_t i = lo; i < hi; i++) {
         pp_aarray *a = &x->array[i];
         free(a->count);
         a->count = pp_calloc((size_t)workers * x->n_blocks * a->padded * PP_ABINS, sizeof *a->count);
@@ -294,22 +298,87 @@ static pp_status new_counts(pp_analog *x, unsigned workers)
     return PP_OK;
 }
 
-pp_status pp_analog_calibrate_(pp_analog *x, pp_pool *pool)
+pp_status pp_analog_ranges_(pp_analog *x, uint32_t lo, uint32_t hi, pp_status (*pass)(void *, size_t, unsigned), void *payload,
+                            size_t items, pp_pool *pool)
 {
     const unsigned workers = pp_pool_threads(pool);
-    pp_status status;
-    PP_GOTO(done, status, pp_analog_scratch_(x, workers));
-    PP_GOTO(done, status, calibrate_dacs(x, workers, pool));
-    PP_GOTO(done, status, new_counts(x, workers));
+    pp_status status = new_counts(x, lo, hi, workers);
     x->counting = true;
-    PP_GOTO(done, status, pp_pool_run(pool, x->n_calib, count_image, x));
-    PP_GOTO(done, status, choose_ranges(x, workers, pool));
-done:
+    if (status == PP_OK)
+        status = pp_pool_run(pool, items, pass, payload);
     x->counting = false;
-    for (uint32_t i = 0; i < x->n_arrays; i++) {
+    if (status == PP_OK)
+        status = choose_ranges(x, lo, hi, workers, pool);
+    for (uint32_t i = lo; i < hi; i++) {
         free(x->array[i].count);
         x->array[i].count = NULL;
     }
+    return status;
+}
+
+pp_status pp_analog_calibrate_(pp_analog *x, pp_pool *pool)
+{
+    const unsigned workers = pp_pool_threads(pool);
+    PP_TRY(pp_analog_scratch_(x, workers));
+    PP_TRY(calibrate_dacs(x, workers, pool));
+    return pp_analog_ranges_(x, 0, x->n_arrays, count_image, x, x->n_calib, pool);
+}
+
+static pp_status keep_ranges(pp_analog *x)
+{
+    for (uint32_t i = 0; i < x->n_arrays; i++) {
+        pp_aarray *a = &x->array[i];
+        const size_t n = (size_t)x->n_blocks * a->padded;
+        if (a->first_scale != NULL)
+            continue;
+        a->first_scale = pp_alloc(n, sizeof *a->first_scale);
+        if (a->first_scale == NULL)
+            return PP_ENOMEM;
+        memcpy(a->first_scale, a->full_scale, n * sizeof *a->first_scale);
+    }
+    return PP_OK;
+}
+
+void pp_analog_first_ranges_(pp_analog *x)
+{
+    for (uint32_t i = 0; i < x->n_arrays; i++) {
+        pp_aarray *a = &x->array[i];
+        if (a->first_scale != NULL)
+            memcpy(a->full_scale, a->first_scale, (size_t)x->n_blocks * a->padded * sizeof *a->first_scale);
+    }
+}
+
+/* On the devices as they are, behind their drift factors, without fresh noise and through ideal converters. */
+pp_status pp_analog_again_begin_(pp_analog *x, pp_analog_again *saved)
+{
+    *saved = (pp_analog_again){x->code_max, x->fresh};
+    PP_TRY(pp_analog_scratch_(x, 1));
+    PP_TRY(keep_ranges(x));
+    x->choosing_for = x->code_max;
+    x->code_max = 0;
+    x->fresh = false;
+    x->again = true;
+    pp_analog_gains_(x);
+    return PP_OK;
+}
+
+void pp_analog_again_end_(pp_analog *x, const pp_analog_again *saved)
+{
+    x->code_max = saved->code_max;
+    x->fresh = saved->fresh;
+    x->again = false;
+    pp_analog_gains_(x);
+}
+
+pp_status pp_analog_recalibrate(pp_analog *x, pp_pool *pool)
+{
+    pp_analog_again saved;
+    if (x->code_max == 0)
+        return PP_OK;
+    PP_TRY(pp_analog_scratch_(x, pp_pool_threads(pool)));
+    PP_TRY(pp_analog_again_begin_(x, &saved));
+    const pp_status status = pp_analog_ranges_(x, 0, x->n_arrays, count_image, x, x->n_calib, pool);
+    pp_analog_again_end_(x, &saved);
     return status;
 }
 

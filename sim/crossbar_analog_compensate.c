@@ -13,6 +13,8 @@ static pp_status measure_array(void *payload, size_t index, unsigned worker)
     const pp_analog *x = payload;
     const pp_aarray *a = &x->array[index];
     pp_ascratch *w = &x->scratch[worker];
+    if (x->only_stale && !a->stale)
+        return PP_OK;
     memset(a->now, 0, a->cols * sizeof *a->now);
     for (uint32_t j = 0; j < x->known; j += PP_AGROUP) {
         const pp_aread r = {0, j / PP_AGROUP, j};
@@ -43,17 +45,44 @@ static pp_status take_reference(pp_analog *x, uint64_t seed, pp_pool *pool)
     reset_factors(x);
     PP_TRY(pp_pool_run(pool, x->n_arrays, measure_array, x));
     for (uint32_t i = 0; i < x->n_arrays; i++)
-        memcpy(x->array[i].reference, x->array[i].now, x->array[i].cols * sizeof *x->array[i].now);
+        if (!x->only_stale || x->array[i].stale)
+            memcpy(x->array[i].reference, x->array[i].now, x->array[i].cols * sizeof *x->array[i].now);
     x->seeded = true;
     return PP_OK;
+}
+
+/* Arrays of stages that became ideal or noisy, at the present seed and time. */
+static pp_status refresh(pp_analog *x, pp_pool *pool)
+{
+    const double t = x->t;
+    x->only_stale = true;
+    pp_status status = take_reference(x, x->seed, pool);
+    if (status == PP_OK)
+        status = pp_analog_set_weights_(x, x->seed, t, pool);
+    x->only_stale = false;
+    return status;
+}
+
+static bool any_stale(const pp_analog *x)
+{
+    for (uint32_t i = 0; i < x->n_arrays; i++)
+        if (x->array[i].stale)
+            return true;
+    return false;
 }
 
 pp_status pp_analog_program(pp_analog *x, uint64_t seed, double t, pp_pool *pool)
 {
     PP_TRY(pp_analog_scratch_(x, pp_pool_threads(pool)));
+    pp_analog_first_ranges_(x);
     if (!x->seeded || seed != x->seed)
         PP_TRY(take_reference(x, seed, pool));
-    PP_TRY(pp_analog_set_weights_(x, seed, t, pool));
+    else if (any_stale(x))
+        PP_TRY(refresh(x, pool));
+    for (uint32_t i = 0; i < x->n_arrays; i++)
+        x->array[i].stale = false;
+    if (x->t != t)
+        PP_TRY(pp_analog_set_weights_(x, seed, t, pool));
     reset_factors(x);
     return PP_OK;
 }

@@ -38,11 +38,13 @@ typedef struct pp_aarray {
     float *ideal;        /* the exact w */
     float *scale;        /* [cols] code units of a device at g_max */
     float *inverse, *offset, *gain, *extra, *full_scale, *plain_gain; /* [blocks][padded]; extra: variance beside the devices'; plain_gain: of exact arrays */
+    float *first_scale;  /* [blocks][padded] full_scale of the exact devices; NULL: they are in use */
     float *factor;       /* [padded] drift factor */
     float *digital;      /* [padded] what the digital unit takes off for each unit of input; NULL: nothing */
     float *known;        /* [planes][known][rows] inputs of the compensation */
     double *reference, *now; /* [cols] mean |psum| of the known inputs at t0, and at the present time */
     uint32_t *count;     /* [worker][blocks x padded][PP_ABINS], calibration only */
+    bool stale;          /* became ideal or noisy since it was programmed */
     uint32_t firings;    /* of its copy, an image */
 } pp_aarray;
 
@@ -125,9 +127,11 @@ struct pp_analog {
     double t;
     bool seeded;             /* reference taken */
     uint32_t ideal_stage;
+    bool only_stale;         /* programming and measuring leave the other arrays alone */
     bool exact;              /* calibration: exact weights, no noise, ideal converters */
     bool counting;           /* histograms of acc */
-    bool quiet;              /* no fresh noise */
+    bool again;              /* ranges are chosen once more: known inputs and warnings stay */
+    float choosing_for;      /* then: largest code of the converters */
     pp_ascratch *scratch;
     uint32_t n_scratch;
     size_t map_floats;       /* of one plane */
@@ -135,6 +139,9 @@ struct pp_analog {
 };
 
 /* ---- build ---- */
+/* Arrays with exact weights, no ranges yet; `exact` is set. calib NULL: inputs come otherwise. */
+pp_status pp_analog_begin_(pp_analog **out, const pp_qnetwork *q, const pp_arch *arch, const pp_mapping *m,
+                           const pp_device *device, const pp_noise_options *noise, uint32_t n_calib, pp_pool *pool);
 pp_status pp_analog_build_(pp_analog *x);
 pp_status pp_analog_scratch_(pp_analog *x, unsigned workers);
 pp_status pp_aslot_new_(const pp_analog *x, pp_aslot *slot);
@@ -162,6 +169,9 @@ typedef struct pp_aread {
     int64_t known;
 } pp_aread;
 void pp_analog_read_(const pp_analog *x, const pp_aarray *a, pp_ascratch *w, const pp_aread *r, unsigned worker);
+/* The same of one firing and column in plain loops; in: codes of the stage's whole input. */
+int64_t pp_analog_partial_sum_(const pp_analog *x, const pp_aarray *a, const int16_t *in, uint32_t image, uint32_t firing,
+                               uint32_t c);
 /* Inputs of a stage as values on rows into the worker's map. */
 void pp_analog_map_(const pp_analog *x, uint32_t stage, const uint8_t *codes, pp_ascratch *w);
 /* Sums of a matrix stage into w->sum (saturated, batch-norm update applied). */
@@ -174,8 +184,20 @@ void pp_analog_stage_(const pp_analog *x, uint32_t stage, pp_ascratch *w, const 
 
 /* ---- calibrate ---- */
 pp_status pp_analog_calibrate_(pp_analog *x, pp_pool *pool);
+/* Converter ranges of the arrays [lo, hi) from the reads that pass(payload, 0 .. items - 1, worker) makes. */
+pp_status pp_analog_ranges_(pp_analog *x, uint32_t lo, uint32_t hi, pp_status (*pass)(void *, size_t, unsigned), void *payload,
+                            size_t items, pp_pool *pool);
 void pp_analog_counted_(const pp_analog *x, const pp_aarray *a, uint32_t block, const float *acc, uint32_t firings, unsigned worker);
 void pp_analog_known_(const pp_analog *x, const pp_aarray *a, uint32_t plane, const float *panel, uint32_t image, uint32_t group);
+/* Between these, reads see the devices as they are through ideal converters, for ranges chosen once more. */
+typedef struct pp_analog_again {
+    float code_max;
+    bool fresh;
+} pp_analog_again;
+pp_status pp_analog_again_begin_(pp_analog *x, pp_analog_again *saved);
+void pp_analog_again_end_(pp_analog *x, const pp_analog_again *saved);
+/* Ranges of the exact devices again. */
+void pp_analog_first_ranges_(pp_analog *x);
 /* Gains and variances from ranges, factors and programmed noise. */
 void pp_analog_gains_(pp_analog *x);
 

@@ -283,6 +283,8 @@ static pp_status program_array(void *payload, size_t index, unsigned worker)
     pp_aarray *a = &x->array[index];
     pp_ascratch *w = &x->scratch[worker];
     const size_t n = (size_t)x->n_blocks * a->padded * a->rows;
+    if (x->only_stale && !a->stale)
+        return PP_OK;
     const bool ideal = x->ideal_devices && x->arch->ir_drop == PP_IR_DROP_NONE && x->noise->read_std == 0;
     if (ideal || x->ideal_stage == a->stage) {
         memcpy(a->w, a->ideal, n * sizeof *a->w);

@@ -86,6 +86,13 @@ static int64_t partial_sum(const layer *l, const pp_aarray *a, uint32_t firing, 
     return sum - (a->digital != NULL ? (int32_t)nearbyint((double)(a->digital[c] * inputs) * unit) : 0);
 }
 
+int64_t pp_analog_partial_sum_(const pp_analog *x, const pp_aarray *a, const int16_t *in, uint32_t image, uint32_t firing,
+                               uint32_t c)
+{
+    const layer l = {x, a->stage, image, &x->q->stages->stage[a->stage], &x->stage[a->stage], in, NULL};
+    return partial_sum(&l, a, firing, c);
+}
+
 static void add_array(const layer *l, const pp_aarray *a)
 {
     const pp_astage *s = l->s;

@@ -59,6 +59,7 @@ typedef struct pp_noise_options {
     double adc_noise_lsb, adc_offset_lsb, adc_gain_std; /* noise a conversion; spread of the converters */
     const char *compensation; /* list: "none, tile" */
     int64_t compensation_reads; /* known inputs a crossbar */
+    int adc_ranges;          /* 0: those of the exact devices for ever; 1: chosen anew at each time */
     bool batch_norm;         /* scale and offset of each channel re-estimated at each time (AdaBS) */
     int64_t calib_images;    /* for ranges, compensation and batch-norm statistics */
     bool snr;                /* signal-to-noise ratio of each layer */

@@ -59,6 +59,8 @@ static const pp_knob noise_knobs[] = {
      "drift compensation: a list of none, global, tile, layer, column", N(compensation)},
     {"noise", "compensation_reads", PP_KNOB_INT, "", "64", 1, 4096, NULL, "known inputs of a crossbar that measure its drift",
      N(compensation_reads)},
+    {"noise", "adc_ranges", PP_KNOB_CHOICE, "", "fixed", 0, 0, "fixed|recalibrated",
+     "ranges of the converters over time: those of the exact devices, or chosen anew at each time behind the compensation", N(adc_ranges)},
     {"noise", "batch_norm", PP_KNOB_BOOL, "", "false", 0, 0, NULL,
      "re-estimates scale and offset of each channel at each time from the calibration images (AdaBS)", N(batch_norm)},
     {"noise", "calib_images", PP_KNOB_INT, "", "64", 1, 1024, NULL,

@@ -1,12 +1,10 @@
 /* Models x seeds x times x compensations. */
-#include "sim/noise_study.h"
+#include "sim/noise_study_internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CHUNK = 128, SNR_IMAGES = 16 };
 
 static void put(char *field, size_t size, const char *text)
 {
@@ -73,48 +71,40 @@ void pp_study_statistics(pp_study_row *row, const double *value, size_t n)
 
 typedef struct model_run {
     pp_study *study;
-    const pp_study_input *in;
-    pp_analog *x;
-    float *logits;
+    const pp_study_engine *e;
     double *value;       /* [times][compensations][seeds] */
     pp_progress bar;
 } model_run;
 
-static pp_status evaluate(model_run *r, uint32_t n, double *top1)
+static pp_status evaluate(model_run *r, uint32_t n, double *value)
 {
-    const pp_dataset *data = r->in->data;
     const double start = pp_clock_s();
-    for (uint32_t first = 0; first < n; first += CHUNK) {
-        const uint32_t count = n - first < CHUNK ? n - first : CHUNK;
-        PP_TRY(pp_analog_run(r->x, r->in->pool, data, first, count, r->logits + (size_t)first * data->classes));
-        pp_progress_step(&r->bar, count);
-    }
+    PP_TRY(r->e->evaluate(r->e->payload, n, &r->bar, value));
     r->study->run_s += pp_clock_s() - start;
     r->study->run_images += n;
-    *top1 = pp_top1(r->logits, data->labels, n, data->classes);
     return PP_OK;
 }
 
 static pp_status settle(model_run *r, uint64_t seed, double time_s, pp_compensation c)
 {
+    const pp_study_engine *e = r->e;
     double since;
-    PP_TRY(pp_device_time(r->in->device, time_s, &since));
-    PP_TRY(pp_analog_program(r->x, seed, since, r->in->pool));
-    PP_TRY(pp_analog_compensate(r->x, c, r->in->pool));
-    return r->in->noise->batch_norm ? pp_analog_batch_norm(r->x, r->in->pool) : PP_OK;
+    PP_TRY(pp_device_time(e->device, time_s, &since));
+    return e->settle(e->payload, seed, since, c);
 }
 
 static pp_status add_snr(model_run *r, double time_s)
 {
-    const pp_stages *stages = r->in->q->stages;
-    pp_analog_snr *snr = pp_calloc(stages->n, sizeof *snr);
-    pp_status status = snr != NULL ? pp_analog_measure_snr(r->x, snr, SNR_IMAGES, r->in->pool) : PP_ENOMEM;
-    for (uint32_t s = 0; s < stages->n && status == PP_OK; s++) {
-        if (stages->stage[s].matrix == PP_NONE)
+    const pp_study_engine *e = r->e;
+    pp_analog_snr *snr = pp_calloc(e->layers, sizeof *snr);
+    pp_status status = snr != NULL ? e->snr(e->payload, snr) : PP_ENOMEM;
+    for (uint32_t s = 0; s < e->layers && status == PP_OK; s++) {
+        const char *layer = e->layer(e->payload, s);
+        if (layer == NULL)
             continue;
         pp_study_snr row = {.time_s = time_s, .local_db = snr[s].local_db, .total_db = snr[s].total_db};
-        PUT(row.model, r->in->model);
-        PUT(row.layer, stages->stage[s].name);
+        PUT(row.model, e->model);
+        PUT(row.layer, layer);
         status = pp_push(&r->study->snr, row) ? PP_OK : PP_ENOMEM;
     }
     free(snr);
@@ -125,67 +115,68 @@ static pp_status run_time(model_run *r, uint32_t seed, size_t time)
 {
     pp_study *st = r->study;
     for (size_t c = 0; c < st->n_compensations; c++) {
-        PP_TRY(settle(r, r->in->seed + seed, st->times_s[time], st->compensations[c]));
+        PP_TRY(settle(r, r->e->seed + seed, st->times_s[time], st->compensations[c]));
         PP_TRY(evaluate(r, st->images, &r->value[(time * st->n_compensations + c) * st->seeds + seed]));
     }
-    return seed == 0 && r->in->noise->snr ? add_snr(r, st->times_s[time]) : PP_OK;
+    return seed == 0 && r->e->noise->snr ? add_snr(r, st->times_s[time]) : PP_OK;
 }
 
-static pp_status add_leave(model_run *r, uint32_t stage, double before, double *top1)
+static uint32_t leave_images(const model_run *r)
+{
+    const int64_t asked = r->e->noise->leave_one_out;
+    return asked < r->study->images ? (uint32_t)asked : r->study->images;
+}
+
+static pp_status add_leave(model_run *r, uint32_t layer, double before, double *value)
 {
     pp_study *st = r->study;
     const double time_s = st->times_s[st->n_times - 1];
-    const uint32_t images = r->in->noise->leave_one_out < st->images ? (uint32_t)r->in->noise->leave_one_out : st->images;
-    pp_analog_ideal_stage(r->x, stage);
-    PP_TRY(settle(r, r->in->seed, time_s, st->compensations[st->n_compensations - 1]));
-    PP_TRY(evaluate(r, images, top1));
-    pp_study_leave row = {.time_s = time_s, .top1 = *top1, .gain = stage == PP_NONE ? 0 : *top1 - before};
-    PUT(row.model, r->in->model);
-    PUT(row.layer, stage == PP_NONE ? "none" : r->in->q->stages->stage[stage].name);
+    r->e->ideal(r->e->payload, layer);
+    PP_TRY(settle(r, r->e->seed, time_s, st->compensations[st->n_compensations - 1]));
+    PP_TRY(evaluate(r, leave_images(r), value));
+    const double gain = layer == PP_NONE ? 0 : st->bits_per_byte ? before - *value : *value - before;
+    pp_study_leave row = {.time_s = time_s, .top1 = *value, .gain = gain};
+    PUT(row.model, r->e->model);
+    PUT(row.layer, layer == PP_NONE ? "none" : r->e->layer(r->e->payload, layer));
     return pp_push(&st->leave, row) ? PP_OK : PP_ENOMEM;
 }
 
 static pp_status leave_one_out(model_run *r)
 {
-    double before, top1;
+    double before, value;
     PP_TRY(add_leave(r, PP_NONE, 0, &before));
-    for (uint32_t s = 0; s < r->in->q->stages->n; s++)
-        if (r->in->q->stages->stage[s].matrix != PP_NONE)
-            PP_TRY(add_leave(r, s, before, &top1));
-    pp_analog_ideal_stage(r->x, PP_NONE);
+    for (uint32_t s = 0; s < r->e->layers; s++)
+        if (r->e->layer(r->e->payload, s) != NULL)
+            PP_TRY(add_leave(r, s, before, &value));
+    r->e->ideal(r->e->payload, PP_NONE);
     return PP_OK;
 }
 
-static pp_status add_rows(model_run *r)
+static pp_status add_row(model_run *r, size_t time, size_t c)
 {
     pp_study *st = r->study;
-    for (size_t t = 0; t < st->n_times; t++) {
-        for (size_t c = 0; c < st->n_compensations; c++) {
-            const double *value = r->value + (t * st->n_compensations + c) * st->seeds;
-            pp_study_row row = {.time_s = st->times_s[t], .images = st->images};
-            PUT(row.model, r->in->model);
-            PUT(row.compensation, pp_compensation_name(st->compensations[c]));
-            pp_study_statistics(&row, value, st->seeds);
-            row.images_std = sqrt(row.mean * (1 - row.mean) / st->images);
-            for (uint32_t s = 0; s < st->seeds; s++) {
-                const pp_study_draw draw = {(uint32_t)st->rows.len, r->in->seed + s, value[s]};
-                if (!pp_push(&st->draws, draw))
-                    return PP_ENOMEM;
-            }
-            if (!pp_push(&st->rows, row))
-                return PP_ENOMEM;
-        }
+    const double *value = r->value + (time * st->n_compensations + c) * st->seeds;
+    pp_study_row row = {.time_s = st->times_s[time], .images = st->images};
+    PUT(row.model, r->e->model);
+    PUT(row.compensation, pp_compensation_name(st->compensations[c]));
+    pp_study_statistics(&row, value, st->seeds);
+    row.images_std = st->bits_per_byte ? 0 : sqrt(row.mean * (1 - row.mean) / st->images);
+    for (uint32_t s = 0; s < st->seeds; s++) {
+        const pp_study_draw draw = {(uint32_t)st->rows.len, r->e->seed + s, value[s]};
+        if (!pp_push(&st->draws, draw))
+            return PP_ENOMEM;
     }
-    return PP_OK;
+    return pp_push(&st->rows, row) ? PP_OK : PP_ENOMEM;
 }
 
 static pp_status add_model(model_run *r)
 {
-    pp_study_model row = {.top1_float = r->in->top1_float};
-    PUT(row.model, r->in->model);
-    pp_analog_count(r->x, &row.counts);
-    for (size_t i = 0; pp_analog_warning(r->x, i) != NULL; i++) {
-        char *text = pp_strf("%s: %s", r->in->model, pp_analog_warning(r->x, i));
+    const pp_study_engine *e = r->e;
+    pp_study_model row = {.top1_float = e->value_float, .quantized = e->value_quantized};
+    PUT(row.model, e->model);
+    e->count(e->payload, &row.counts);
+    for (size_t i = 0; e->warning(e->payload, i) != NULL; i++) {
+        char *text = pp_strf("%s: %s", e->model, e->warning(e->payload, i));
         if (text == NULL || !pp_push(&r->study->warnings, text))
             return PP_ENOMEM;
     }
@@ -196,32 +187,30 @@ static uint64_t all_images(const model_run *r)
 {
     const pp_study *st = r->study;
     uint64_t n = (uint64_t)st->seeds * st->n_times * st->n_compensations * st->images;
-    if (r->in->noise->leave_one_out > 0)
-        n += (uint64_t)(r->in->noise->leave_one_out < st->images ? r->in->noise->leave_one_out : st->images) *
-             (r->in->q->stages->n + 1);
+    if (r->e->noise->leave_one_out > 0)
+        n += (uint64_t)leave_images(r) * (r->e->layers + 1);
     return n;
 }
 
-pp_status pp_study_model_run(pp_study *study, const pp_study_input *in)
+pp_status pp_study_engine_run_(pp_study *study, const pp_study_engine *e)
 {
-    model_run r = {.study = study, .in = in};
-    pp_status status;
-    r.logits = pp_calloc((size_t)in->data->n * in->data->classes, sizeof *r.logits);
+    model_run r = {.study = study, .e = e};
+    pp_status status = PP_OK;
     r.value = pp_calloc(study->n_times * study->n_compensations * study->seeds, sizeof *r.value);
-    pp_progress_begin(&r.bar, in->model, all_images(&r));
-    PP_GOTO(done, status, r.logits != NULL && r.value != NULL ? PP_OK : PP_ENOMEM);
-    PP_GOTO(done, status, pp_analog_new(&r.x, in->q, in->arch, in->m, in->device, in->noise, in->calib, in->pool));
+    if (r.value == NULL)
+        return PP_ENOMEM;
+    pp_progress_begin(&r.bar, e->model, all_images(&r));
     PP_GOTO(done, status, add_model(&r));
     for (uint32_t s = 0; s < study->seeds; s++)
         for (size_t t = 0; t < study->n_times; t++)
             PP_GOTO(done, status, run_time(&r, s, t));
-    PP_GOTO(done, status, add_rows(&r));
-    if (in->noise->leave_one_out > 0)
-        PP_GOTO(done, status, leave_one_out(&r));
+    for (size_t t = 0; t < study->n_times; t++)
+        for (size_t c = 0; c < study->n_compensations; c++)
+            PP_GOTO(done, status, add_row(&r, t, c));
+    if (e->noise->leave_one_out > 0)
+        status = leave_one_out(&r);
 done:
     pp_progress_end(&r.bar);
-    pp_analog_free(r.x);
-    free(r.logits);
     free(r.value);
     return status;
 }

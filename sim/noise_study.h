@@ -3,13 +3,14 @@
 #define PP_SIM_NOISE_STUDY_H
 
 #include "sim/crossbar_analog.h"
+#include "sim/lm_crossbar.h"
 
 /* One mean over the seeds. */
 typedef struct pp_study_row {
     char model[64];
     double time_s;
     char compensation[16];
-    uint32_t seeds, images;
+    uint32_t seeds, images; /* language models: tokens */
     double mean, std;   /* top-1, or bits per byte: over the seeds (std 0 with one seed) */
     double ci95;        /* half width of the 95 % confidence interval of the mean over draws (Student); 0 with one seed */
     double images_std;  /* standard error from the finite number of images; 0 for bits per byte */
@@ -27,7 +28,7 @@ typedef struct pp_study_snr {
     double local_db, total_db; /* see pp_analog_snr; of the first seed */
 } pp_study_snr;
 
-/* One layer on ideal devices, the others as they are. */
+/* One layer on ideal devices, the others as they are. Language models: bits per byte; a gain is fewer of them. */
 typedef struct pp_study_leave {
     char model[64], layer[64]; /* "none": all layers as they are */
     double time_s, top1, gain; /* gain over "none" */
@@ -36,6 +37,7 @@ typedef struct pp_study_leave {
 typedef struct pp_study_model {
     char model[64];
     double top1_float;  /* float weights and activations; bits per byte for language models */
+    double quantized;   /* bits per byte of the quantized executor without crossbars; 0 for networks */
     pp_analog_counts counts;
 } pp_study_model;
 
@@ -46,7 +48,7 @@ typedef struct pp_study {
     size_t n_times;
     pp_compensation *compensations;
     size_t n_compensations;
-    uint32_t seeds, images;
+    uint32_t seeds, images; /* language models: tokens */
     PP_VEC(pp_study_row) rows;
     PP_VEC(pp_study_draw) draws;
     PP_VEC(pp_study_snr) snr;
@@ -77,6 +79,28 @@ typedef struct pp_study_input {
 /* Adds a model's rows. Seeds are input->seed, + 1 ...; signal-to-noise ratios and the leave-one-layer-ideal table are of the
  * first seed with the last compensation of the list, the table at the last time. */
 pp_status pp_study_model_run(pp_study *study, const pp_study_input *input);
+/* The same of a language model. calib: text for converter ranges and drift compensation; tokens: the text that is scored, in
+ * windows of `window` tokens without overlap; bytes: of each token. study->bits_per_byte must be set, study->images is
+ * the number of tokens. */
+typedef struct pp_lm_study_input {
+    const char *model;
+    const pp_lmq *q;
+    const pp_arch *arch;
+    const pp_device *device;
+    const pp_noise_options *noise;
+    int act_scale;           /* pp_act_scale */
+    const uint32_t *calib;
+    size_t n_calib;
+    const uint32_t *tokens;
+    const uint16_t *bytes;
+    size_t n_tokens;
+    uint32_t window;
+    uint64_t seed;
+    pp_pool *pool;
+    double bits_float, bits_quantized;
+} pp_lm_study_input;
+pp_status pp_lm_study_run(pp_study *study, const pp_lm_study_input *input);
+
 /* Mean, deviation and interval of a row's draws; used by pp_study_model_run. */
 void pp_study_statistics(pp_study_row *row, const double *value, size_t n);
 

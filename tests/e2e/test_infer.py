@@ -68,5 +68,58 @@ class Devices(Case):
         self.assertIn("clips", r.err)
 
 
+SMALL = settings(workload__model="bytellama-odd", quant__method="quarot", workload__tokens=128, workload__window=64,
+                 noise__calib_images=2, noise__compensation_reads=8, noise__seeds=2)
+
+
+class LanguageModels(Case):
+    def test_example(self):
+        report, plot, snr = self.path("lm.h5"), self.path("lm.svg"), self.path("lmsnr.png")
+        d = self.json("infer", example("bytellama-pcm.yaml"), *SMALL, "-o", report, "--plot", plot, "--plot-snr", snr)
+        self.assertEqual(d["tokens"], 128)
+        self.assertEqual([(r["time_s"], r["compensation"]) for r in d["rows"]],
+                         [(25, "none"), (25, "tile"), (86400, "none"), (86400, "tile")])
+        for r in d["rows"]:
+            for key in "model bits_per_byte_mean bits_per_byte_std bits_per_byte_ci95".split():
+                self.assertIn(key, r)
+        m = d["models"][0]
+        self.assertLess(m["bits_per_byte_float"], m["bits_per_byte_quant"])
+        self.assertLess(d["rows"][3]["bits_per_byte_mean"], d["rows"][2]["bits_per_byte_mean"])
+        with h5py.File(report) as f:
+            self.assertAlmostEqual(f["/accuracy/rows"]["mean"][3], d["rows"][3]["bits_per_byte_mean"], 12)
+            self.assertEqual(len(f["/accuracy/draws"]), 8)
+            self.assertEqual(f["/accuracy/models"]["quantized"][0], m["bits_per_byte_quant"])
+            self.assertEqual(len(f["/accuracy/snr"]), len(d["snr"]))
+        self.assertIn("language model", self.done("report", "show", report).out)
+        self.assertIn("bytellama-odd", self.done("report", "csv", report, "accuracy").out)
+        self.assertGreater(os.path.getsize(plot), 2000)
+        self.assertGreater(os.path.getsize(snr), 2000)
+
+    def test_folder_equals_the_model_it_was_made_of(self):
+        folder = self.path("w4")
+        self.done("quantize", "bytellama-odd", "--method", "quarot", "--no-eval", "-o", folder)
+        exact = settings(device__model="ideal", noise__seeds=1, noise__snr="false")
+        a = self.json("infer", example("bytellama-pcm.yaml"), *SMALL, *exact)
+        b = self.json("infer", example("bytellama-pcm.yaml"), *SMALL, *exact, *settings(workload__model=folder))
+        self.assertEqual(a["rows"][0]["bits_per_byte_mean"], b["rows"][0]["bits_per_byte_mean"])
+        self.assertNotIn("bits_per_byte_float", b["models"][0])
+        self.refused("infer", example("bytellama-pcm.yaml"), *SMALL, *settings(workload__model=folder, quant__activation_scale="static"),
+                     words=["quant.activation_scale"])
+
+    def test_one_layer_ideal_and_scales(self):
+        more = settings(workload__tokens=64, noise__seeds=1, noise__snr="false", device__times_s=25, noise__compensation="tile",
+                        quant__activation_scale="tile", noise__adc_ranges="recalibrated")
+        d = self.json("infer", example("bytellama-pcm.yaml"), *SMALL, *more, *([] if SHORT else settings(noise__leave_one_out=16)))
+        if not SHORT:
+            self.assertEqual([x["layer"] for x in d["leave_one_ideal"]][:2], ["none", "0.q_proj"])
+
+    def test_wrong_settings(self):
+        file = example("bytellama-pcm.yaml")
+        for key, value, words in (("quant__method", "kurtle", ["kurtail"]), ("quant__kvbits", 11, ["kvbits"]),
+                                  ("workload__model", "llama3-8b", ["weights"]), ("noise__batch_norm", "true", ["batch"]),
+                                  ("workload__models", "bytellama-odd resnet32-cifar10", ["side by side"])):
+            self.refused("infer", file, *SMALL, *settings(**{key: value}), words=words)
+
+
 if __name__ == "__main__":
     unittest.main()
