@@ -1,0 +1,385 @@
+/* The token simulator's events: actors fire, packets take hops, tokens leave.
+ *
+ * Results of an actor leave in the order of its tokens, so a channel that only one hop uses needs no event:
+ * its requests come in order and are served when they are made. Where hops share a server each request is
+ * an event. The loop is the kernel's queue without its table of handlers; with setup->kernel the same
+ * functions run on pp_kernel (the tests compare both). */
+#include "sim/tokens_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+pp_status pp_tokens_schedule(pp_tokens *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload)
+{
+    const uint32_t target = PP_TARGET(handler, index);
+    return s->kernel != NULL ? pp_kernel_schedule(s->kernel, time_ps, target, payload)
+                             : pp_queue_push(&s->queue, time_ps, target, payload);
+}
+
+/* ---- inputs of an actor ---- */
+
+/* Doubles the slots until `token` has one of its own beside those from `oldest` on. */
+static pp_status grow_slots(pp_token_actor_state *a, uint64_t oldest, uint64_t token)
+{
+    uint64_t mask = a->mask;
+    while (token - oldest > mask)
+        mask = 2 * mask + 1;
+    pp_token_slot *grown = pp_calloc(mask + 1, sizeof *grown);
+    if (grown == NULL)
+        return PP_ENOMEM;
+    for (uint64_t n = oldest; n <= oldest + a->mask; n++)
+        grown[n & mask] = a->slot[n & a->mask];
+    free(a->slot);
+    a->slot = grown;
+    a->mask = mask;
+    return PP_OK;
+}
+
+static pp_status ready(pp_tokens *s, uint32_t actor, uint64_t token, uint64_t time_ps)
+{
+    pp_token_actor_state *a = &s->actor[actor];
+    a->slot[token & a->mask].arrived = 0;
+    a->ready_ps = time_ps > a->ready_ps ? time_ps : a->ready_ps;
+    return pp_tokens_schedule(s, a->ready_ps, PP_TOKEN_FIRE, actor, token);
+}
+
+static bool complete(const pp_tokens *s, uint32_t actor, uint64_t token)
+{
+    const pp_token_actor_state *a = &s->actor[actor];
+    return token < s->entered && token - a->next <= a->mask &&
+           a->slot[token & a->mask].arrived == s->net->actor[actor].inputs;
+}
+
+/* Tokens that are complete become ready in order, each not before the one ahead of it. */
+static pp_status ready_in_order(pp_tokens *s, uint32_t actor)
+{
+    pp_token_actor_state *a = &s->actor[actor];
+    for (; complete(s, actor, a->next); a->next++)
+        PP_TRY(ready(s, actor, a->next, a->slot[a->next & a->mask].time_ps));
+    return PP_OK;
+}
+
+/* The tokens of a sequence become ready together, when its last one is complete. */
+static pp_status ready_sequence(pp_tokens *s, uint32_t actor)
+{
+    pp_token_actor_state *a = &s->actor[actor];
+    for (uint64_t n = a->next; complete(s, actor, n); n++) {
+        const pp_token_flight f = pp_tokens_flight(s, n);
+        if (f.position + 1 != s->setup->sequence[f.sequence].prompt)
+            continue;
+        const uint64_t time_ps = a->slot[n & a->mask].time_ps;
+        for (; a->next <= n; a->next++)
+            PP_TRY(ready(s, actor, a->next, time_ps));
+    }
+    return PP_OK;
+}
+
+/* A packet of `token` is there from time_ps (now or later) on. */
+static pp_status arrive(pp_tokens *s, uint32_t actor, uint64_t token, uint64_t time_ps)
+{
+    const pp_token_actor *def = &s->net->actor[actor];
+    pp_token_actor_state *a = &s->actor[actor];
+    if (a->slot == NULL)
+        return pp_tokens_schedule(s, time_ps, PP_TOKEN_FIRE, actor, token);
+    const uint64_t oldest = def->order == PP_TOKEN_SUBSTREAM ? s->left : a->next;
+    if (token - oldest > a->mask)
+        PP_TRY(grow_slots(a, oldest, token));
+    pp_token_slot *slot = &a->slot[token & a->mask];
+    slot->time_ps = slot->arrived == 0 || time_ps > slot->time_ps ? time_ps : slot->time_ps;
+    if (++slot->arrived < def->inputs)
+        return PP_OK;
+    if (def->order == PP_TOKEN_SUBSTREAM)
+        return ready(s, actor, token, slot->time_ps);
+    return def->order == PP_TOKEN_IN_ORDER ? ready_in_order(s, actor) : ready_sequence(s, actor);
+}
+
+/* ---- servers and hops ---- */
+
+/* Takes the server from time_ps or when it is free; when that is. */
+static uint64_t take(pp_tokens *s, uint32_t server, uint64_t time_ps, uint64_t busy_ps)
+{
+    pp_token_server_state *v = &s->server[server];
+    uint64_t *free_ps = &v->free_ps[v->turn];
+    v->turn = v->turn + 1 == v->copies ? 0 : v->turn + 1;
+    const uint64_t start_ps = *free_ps > time_ps ? *free_ps : time_ps;
+    *free_ps = start_ps + busy_ps;
+    pp_token_counters *c = &s->result->server[server];
+    c->served++;
+    c->busy_ps += busy_ps;
+    c->wait_ps += start_ps - time_ps;
+    return start_ps;
+}
+
+static pp_status deliver(pp_tokens *s, uint32_t to, uint64_t payload, uint64_t time_ps)
+{
+    return to == PP_TOKEN_BACK ? pp_tokens_schedule(s, time_ps, PP_TOKEN_RETURN, 0, payload)
+                               : arrive(s, to, payload, time_ps);
+}
+
+static pp_status pass(pp_tokens *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
+{
+    const pp_token_hop *h = &s->net->hop[hop];
+    const uint64_t start_ps = h->server == PP_NONE ? time_ps : take(s, h->server, time_ps, h->busy_ps);
+    const uint64_t head_ps = start_ps + h->latency_ps;
+    if (h->to != PP_NONE)
+        PP_TRY(deliver(s, h->to, payload, head_ps + h->tail_ps));
+    for (uint32_t i = 0; i < h->n_children; i++)
+        PP_TRY(pp_tokens_request(s, h->child_first + i, payload, head_ps));
+    return PP_OK;
+}
+
+static bool chose(pp_tokens *s, uint64_t token, uint32_t block, uint32_t expert)
+{
+    if (s->chosen_token != token || s->chosen_block != block) {
+        const pp_token_flight f = pp_tokens_flight(s, token);
+        pp_token_experts(s->chosen, s->net, s->setup->seed, block, f.sequence, f.position);
+        s->chosen_token = token;
+        s->chosen_block = block;
+    }
+    for (uint32_t k = 0; k < s->net->experts_per_token; k++) {
+        if (s->chosen[k] == expert)
+            return true;
+    }
+    return false;
+}
+
+pp_status pp_tokens_request(pp_tokens *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
+{
+    const pp_token_hop *h = &s->net->hop[hop];
+    if (h->expert != PP_NONE && !chose(s, payload, h->block, h->expert))
+        return PP_OK;
+    if (h->server != PP_NONE && s->server[h->server].shared)
+        return pp_tokens_schedule(s, time_ps, PP_TOKEN_HOP, hop, payload);
+    return pass(s, hop, payload, time_ps);
+}
+
+/* ---- actors ---- */
+
+static uint64_t work_ps(const pp_tokens *s, const pp_token_actor *def, uint64_t token)
+{
+    if (def->work == PP_NONE)
+        return 0;
+    const size_t row = (size_t)def->work * (s->net->max_context + 1);
+    return s->net->work_ps[row + pp_tokens_context(s, pp_tokens_flight(s, token))];
+}
+
+pp_status pp_tokens_fire(pp_tokens *s, uint32_t actor, uint64_t token)
+{
+    const pp_token_actor *def = &s->net->actor[actor];
+    pp_token_actor_state *a = &s->actor[actor];
+    const uint64_t work = work_ps(s, def, token);
+    const uint64_t start_ps = take(s, def->server, s->now_ps, def->interval_ps + work);
+    const uint64_t done_ps = start_ps + def->latency_ps + work;
+    pp_token_counters *c = &s->result->actor[actor];
+    c->served++;
+    c->busy_ps += def->interval_ps + work;
+    c->wait_ps += start_ps - s->now_ps;
+    a->done_ps = done_ps > a->done_ps ? done_ps : a->done_ps;
+    if (actor == s->net->sink)
+        return pp_tokens_schedule(s, a->done_ps, PP_TOKEN_LEAVE, 0, token);
+    for (uint32_t i = 0; i < def->n_hops; i++)
+        PP_TRY(pp_tokens_request(s, def->hop_first + i, token, a->done_ps));
+    return PP_OK;
+}
+
+/* ---- the loop ---- */
+
+static pp_status handle(pp_tokens *s, uint32_t handler, uint32_t index, uint64_t payload)
+{
+    s->events++;
+    switch (handler) {
+    case PP_TOKEN_FIRE:
+        return pp_tokens_fire(s, index, payload);
+    case PP_TOKEN_HOP:
+        return pass(s, index, payload, s->now_ps);
+    case PP_TOKEN_LEAVE:
+        return pp_tokens_left(s, payload);
+    case PP_TOKEN_WAKE:
+        s->waking = false;
+        return pp_tokens_enter(s);
+    case PP_TOKEN_RETURN:
+        return pp_tokens_returned(s, (uint32_t)payload);
+    default:
+        pp_tokens_arrive(s, (uint32_t)payload);
+        return pp_tokens_enter(s);
+    }
+}
+
+/* Arrivals wait beside the queue: theirs is absolute time, which a jump must not move. They come before
+ * other events of the same time. */
+static pp_status own_loop(pp_tokens *s)
+{
+    const pp_token_setup *setup = s->setup;
+    for (;;) {
+        uint64_t next_ps = pp_queue_next(&s->queue);
+        if (s->arrived < setup->n_sequences) {
+            const uint64_t absolute_ps = setup->sequence[s->arrived].arrival_ps;
+            const uint64_t arrival_ps = absolute_ps > s->skipped_ps ? absolute_ps - s->skipped_ps : 0;
+            if (arrival_ps <= next_ps) {
+                s->now_ps = arrival_ps > s->now_ps ? arrival_ps : s->now_ps;
+                PP_TRY(handle(s, PP_TOKEN_ARRIVE, 0, s->arrived));
+                continue;
+            }
+        }
+        if (next_ps == PP_TIME_NEVER)
+            return PP_OK;
+        s->now_ps = next_ps;
+        pp_event e = pp_queue_advance(&s->queue, next_ps);
+        do
+            PP_TRY(handle(s, PP_TARGET_HANDLER(e.target), PP_TARGET_INDEX(e.target), e.payload));
+        while (pp_queue_pop(&s->queue, &e));
+    }
+}
+
+#define KERNEL_HANDLER(name, handler)                                                    \
+    static pp_status name(void *model, pp_kernel *k, uint32_t index, uint64_t payload)   \
+    {                                                                                    \
+        pp_tokens *s = model;                                                            \
+        s->now_ps = pp_kernel_now(k);                                                    \
+        return handle(s, handler, index, payload);                                       \
+    }
+KERNEL_HANDLER(on_fire, PP_TOKEN_FIRE)
+KERNEL_HANDLER(on_hop, PP_TOKEN_HOP)
+KERNEL_HANDLER(on_leave, PP_TOKEN_LEAVE)
+KERNEL_HANDLER(on_wake, PP_TOKEN_WAKE)
+KERNEL_HANDLER(on_return, PP_TOKEN_RETURN)
+KERNEL_HANDLER(on_arrive, PP_TOKEN_ARRIVE)
+
+static pp_status kernel_loop(pp_tokens *s)
+{
+    static const pp_handler handlers[PP_TOKEN_HANDLERS] = {on_fire, on_hop, on_leave, on_wake, on_return, on_arrive};
+    PP_TRY(pp_kernel_new(&s->kernel, (pp_kernel_kind)(s->setup->kernel - 1), s, handlers, PP_TOKEN_HANDLERS));
+    for (uint32_t i = 0; i < s->setup->n_sequences; i++)
+        PP_TRY(pp_tokens_schedule(s, s->setup->sequence[i].arrival_ps, PP_TOKEN_ARRIVE, 0, i));
+    return pp_kernel_run(s->kernel, PP_TIME_NEVER - 1);
+}
+
+/* ---- setting up ---- */
+
+static pp_status new_servers(pp_tokens *s)
+{
+    const pp_token_net *net = s->net;
+    size_t copies = 0;
+    for (uint32_t i = 0; i < net->n_servers; i++)
+        copies += net->server_copies[i];
+    s->server = pp_calloc(net->n_servers, sizeof *s->server);
+    s->server_free = pp_calloc(copies, sizeof *s->server_free);
+    if (s->server == NULL || s->server_free == NULL)
+        return PP_ENOMEM;
+    copies = 0;
+    for (uint32_t i = 0; i < net->n_servers; i++) {
+        s->server[i].free_ps = s->server_free + copies;
+        s->server[i].copies = net->server_copies[i];
+        copies += net->server_copies[i];
+    }
+    return PP_OK;
+}
+
+/* Two users share a server; all users but hops ask when an event of theirs happens anyway. */
+static pp_status find_shared(pp_tokens *s)
+{
+    bool *used = pp_calloc(s->net->n_servers, sizeof *used);
+    if (used == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < s->net->n_actors; i++)
+        used[s->net->actor[i].server] = true;
+    for (uint32_t h = 0; h < s->net->n_hops; h++) {
+        const uint32_t server = s->net->hop[h].server;
+        if (server == PP_NONE)
+            continue;
+        s->server[server].shared |= used[server];
+        used[server] = true;
+    }
+    free(used);
+    return PP_OK;
+}
+
+static pp_status new_actors(pp_tokens *s)
+{
+    s->actor = pp_calloc(s->net->n_actors, sizeof *s->actor);
+    if (s->actor == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < s->net->n_actors; i++) {
+        if (s->net->actor[i].inputs <= 1 && s->net->actor[i].order != PP_TOKEN_WHOLE_SEQUENCE)
+            continue;
+        s->actor[i].mask = 15;
+        s->actor[i].slot = pp_calloc(16, sizeof *s->actor[i].slot);
+        if (s->actor[i].slot == NULL)
+            return PP_ENOMEM;
+    }
+    return PP_OK;
+}
+
+static pp_status new_result(pp_tokens *s)
+{
+    pp_token_result *r = s->result = pp_calloc(1, sizeof *r);
+    if (r == NULL)
+        return PP_ENOMEM;
+    r->n_actors = s->net->n_actors;
+    r->n_servers = s->net->n_servers;
+    r->n_sequences = s->setup->n_sequences;
+    r->actor = pp_calloc(r->n_actors, sizeof *r->actor);
+    r->server = pp_calloc(r->n_servers, sizeof *r->server);
+    r->sequence = pp_calloc(r->n_sequences, sizeof *r->sequence);
+    return r->actor != NULL && r->server != NULL && r->sequence != NULL ? PP_OK : PP_ENOMEM;
+}
+
+static void free_state(pp_tokens *s)
+{
+    for (uint32_t i = 0; s->actor != NULL && i < s->net->n_actors; i++)
+        free(s->actor[i].slot);
+    pp_kernel_free(s->kernel);
+    pp_queue_free(&s->queue);
+    pp_tokens_source_free(s);
+    pp_tokens_repeat_free(s->repeat);
+    free(s->actor);
+    free(s->server);
+    free(s->server_free);
+    free(s->chosen);
+    free(s->leave.data);
+}
+
+static pp_status simulate(pp_tokens *s)
+{
+    PP_TRY(new_result(s));
+    PP_TRY(pp_tokens_source_new(s));
+    PP_TRY(new_servers(s));
+    PP_TRY(new_actors(s));
+    PP_TRY(find_shared(s));
+    s->chosen = pp_calloc(s->net->experts_per_token, sizeof *s->chosen);
+    s->chosen_token = PP_TIME_NEVER;
+    if (s->chosen == NULL)
+        return PP_ENOMEM;
+    if (!s->setup->exact && s->setup->kernel == 0 && s->net->experts == 0)
+        PP_TRY(pp_tokens_repeat_new(s));
+    PP_TRY(s->setup->kernel == 0 ? own_loop(s) : kernel_loop(s));
+    return pp_tokens_finish(s);
+}
+
+pp_status pp_simulate_tokens(pp_token_result **out, const pp_token_net *net, const pp_token_setup *setup)
+{
+    pp_tokens s = {.net = net, .setup = setup};
+    const double start_s = pp_clock_s();
+    *out = NULL;
+    pp_queue_init(&s.queue);
+    pp_status status = simulate(&s);
+    if (status == PP_OK) {
+        s.result->simulate_s = pp_clock_s() - start_s;
+        *out = s.result;
+        s.result = NULL;
+    }
+    pp_token_result_free(s.result);
+    free_state(&s);
+    return status;
+}
+
+void pp_token_result_free(pp_token_result *r)
+{
+    if (r == NULL)
+        return;
+    free(r->actor);
+    free(r->server);
+    free(r->sequence);
+    free(r->leave);
+    free(r);
+}

@@ -1,0 +1,132 @@
+/* The token simulator's parts, seen by sim/tokens*.c alone. */
+#ifndef PP_SIM_TOKENS_INTERNAL_H
+#define PP_SIM_TOKENS_INTERNAL_H
+
+#include "sim/kernel.h"
+#include "sim/kernel_queue_internal.h"
+#include "sim/tokens.h"
+#include "workloads/network.h" /* PP_NONE */
+
+/* Events: target = handler and index, payload = token number (arrival: sequence). */
+enum { PP_TOKEN_FIRE, PP_TOKEN_HOP, PP_TOKEN_LEAVE, PP_TOKEN_WAKE, PP_TOKEN_RETURN, PP_TOKEN_ARRIVE, PP_TOKEN_HANDLERS };
+/* On its way back a packet's payload is its sequence with this bit: its token number is free by then. */
+#define PP_TOKEN_RETURNS (UINT64_C(1) << 63)
+
+/* What has come for a token at an actor with several inputs. */
+typedef struct pp_token_slot {
+    uint64_t time_ps; /* latest arrival so far */
+    uint32_t arrived;
+} pp_token_slot;
+
+typedef struct pp_token_actor_state {
+    pp_token_slot *slot;   /* [mask + 1] by token number; NULL when one input is all it needs */
+    uint64_t mask;
+    uint64_t next;         /* in order: token that is to become ready next */
+    uint64_t ready_ps;     /* when the token before it did */
+    uint64_t done_ps;      /* results leave in order */
+} pp_token_actor_state;
+
+typedef struct pp_token_server_state {
+    uint64_t *free_ps; /* [copies] */
+    uint32_t copies, turn;
+    bool shared;       /* several users: a hop's request is an event */
+} pp_token_server_state;
+
+typedef struct pp_token_flight {
+    uint32_t sequence, position;
+} pp_token_flight;
+
+typedef enum pp_token_phase { PP_SEQ_WAITING, PP_SEQ_PREFILL, PP_SEQ_BUSY, /* its token is in the pipeline */ PP_SEQ_READY, PP_SEQ_DONE } pp_token_phase;
+
+typedef struct pp_token_seq_state {
+    uint32_t next;  /* position that enters next */
+    uint32_t phase;
+} pp_token_seq_state;
+
+/* Sequence numbers, first in, first out. */
+typedef struct pp_token_fifo {
+    uint32_t *data; /* [cap], cap = sequences: none is in twice */
+    uint32_t head, len, cap;
+} pp_token_fifo;
+
+typedef struct pp_token_repeat pp_token_repeat;
+
+typedef struct pp_tokens {
+    const pp_token_net *net;
+    const pp_token_setup *setup;
+    pp_kernel *kernel;      /* NULL: own loop over queue */
+    pp_queue queue;
+    uint64_t now_ps;        /* of the events; time in results is now_ps + skipped_ps */
+    uint64_t skipped_ps;
+    uint64_t events;
+    pp_token_actor_state *actor;
+    pp_token_server_state *server;
+    uint64_t *server_free;  /* all copies, one after the other */
+    pp_token_flight *flight; /* [flight_mask + 1] by token number */
+    uint64_t flight_mask, limit, entered, left, high;
+    bool waking;
+    pp_token_seq_state *seq;
+    pp_token_fifo ready, prefill;
+    uint32_t chunk_left;
+    uint32_t waiting, arrived; /* sequences [waiting, arrived) wait for admission */
+    uint32_t active, active_high, lowest; /* lowest: first sequence that is not done */
+    uint64_t kv_tokens, kv_high, kv_reserved;
+    uint32_t *chosen;       /* [experts_per_token] of the token and block below */
+    uint64_t chosen_token;
+    uint32_t chosen_block;
+    pp_token_result *result;
+    PP_VEC(pp_token_leave) leave;
+    pp_token_repeat *repeat; /* NULL: exact */
+} pp_tokens;
+
+pp_status pp_tokens_schedule(pp_tokens *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload);
+/* Starts `actor` with `token`, whose inputs are there now. */
+pp_status pp_tokens_fire(pp_tokens *s, uint32_t actor, uint64_t token);
+
+/* Sequences: arrival, admission, entry, exit (tokens_source.c). */
+pp_status pp_tokens_source_new(pp_tokens *s);
+void pp_tokens_source_free(pp_tokens *s);
+void pp_tokens_arrive(pp_tokens *s, uint32_t sequence);
+/* Lets tokens enter as long as there are some, the pipeline has room and the source is free. */
+pp_status pp_tokens_enter(pp_tokens *s);
+pp_status pp_tokens_left(pp_tokens *s, uint64_t token);
+/* The sampled token of `sequence` is back at the source. */
+pp_status pp_tokens_returned(pp_tokens *s, uint32_t sequence);
+pp_status pp_tokens_request(pp_tokens *s, uint32_t hop, uint64_t payload, uint64_t time_ps);
+
+/* Context that a token attends to. */
+static inline uint32_t pp_tokens_context(const pp_tokens *s, pp_token_flight f)
+{
+    return s->net->encoder ? s->setup->sequence[f.sequence].prompt : f.position + 1;
+}
+static inline pp_token_flight pp_tokens_flight(const pp_tokens *s, uint64_t token)
+{
+    return s->flight[token & s->flight_mask];
+}
+static inline uint32_t pp_tokens_fifo_at(const pp_token_fifo *q, uint32_t i)
+{
+    return q->data[(q->head + i) % q->cap];
+}
+static inline void pp_tokens_fifo_push(pp_token_fifo *q, uint32_t v)
+{
+    q->data[(q->head + q->len++) % q->cap] = v;
+}
+static inline uint32_t pp_tokens_fifo_pop(pp_token_fifo *q)
+{
+    const uint32_t v = q->data[q->head];
+    q->head = (q->head + 1) % q->cap;
+    q->len--;
+    return v;
+}
+
+/* Repetition (tokens_repeat.c): `sequence` is about to let a token enter; may move the run ahead in time. */
+pp_status pp_tokens_repeat_new(pp_tokens *s);
+void pp_tokens_repeat_free(pp_token_repeat *r);
+pp_status pp_tokens_repeat_look(pp_tokens *s, uint32_t sequence);
+
+/* Figures from the leaves (tokens_result.c). */
+pp_status pp_tokens_finish(pp_tokens *s);
+/* Busy time that all tokens of the setup put on the busiest actor or server. */
+pp_status pp_tokens_bound(uint64_t *out, const pp_token_net *net, const pp_token_setup *setup);
+
+#endif
