@@ -79,6 +79,7 @@ foreach(header
     sim/noise.h
     sim/noise_study.h
     sim/sim.h
+    sim/tokens.h sim/tokens_lm.h
     report/accuracy.h
     report/compare.h
     report/tables_quant.h
