@@ -327,6 +327,8 @@ pp_status pp_noc_add_tree(pp_noc *n, uint32_t *tree, uint32_t src_core, uint32_t
                           const uint32_t *dst_core, const uint32_t *eject, uint32_t n_dst)
 {
     pp_noc_tree t;
+    if (n->ops->tree)
+        PP_TRY(n->ops->tree(n));
     if (src_core >= n->g.n_cores)
         return pp_fail(PP_EINVAL, "multicast tree: core %u of %u", src_core, n->g.n_cores);
     for (uint32_t i = 0; i < n_dst; i++)

@@ -130,7 +130,7 @@ typedef struct pp_noc_delivery {
  * take the packet (vertices on the tree). Packets along it are copied where it branches. The flit engine
  * needs buffers of a whole packet then (a blocked branch must not hold the others). Where cores have several ports:
  * `inject` is the port channel that it enters by, eject[i] the one at which dst_core[i] takes it; PP_NO_CHANNEL (or
- * eject NULL): the engine chooses. */
+ * eject NULL): the engine chooses. Before the first packet. */
 pp_status pp_noc_add_tree(pp_noc *n, uint32_t *tree, uint32_t src_core, uint32_t inject, const pp_tree *edges,
                           const uint32_t *dst_core, const uint32_t *eject, uint32_t n_dst);
 pp_status pp_noc_inject(pp_noc *n, const pp_noc_packet *p);

@@ -1,25 +1,27 @@
 /* The flit engine's cycle: events that are due, sources, routers with work; partitions on threads. */
-#include "sim/net_flit_internal.h"
+#include "sim/net_fast.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- events ---- */
 
-static void push_event(pp_flit_engine *e, pp_part *p, uint64_t time, uint32_t to, uint32_t flit)
+void pp_flit_mail(pp_part *p, uint32_t part, uint64_t time, uint32_t to, uint64_t word)
 {
-    if (flit == PP_NOC_NO)
-        pp_flit_push_credit(e, p, time, to);
-    else
-        pp_flit_push(e, p, time, to, flit);
+    p->mail_time = time < p->mail_time ? time : p->mail_time;
+    if (!pp_push(&p->mail[part], (pp_mail){time, word, to}))
+        p->failed = true;
 }
 
 void pp_flit_post(pp_flit_engine *e, pp_part *p, uint32_t part, uint64_t time, uint32_t to, uint32_t flit)
 {
-    if (part == p->index)
-        push_event(e, p, time, to, flit);
-    else if (!pp_push(&p->out[part], (pp_mail){time, to, flit}))
-        p->failed = true;
+    if (part != p->index)
+        pp_flit_mail(p, part, time, to, flit == PP_NOC_NO ? PP_MAIL_CREDIT : flit);
+    else if (flit == PP_NOC_NO)
+        pp_flit_push_credit(e, p, time, to);
+    else
+        pp_flit_push(e, p, time, to, flit);
 }
 
 void pp_flit_wake(pp_flit_engine *e, pp_part *p, uint64_t time, uint32_t ivc)
@@ -48,11 +50,6 @@ bool pp_flit_take_credit(pp_flit_engine *e, uint32_t ovc)
     return true;
 }
 
-static void source_on(pp_part *p, uint32_t s)
-{
-    pp_set_bit(p->sending, s - p->src_lo);
-}
-
 static void put_credit(pp_flit_engine *e, uint32_t ovc)
 {
     const uint32_t op = ovc >> e->vs;
@@ -74,7 +71,7 @@ void pp_flit_credit(pp_flit_engine *e, pp_part *p, uint32_t ovc)
     const uint32_t op = ovc >> e->vs;
     put_credit(e, ovc);
     if (op >= g->n_op) {
-        source_on(p, op - g->n_op);
+        pp_flit_source_on(p, op - g->n_op);
         return;
     }
     if (e->op_drained) {
@@ -182,19 +179,20 @@ static void arrive(pp_flit_engine *e, pp_part *p, uint32_t ivc, uint32_t flit)
     }
 }
 
-static void deliver(pp_flit_engine *e, pp_part *p, uint32_t op, uint32_t index)
+void pp_flit_deliver(pp_flit_engine *e, pp_part *p, uint32_t index, uint32_t dst, uint32_t routers)
 {
     pp_noc *n = &e->base;
     pp_noc_item *item = pp_noc_at(&n->items, index);
+    const bool tree = item->tree != PP_NOC_TREE_NONE;
     const pp_noc_delivery d = {.time = p->t, .created = item->created, .entered = item->entered, .tag = item->tag,
-                               .src = item->src, .dst = n->g.op_core[op], .flits = item->flits,
-                               .routers = item->tree == PP_NOC_TREE_NONE ? item->routers : 0};
+                               .src = item->src, .dst = dst, .flits = item->flits,
+                               .routers = tree ? 0 : item->routers + routers};
     p->packets_out++;
     if (n->sink)
         n->sink(n->context, p->index, &d);
     else if (!pp_push(&p->done, d))
         p->failed = true;
-    if (atomic_fetch_sub_explicit(&item->left, 1, memory_order_acq_rel) == 1) {
+    if (!tree || atomic_fetch_sub_explicit(&item->left, 1, memory_order_acq_rel) == 1) {
         item->next = p->item_free;
         p->item_free = index;
     }
@@ -205,9 +203,8 @@ static void eject(pp_flit_engine *e, pp_part *p, uint32_t ovc, uint32_t flit)
     const uint32_t op = ovc >> e->vs;
     pp_flit_post(e, p, p->index, p->t + 1 + e->base.delay[op] + e->base.o.credit_delay, ovc, PP_NOC_NO);
     p->ejected++;
-    p->moved++;
     if (flit & PP_FLIT_TAIL)
-        deliver(e, p, op, PP_FLIT_ITEM(flit));
+        pp_flit_deliver(e, p, PP_FLIT_ITEM(flit), e->base.g.op_core[op], 0);
 }
 
 static void wake_up(pp_flit_engine *e, pp_part *p, uint32_t ivc)
@@ -242,230 +239,46 @@ static void due_events(pp_flit_engine *e, pp_part *p)
     p->pending -= (uint64_t)credits + flits + wakes;
 }
 
-/* ---- sources ---- */
-
-/* Sleepers are cores that wait for their next open-loop packet, and behind them sources whose first queued
- * packet lies ahead (n_cores + s). Each sleeps once at most. */
-static void sleep_until(pp_flit_engine *e, pp_part *p, uint32_t sleeper, uint64_t time)
-{
-    const uint32_t slot = (uint32_t)time & (PP_CORE_SLOTS - 1);
-    e->core_next[sleeper] = p->wake_head[slot];
-    p->wake_head[slot] = sleeper;
-    pp_set_bit(p->wake_bits, slot);
-    p->waiting_cores++;
-}
-
-static bool queue_item(pp_flit_engine *e, pp_part *p, const pp_noc_packet *packet)
-{
-    pp_noc *n = &e->base;
-    const uint32_t index = pp_noc_items_take(&n->items, &p->item_free);
-    if (index == PP_NOC_NO) {
-        p->failed = true;
-        return false;
-    }
-    pp_noc_item *item = pp_noc_at(&n->items, index);
-    pp_noc_item_set(n, item, packet);
-    const uint32_t s = pp_noc_source_of(n, item);
-    if (s == PP_NOC_NO) {
-        p->lost_item = index;
-        p->lost_router = n->g.op_router[n->g.n_op + n->g.src_first[packet->src]];
-        return false;
-    }
-    if (e->src_head[s] == PP_NOC_NO)
-        e->src_head[s] = index;
-    else
-        pp_noc_at(&n->items, e->src_tail[s])->next = index;
-    e->src_tail[s] = index;
-    p->packets_in++;
-    source_on(p, s);
-    return true;
-}
-
-/* Open loop: fetches the core's next packet and waits for its time. */
-static void fetch(pp_flit_engine *e, pp_part *p, uint32_t core)
-{
-    pp_noc *n = &e->base;
-    e->has_pending[core] = n->source && n->source(n->context, core, &e->pending[core]);
-    if (!e->has_pending[core])
-        return;
-    if (e->pending[core].time > p->t)
-        sleep_until(e, p, core, e->pending[core].time);
-    else if (n->g.src_first[core + 1] - n->g.src_first[core] == 1)
-        source_on(p, n->g.src_first[core]);
-}
-
-/* Cores with several injection ports hand each packet to its port when it is created; a core with one
- * hands it over when the port is free, so that a long source queue costs no memory. */
-static void serve_core(pp_flit_engine *e, pp_part *p, uint32_t core)
-{
-    const pp_noc_graph *g = &e->base.g;
-    if (!e->has_pending[core])
-        return;
-    if (g->src_first[core + 1] - g->src_first[core] == 1) {
-        source_on(p, g->src_first[core]);
-        return;
-    }
-    while (e->has_pending[core] && e->pending[core].time <= p->t) {
-        if (!queue_item(e, p, &e->pending[core]))
-            return;
-        fetch(e, p, core);
-    }
-}
-
-static void wake_source(pp_flit_engine *e, pp_part *p, uint32_t s)
-{
-    e->src_asleep[s] = 0;
-    source_on(p, s);
-}
-
-static void wake_cores(pp_flit_engine *e, pp_part *p)
-{
-    const uint32_t slot = (uint32_t)p->t & (PP_CORE_SLOTS - 1), cores = e->base.g.n_cores;
-    if (!(p->wake_bits[slot / 64] >> (slot % 64) & 1))
-        return;
-    uint32_t sleeper = p->wake_head[slot];
-    p->wake_head[slot] = PP_NOC_NO;
-    pp_clear_bit(p->wake_bits, slot);
-    while (sleeper != PP_NOC_NO) {
-        const uint32_t next = e->core_next[sleeper];
-        p->waiting_cores--;
-        if (sleeper >= cores)
-            wake_source(e, p, sleeper - cores);
-        else if (e->has_pending[sleeper] && e->pending[sleeper].time > p->t)
-            sleep_until(e, p, sleeper, e->pending[sleeper].time);
-        else
-            serve_core(e, p, sleeper);
-        sleeper = next;
-    }
-}
-
-/* Next packet of a source: of its queue, or of the core's open-loop stream, the earlier one. */
-static bool take_packet(pp_flit_engine *e, pp_part *p, uint32_t s)
-{
-    pp_noc *n = &e->base;
-    const uint32_t core = n->g.src_core[s];
-    const bool single = n->g.src_first[core + 1] - n->g.src_first[core] == 1;
-    const bool stream = single && e->has_pending[core] && e->pending[core].time <= p->t;
-    const uint32_t first = e->src_head[s];
-    const bool queued = first != PP_NOC_NO && pp_noc_at(&n->items, first)->created <= p->t;
-    if (stream && (!queued || e->pending[core].time < pp_noc_at(&n->items, first)->created)) {
-        const uint32_t rest = e->src_head[s], tail = e->src_tail[s];
-        e->src_head[s] = PP_NOC_NO;
-        const bool taken = queue_item(e, p, &e->pending[core]);
-        e->src_item[s] = e->src_head[s];
-        e->src_head[s] = rest;
-        e->src_tail[s] = tail;
-        if (!taken)
-            return false;
-        fetch(e, p, core);
-    } else if (queued) {
-        e->src_item[s] = first;
-        e->src_head[s] = pp_noc_at(&n->items, first)->next;
-    } else {
-        if (first != PP_NOC_NO && !e->src_asleep[s]) {
-            e->src_asleep[s] = 1;
-            sleep_until(e, p, n->g.n_cores + s, pp_noc_at(&n->items, first)->created);
-        }
-        return false;
-    }
-    e->src_sent[s] = 0;
-    return true;
-}
-
-/* VC for a new packet: the next after the last used that has a credit; NO: none. */
-static uint32_t source_vc(const pp_flit_engine *e, uint32_t s, const pp_noc_item *item)
-{
-    const uint32_t op = e->base.g.n_op + s;
-    uint64_t can = 0;
-    for (uint64_t m = e->message_mask[item->message_class]; m; m &= m - 1) {
-        const uint32_t v = pp_ctz(m);
-        if (pp_flit_has_credit(e, (op << e->vs) + v) && (!e->op_drained || e->op_drained[op] >> v & 1))
-            can |= UINT64_C(1) << v;
-    }
-    if (!can)
-        return PP_NOC_NO;
-    const uint32_t from = e->src_vc[s] + 1;
-    const uint64_t high = from < 64 ? can & (~UINT64_C(0) << from) : 0;
-    return pp_ctz(high ? high : can);
-}
-
-/* False: the source has nothing to do until a credit or a packet comes. */
-static bool send_from(pp_flit_engine *e, pp_part *p, uint32_t s)
-{
-    pp_noc *n = &e->base;
-    if (e->src_item[s] == PP_NOC_NO && !take_packet(e, p, s))
-        return false;
-    const uint32_t index = e->src_item[s], op = n->g.n_op + s;
-    pp_noc_item *item = pp_noc_at(&n->items, index);
-    if (e->gated && e->op_next[op] > p->t)
-        return true;
-    uint32_t flags = 0;
-    if (e->src_sent[s] == 0) {
-        const uint32_t v = source_vc(e, s, item);
-        if (v == PP_NOC_NO)
-            return false;
-        e->src_vc[s] = v;
-        item->entered = p->t;
-        flags |= PP_FLIT_HEAD;
-    } else if (!pp_flit_has_credit(e, (op << e->vs) + e->src_vc[s])) {
-        return false;
-    }
-    (void)pp_flit_take_credit(e, (op << e->vs) + e->src_vc[s]);
-    flags |= ++e->src_sent[s] == item->flits ? PP_FLIT_TAIL : 0;
-    const uint64_t last = p->t + n->period[op] - 1;
-    e->op_next[op] = last + 1;
-    const uint64_t at = last + 1 + n->delay[op] + (flags & PP_FLIT_HEAD ? 0 : e->body_delay);
-    push_event(e, p, at, (n->g.op_ip[op] << e->vs) + e->src_vc[s], PP_FLIT_MAKE(index, flags));
-    e->op_flits[op]++;
-    p->injected++;
-    p->moved++;
-    if (flags & PP_FLIT_TAIL)
-        e->src_item[s] = PP_NOC_NO;
-    return true;
-}
-
-static void run_sources(pp_flit_engine *e, pp_part *p)
-{
-    for (uint32_t w = 0; w < p->n_sending_words; w++)
-        for (uint64_t set = p->sending[w]; set; set &= set - 1) {
-            const uint32_t i = w * 64 + pp_ctz(set);
-            if (!send_from(e, p, p->src_lo + i))
-                p->sending[w] &= ~(UINT64_C(1) << (i % 64));
-        }
-}
-
 /* ---- cycles ---- */
-
-static inline void serve(pp_flit_engine *e, pp_part *p, uint32_t router)
-{
-    if (e->small_router[router] && p->branches.len == 0)
-        pp_flit_router_fast(e, p, router);
-    else
-        pp_flit_router(e, p, router);
-}
 
 static void run_routers(pp_flit_engine *e, pp_part *p)
 {
     for (uint32_t w = 0; w < p->n_active_words; w++)
         for (uint64_t set = p->active[w]; set; set &= set - 1)
-            serve(e, p, p->router_lo + w * 64 + pp_ctz(set));
+            pp_flit_router(e, p, p->router_lo + w * 64 + pp_ctz(set));
 }
 
 static void run_cycle(pp_flit_engine *e, pp_part *p, uint64_t t)
 {
     p->t = t;
+    if (e->fast) {
+        pp_fast_cycle(e, p);
+        return;
+    }
     due_events(e, p);
-    wake_cores(e, p);
-    run_sources(e, p);
+    pp_flit_sources(e, p);
     run_routers(e, p);
 }
 
 static bool any_bit(const uint64_t *words, uint32_t n)
 {
-    uint64_t any = 0;
     for (uint32_t i = 0; i < n; i++)
-        any |= words[i];
-    return any != 0;
+        if (words[i])
+            return true;
+    return false;
+}
+
+/* Next cycle, before `least`, in which a sleeping core or source wakes. */
+static uint64_t next_wake(const pp_part *p, uint64_t from, uint64_t least)
+{
+    for (uint64_t t = from; p->waiting_cores > 0 && t < from + PP_CORE_SLOTS && t < least; t++) {
+        const uint32_t slot = (uint32_t)t & (PP_CORE_SLOTS - 1);
+        if (slot % 64 == 0 && !p->wake_bits[slot / 64])
+            t += 63;
+        else if (p->wake_bits[slot / 64] >> (slot % 64) & 1)
+            return t;
+    }
+    return least;
 }
 
 /* Next cycle in which this partition has something to do, from `from` on. */
@@ -473,7 +286,7 @@ static uint64_t part_next(const pp_flit_engine *e, const pp_part *p, uint64_t fr
 {
     if (any_bit(p->active, p->n_active_words) || any_bit(p->sending, p->n_sending_words))
         return from;
-    uint64_t next = PP_NOC_NEVER;
+    uint64_t next = e->fast ? pp_fast_next(e, p, from) : PP_NOC_NEVER;
     for (uint64_t t = from; p->pending > 0 && t <= from + e->wheel_mask; t++) {
         const uint32_t bucket = (uint32_t)t & e->wheel_mask;
         if (p->flits_n[bucket] + p->credits_n[bucket] + p->wakes_n[bucket] > 0) {
@@ -481,16 +294,7 @@ static uint64_t part_next(const pp_flit_engine *e, const pp_part *p, uint64_t fr
             break;
         }
     }
-    for (uint64_t t = from; p->waiting_cores > 0 && t < from + PP_CORE_SLOTS && t < next; t++) {
-        const uint32_t slot = (uint32_t)t & (PP_CORE_SLOTS - 1);
-        if (slot % 64 == 0 && !p->wake_bits[slot / 64]) {
-            t += 63;
-            continue;
-        }
-        if (p->wake_bits[slot / 64] >> (slot % 64) & 1)
-            next = t;
-    }
-    return next;
+    return next_wake(p, from, next);
 }
 
 static uint64_t next_cycle(const pp_flit_engine *e)
@@ -505,27 +309,71 @@ static uint64_t next_cycle(const pp_flit_engine *e)
 
 /* ---- partitions ---- */
 
+/* Threads meet here after every round of `lookahead` cycles: a round is far shorter than what a sleeping thread takes
+ * to wake, so they spin; with fewer processors than threads they let the others on. */
+static void meet(pp_meeting *m, uint32_t n)
+{
+    const uint32_t round = atomic_load_explicit(&m->round, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&m->here, 1, memory_order_acq_rel) + 1 == n) {
+        atomic_store_explicit(&m->here, 0, memory_order_relaxed);
+        atomic_store_explicit(&m->round, round + 1, memory_order_release);
+        return;
+    }
+    for (uint32_t spins = 0; atomic_load_explicit(&m->round, memory_order_acquire) == round; spins++) {
+        if (spins >= m->patience)
+            (void)sched_yield();
+        else
+            __builtin_ia32_pause();
+    }
+}
+
+/* Takes what the others sent in the round of `parity`. */
+static void read_mail(pp_flit_engine *e, pp_part *p, unsigned parity)
+{
+    for (uint32_t from = 0; from < e->n_parts; from++) {
+        pp_mails *mails = &e->part[from].out[parity][p->index];
+        for (size_t i = 0; i < mails->len; i++) {
+            const pp_mail *m = &mails->data[i];
+            if (e->fast && m->word == PP_MAIL_CREDIT)
+                pp_fast_push_credit(e->fast, &e->fast->part[p->index], PP_FAST_ROUTER_CREDIT, m->time, m->to);
+            else if (e->fast)
+                pp_fast_push(e->fast, &e->fast->part[p->index], PP_FAST_ARRIVE, m->time, m->to, m->word);
+            else if (m->word == PP_MAIL_CREDIT)
+                pp_flit_push_credit(e, p, m->time, m->to);
+            else
+                pp_flit_push(e, p, m->time, m->to, (uint32_t)m->word);
+        }
+        mails->len = 0;
+    }
+}
+
+/* One partition's share of the cycles [now, until), or up to the cycle before which all have nothing to do. After each
+ * round everybody knows everybody's next cycle, so that all take the same steps. */
 static pp_status run_part(void *payload, size_t index, unsigned worker)
 {
     pp_flit_engine *e = payload;
     pp_part *p = &e->part[index];
+    uint64_t t = e->now;
     (void)worker;
-    for (uint64_t t = e->now; t < e->until; t++)
-        run_cycle(e, p, t);
+    for (unsigned round = 0;; round++) {
+        const uint64_t end = t + e->lookahead < e->until ? t + e->lookahead : e->until;
+        p->mail = p->out[round & 1];
+        p->mail_time = PP_NOC_NEVER;
+        for (; t < end; t++)
+            run_cycle(e, p, t);
+        const uint64_t own = part_next(e, p, t);
+        p->next[round & 1] = p->failed || p->lost_item != PP_NOC_NO ? 0 : own < p->mail_time ? own : p->mail_time;
+        meet(&e->meeting, e->n_parts);
+        read_mail(e, p, round & 1);
+        uint64_t next = PP_NOC_NEVER;
+        for (uint32_t i = 0; i < e->n_parts; i++)
+            next = e->part[i].next[round & 1] < next ? e->part[i].next[round & 1] : next;
+        if (t >= e->until || next < t || next >= e->until)
+            break;
+        t = next;
+    }
+    p->t = t;
     return PP_OK;
-}
-
-static void exchange(pp_flit_engine *e)
-{
-    for (uint32_t from = 0; from < e->n_parts; from++)
-        for (uint32_t to = 0; to < e->n_parts; to++) {
-            pp_part *p = &e->part[from];
-            for (size_t i = 0; i < p->out[to].len; i++) {
-                const pp_mail *m = &p->out[to].data[i];
-                push_event(e, &e->part[to], m->time, m->to, m->flit);
-            }
-            p->out[to].len = 0;
-        }
 }
 
 static int by_time(const void *a, const void *b)
@@ -570,13 +418,20 @@ static bool anything_inside(const pp_flit_engine *e)
     return in != out;
 }
 
+static pp_status find_deadlock(pp_flit_engine *e)
+{
+    if (e->fast)
+        pp_fast_export(e);
+    return pp_flit_deadlock(e);
+}
+
 static pp_status check_deadlock(pp_flit_engine *e)
 {
     const uint64_t every = e->base.o.watchdog;
     if (every == 0 || e->now < e->last_check + every)
         return PP_OK;
     e->last_check = e->now;
-    return anything_inside(e) ? pp_flit_deadlock(e) : PP_OK;
+    return anything_inside(e) ? find_deadlock(e) : PP_OK;
 }
 
 /* Cycles [now, end): one partition or a caller that wants to stop runs cycle by cycle. */
@@ -585,13 +440,15 @@ static pp_status run_serial(pp_flit_engine *e, uint64_t end, bool stop)
     while (e->now < end) {
         for (uint32_t i = 0; i < e->n_parts; i++)
             run_cycle(e, &e->part[i], e->now);
-        if (e->n_parts > 1)
-            exchange(e);
+        for (uint32_t i = 0; i < e->n_parts && e->n_parts > 1; i++)
+            read_mail(e, &e->part[i], 0);
         e->now++;
-        bool hit = e->part[0].done.len > 0 || e->part[0].failed || e->part[0].lost_item != PP_NOC_NO;
-        for (uint32_t i = 1; i < e->n_parts; i++)
-            hit |= e->part[i].done.len > 0 || e->part[i].failed || e->part[i].lost_item != PP_NOC_NO;
-        if (hit && (stop || e->part[0].failed || e->part[0].lost_item != PP_NOC_NO))
+        bool hit = false, failed = false;
+        for (uint32_t i = 0; i < e->n_parts; i++) {
+            hit |= e->part[i].done.len > 0;
+            failed |= e->part[i].failed || e->part[i].lost_item != PP_NOC_NO;
+        }
+        if (failed || (hit && stop))
             return PP_OK;
         if (next_cycle(e) > e->now)
             return PP_OK;
@@ -601,10 +458,11 @@ static pp_status run_serial(pp_flit_engine *e, uint64_t end, bool stop)
 
 static pp_status run_parallel(pp_flit_engine *e, uint64_t end)
 {
-    e->until = e->now + e->lookahead < end ? e->now + e->lookahead : end;
+    e->until = end;
     PP_TRY(pp_pool_run(e->pool, e->n_parts, run_part, e));
-    exchange(e);
-    e->now = e->until;
+    for (uint32_t i = 0; i < e->n_parts; i++)
+        e->part[i].mail = e->part[i].out[0];
+    e->now = e->part[0].t;
     return PP_OK;
 }
 
@@ -615,7 +473,7 @@ static pp_status flit_run(pp_noc *n, uint64_t until, bool stop)
     while (e->now < until) {
         const uint64_t next = next_cycle(e);
         if (next == PP_NOC_NEVER && n->o.watchdog > 0 && anything_inside(e))
-            PP_TRY(pp_flit_deadlock(e));
+            PP_TRY(find_deadlock(e));
         if (next >= until) {
             e->now = until == PP_NOC_NEVER ? e->now : until;
             break;
@@ -624,7 +482,7 @@ static pp_status flit_run(pp_noc *n, uint64_t until, bool stop)
         uint64_t end = until;
         if (n->o.watchdog > 0 && end > e->last_check + n->o.watchdog)
             end = e->last_check + n->o.watchdog > e->now ? e->last_check + n->o.watchdog : e->now + 1;
-        if (e->n_parts == 1 || stop || !e->pool)
+        if (e->n_parts == 1 || stop)
             PP_TRY(run_serial(e, end, stop));
         else
             PP_TRY(run_parallel(e, end));
@@ -646,7 +504,7 @@ static pp_status flit_inject(pp_noc *n, const pp_noc_packet *packet)
 {
     pp_flit_engine *e = (pp_flit_engine *)n;
     pp_part *p = &e->part[e->part_of_core[packet->src]];
-    if (queue_item(e, p, packet))
+    if (pp_flit_queue(e, p, packet))
         return PP_OK;
     if (p->failed)
         return PP_ENOMEM;
@@ -659,13 +517,20 @@ static pp_status flit_inject(pp_noc *n, const pp_noc_packet *packet)
 static void flit_open_loop(pp_noc *n)
 {
     pp_flit_engine *e = (pp_flit_engine *)n;
-    for (uint32_t c = 0; c < n->g.n_cores; c++) {
-        pp_part *p = &e->part[e->part_of_core[c]];
-        p->t = e->now;
-        e->has_pending[c] = n->source && n->source(n->context, c, &e->pending[c]);
-        if (e->has_pending[c])
-            sleep_until(e, p, c, e->pending[c].time > e->now ? e->pending[c].time : e->now);
-    }
+    for (uint32_t c = 0; c < n->g.n_cores; c++)
+        pp_flit_source_start(e, c);
+}
+
+/* Multicast is for the general router. */
+static pp_status flit_tree(pp_noc *n)
+{
+    pp_flit_engine *e = (pp_flit_engine *)n;
+    for (uint32_t i = 0; i < e->n_parts; i++)
+        if (e->part[i].packets_in > 0)
+            return pp_fail(PP_EINVAL, "multicast tree: trees are added before the first packet");
+    pp_fast_free(e->fast, e->n_parts);
+    e->fast = NULL;
+    return PP_OK;
 }
 
 /* ---- counters ---- */
@@ -674,6 +539,8 @@ static uint64_t count_inside(const pp_flit_engine *e, uint64_t *credits)
 {
     uint64_t sum = 0;
     *credits = 0;
+    if (e->fast)
+        return pp_fast_inside(e, credits);
     for (uint32_t i = 0; i < e->n_ivc; i++)
         sum += e->len[i];
     for (uint32_t i = 0; i < e->n_parts; i++)
@@ -707,7 +574,7 @@ static void flit_channel(const pp_noc *n, uint32_t channel, pp_noc_channel_stats
     *out = (pp_noc_channel_stats){0};
     if (op == PP_NOC_NO)
         return;
-    out->flits = e->op_flits[op];
+    out->flits = e->fast && op < n->g.n_op ? pp_fast_flits(e, op) : e->op_flits[op];
     if (!e->op_wait)
         return;
     out->wait_cycles = op < n->g.n_op ? e->op_wait[op] : 0;
@@ -732,23 +599,26 @@ static void part_free(pp_part *p, uint32_t n_parts)
                    p->va_offer, p->branches.data, p->done.data};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
-    for (uint32_t i = 0; p->out && i < n_parts; i++)
-        free(p->out[i].data);
-    free(p->out);
+    for (uint32_t k = 0; k < 2; k++) {
+        for (uint32_t i = 0; p->out[k] && i < n_parts; i++)
+            free(p->out[k][i].data);
+        free(p->out[k]);
+    }
 }
 
 static void flit_free(pp_noc *n)
 {
     pp_flit_engine *e = (pp_flit_engine *)n;
+    pp_fast_free(e->fast, e->n_parts);
     for (uint32_t i = 0; e->part && i < e->n_parts; i++)
         part_free(&e->part[i], e->n_parts);
     void *all[] = {e->class_mask, e->message_mask, e->class_of_vc, e->buffer, e->len, e->head, e->state, e->ovc,
                    e->route_op, e->route_mask, e->in_pointer, e->branch, e->credit, e->debt, e->owner, e->out_pointer,
                    e->ip_request, e->x_vc, e->x_out, e->op_in, e->op_free, e->op_drained, e->op_shared, e->op_next,
-                   e->op_part, e->ip_part, e->op_flits, e->op_to, e->op_time,
-                   e->ip_credit, e->ip_time, e->core_router, e->core_eject, e->small_router, e->va_live, e->va, e->sa, e->va_words, e->sa_words,
+                   e->op_part, e->ip_part, e->op_flits,
+                   e->core_router, e->core_eject, e->va_live, e->va, e->sa, e->va_words, e->sa_words,
                    e->va_stamp_in, e->va_stamp_out, e->sa_stamp_in, e->sa_stamp_out, e->sa_stamp_vc, e->va_stamp_first,
-                   e->sa_stamp_first, e->src_item, e->src_sent, e->src_vc, e->src_head, e->src_tail, e->src_asleep, e->core_next,
+                   e->sa_stamp_first, e->src, e->core_next,
                    e->pending, e->has_pending, e->part_of_router, e->part_of_core, e->ip_occupancy, e->op_wait,
                    e->op_blocked, e->ivc_high, e->ivc_ready, e->ivc_stall, e->part};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -758,7 +628,7 @@ static void flit_free(pp_noc *n)
 }
 
 static const pp_noc_ops flit_ops = {.inject = flit_inject, .run = flit_run, .next = flit_next,
-                                    .open_loop = flit_open_loop, .stats = flit_stats, .channel = flit_channel,
+                                    .open_loop = flit_open_loop, .tree = flit_tree, .stats = flit_stats, .channel = flit_channel,
                                     .free = flit_free};
 
 pp_status pp_noc_flit_new(pp_noc **out)

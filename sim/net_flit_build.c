@@ -1,5 +1,5 @@
 /* Memory of the flit engine: everything is allocated here, nothing in the loop. */
-#include "sim/net_flit_internal.h"
+#include "sim/net_fast.h"
 
 #include <stdlib.h>
 
@@ -174,22 +174,19 @@ static pp_status new_sources(pp_flit_engine *e)
 {
     const pp_noc_graph *g = &e->base.g;
     bool ok = true;
-    NEW(src_item, g->n_src);
-    NEW(src_sent, g->n_src);
-    NEW(src_vc, g->n_src);
-    NEW(src_head, g->n_src);
-    NEW(src_tail, g->n_src);
-    NEW(src_asleep, g->n_src);
+    NEW(src, g->n_src);
     NEW(core_next, (size_t)g->n_cores + g->n_src);
     NEW(pending, g->n_cores);
     NEW(has_pending, g->n_cores);
     NEW(part_of_router, g->n_routers);
     NEW(part_of_core, g->n_cores);
-    fill(e->src_item, g->n_src);
-    fill(e->src_head, g->n_src);
-    fill(e->src_tail, g->n_src);
-    for (uint32_t s = 0; ok && s < g->n_src; s++)
-        e->src_vc[s] = e->V - 1; /* the first packet takes VC 0 */
+    for (uint32_t s = 0; ok && s < g->n_src; s++) {
+        const uint32_t core = g->src_core[s];
+        e->src[s] = (pp_flit_src){.item = PP_NOC_NO, .first = PP_NOC_NO, .last = PP_NOC_NO, .core = core,
+                                  .vc = e->V - 1, /* the first packet takes VC 0 */
+                                  .link_time = e->base.delay[g->n_op + s] + 1,
+                                  .alone = g->src_first[core + 1] - g->src_first[core] == 1};
+    }
     return ok ? PP_OK : PP_ENOMEM;
 }
 
@@ -255,36 +252,14 @@ static pp_status precompute(pp_flit_engine *e)
     const pp_noc *n = &e->base;
     const pp_noc_graph *g = &n->g;
     bool ok = true;
-    NEW(op_to, g->n_op + g->n_src);
-    NEW(op_time, g->n_op + g->n_src);
-    NEW(ip_credit, g->n_ip);
-    NEW(ip_time, g->n_ip);
     NEW(core_router, g->n_cores);
     NEW(core_eject, g->n_cores);
-    NEW(small_router, g->n_routers);
     if (!ok)
         return PP_ENOMEM;
-    for (uint32_t op = 0; op < g->n_op + g->n_src; op++) {
-        e->op_to[op] = g->op_ip[op] != PP_NOC_NO ? g->op_ip[op] << e->vs : e->n_ivc + (op << e->vs);
-        e->op_time[op] = n->o.switch_delay + 1 + n->delay[op];
-    }
-    for (uint32_t ip = 0; ip < g->n_ip; ip++) {
-        const uint32_t up = g->ip_up[ip];
-        e->ip_credit[ip] = up << e->vs;
-        e->ip_time[ip] = 1 + n->delay[up] + (up < g->n_op ? n->o.credit_delay : 0);
-    }
     for (uint32_t c = 0; c < g->n_cores; c++) {
         const bool one = g->out_first[c + 1] - g->out_first[c] == 1;
         e->core_eject[c] = one ? g->out_op[g->out_first[c]] : PP_NOC_NO;
         e->core_router[c] = one ? g->op_router[e->core_eject[c]] : PP_NOC_NO;
-    }
-    const pp_noc_options *o = &n->o;
-    const bool plain = o->arbiter == PP_NOC_ROUND_ROBIN && o->allocator == PP_NOC_OUTPUT_FIRST && o->iterations == 1 &&
-               !o->speculative && !e->gated && !e->shared && !o->atomic_vcs && o->input_speedup == 1 &&
-               e->sa_extra == 0 && !n->observe && !o->general;
-    for (uint32_t r = 0; r < g->n_routers; r++) {
-        const uint32_t ins = g->ip_first[r + 1] - g->ip_first[r], outs = g->op_first[r + 1] - g->op_first[r];
-        e->small_router[r] = plain && (ins << e->vs) <= 64 && (outs << e->vs) <= 64;
     }
     return PP_OK;
 }
@@ -376,7 +351,9 @@ static pp_status new_part(pp_flit_engine *e, uint32_t index)
     NEW(sending, p->n_sending_words + 1);
     NEW(wake_bits, PP_CORE_SLOTS / 64);
     NEW(wake_head, PP_CORE_SLOTS);
-    NEW(out, e->n_parts);
+    NEW(out[0], e->n_parts);
+    NEW(out[1], e->n_parts);
+    p->mail = p->out[0];
     fill(p->wake_head, PP_CORE_SLOTS);
     PP_TRY(new_wheels(e, p, ips, ops, srcs));
     PP_TRY(new_scratch(e, p));
@@ -396,11 +373,15 @@ static pp_status new_parts(pp_flit_engine *e)
     if (wheel > 1u << 20)
         return pp_fail(PP_ERANGE, "network: a delay of more than a million cycles");
     e->wheel_mask = (UINT32_C(1) << shift_for((uint32_t)wheel)) - 1;
-    e->part = pp_calloc(e->n_parts, sizeof *e->part);
+    e->part = pp_alloc_aligned(e->n_parts, sizeof *e->part);
     if (!e->part)
         return PP_ENOMEM;
     for (uint32_t i = 0; i < e->n_parts; i++)
         PP_TRY(new_part(e, i));
+    PP_TRY(pp_fast_new(&e->fast, e));
+    for (uint32_t i = 0; i < e->n_parts && e->fast; i++)
+        PP_TRY(pp_fast_new_part(e->fast, e, &e->part[i]));
+    e->meeting.patience = e->n_parts <= pp_cpu_count() ? 20000 : 0;
     return e->n_parts > 1 ? pp_pool_new(&e->pool, e->n_parts) : PP_OK;
 }
 

@@ -25,10 +25,23 @@ typedef struct pp_event {
     uint32_t to, flit; /* to: ivc, or n_ivc + ovc of an ejection port */
 } pp_event;
 
+/* For another partition: a flit for `to`, or a credit for it. Numbers are those of the path in use. */
 typedef struct pp_mail {
-    uint64_t time;
-    uint32_t to, flit; /* flit PP_NOC_NO: a credit for ovc `to` */
+    uint64_t time, word; /* the flit, or PP_MAIL_CREDIT */
+    uint32_t to;
 } pp_mail;
+#define PP_MAIL_CREDIT UINT64_MAX
+typedef PP_VEC(pp_mail) pp_mails;
+
+/* A core's injection port. */
+typedef struct pp_flit_src {
+    uint32_t item, sent, flits, dst; /* the packet that it sends; NO: none */
+    uint32_t vc;                     /* used last */
+    uint32_t first, last;            /* its queue */
+    uint32_t core, link_time;        /* link_time: cycles from the end of sending to the arrival */
+    uint8_t message_class;
+    bool alone, asleep;              /* alone: its core has no other port */
+} pp_flit_src;
 
 /* One branch of a packet that is being copied (net_tree.c). */
 typedef struct pp_branch {
@@ -41,7 +54,7 @@ typedef struct pp_branch {
 
 /* Scratch of the allocators and everything that one thread writes. */
 typedef struct pp_part {
-    pp_noc *noc;
+    _Alignas(64) pp_noc *noc; /* partitions share no line of cache */
     struct pp_flit_engine *e;
     uint32_t index, router_lo, router_hi; /* its routers */
     uint32_t core_lo, core_hi;            /* a range that holds its cores */
@@ -69,14 +82,21 @@ typedef struct pp_part {
     PP_VEC(pp_branch) branches;
     uint32_t branch_free;
     /* exchange */
-    PP_VEC(pp_mail) *out;   /* [parts] mail for the other partitions */
+    pp_mails *out[2], *mail; /* [parts] mail for the other partitions, of even and odd rounds; those being written */
+    uint64_t mail_time, next[2]; /* earliest of this round; next cycle with work, for the others (0: stop) */
     PP_VEC(pp_noc_delivery) done;
     uint32_t item_free;
-    uint64_t injected, ejected, copied, packets_in, packets_out, hops, moved;
+    uint64_t injected, ejected, copied, packets_in, packets_out, hops;
     bool failed;            /* memory ran out */
     uint32_t lost_item, lost_router; /* a packet that cannot be routed, or NO */
 } pp_part;
 #define PP_CORE_SLOTS 1024u
+
+/* Where the threads wait for each other. */
+typedef struct pp_meeting {
+    _Atomic uint32_t here, round;
+    uint32_t patience; /* turns before others are let on; 0 with more threads than processors */
+} pp_meeting;
 
 typedef struct pp_flit_engine {
     pp_noc base;
@@ -117,10 +137,7 @@ typedef struct pp_flit_engine {
     uint16_t *op_part;       /* partition of the input port behind it */
     uint16_t *ip_part;       /* partition of the output port that feeds it */
     uint64_t *op_flits;      /* carried */
-    uint32_t *op_to, *op_time;   /* what lies behind a port (first ivc, or n_ivc + first ovc), cycles from grant to there */
-    uint32_t *ip_credit, *ip_time; /* first ovc upstream, cycles from grant to the credit's use there */
     uint32_t *core_router, *core_eject; /* of cores with one ejection port; else NO */
-    uint8_t *small_router;   /* served by net_router_fast.c, as long as nothing is copied */
     /* routers */
     uint8_t *va_live;        /* VC allocation can change something */
     uint64_t *va, *sa;       /* local ivc that ask for a VC; local ip that ask for the switch */
@@ -129,8 +146,7 @@ typedef struct pp_flit_engine {
     uint32_t *va_stamp_in, *va_stamp_out, *sa_stamp_in, *sa_stamp_out, *sa_stamp_vc;
     size_t *va_stamp_first, *sa_stamp_first; /* of a router */
     /* sources */
-    uint32_t *src_item, *src_sent, *src_vc, *src_head, *src_tail;
-    uint8_t *src_asleep;
+    pp_flit_src *src;
     uint32_t *core_next;     /* [n_cores + n_src] lists of the sleepers' wheel */
     pp_noc_packet *pending;  /* [n_cores] open loop: the next packet of a core */
     uint8_t *has_pending;
@@ -139,9 +155,12 @@ typedef struct pp_flit_engine {
     uint64_t *ip_occupancy, *op_wait, *op_blocked;
     uint16_t *ivc_high;
     uint64_t *ivc_ready, *ivc_stall; /* when the front flit could have asked; since when it lacks a VC or a credit */
+    struct pp_fast *fast;    /* NULL: net_router.c serves all; else of the above sources, output ports of sources and
+                                numbers are in use, the rest stands in net_fast.h */
     pp_part *part;
     uint32_t n_parts;
     pp_pool *pool;
+    pp_meeting meeting;
     uint64_t now, last_check, until;
 } pp_flit_engine;
 
@@ -222,11 +241,25 @@ static inline uint32_t pp_pick(uint64_t set, uint32_t from)
 void pp_flit_begin(pp_flit_engine *e, pp_part *p, uint32_t ivc, uint64_t start);
 void pp_flit_route(pp_flit_engine *e, pp_part *p, uint32_t ivc);
 void pp_flit_post(pp_flit_engine *e, pp_part *p, uint32_t part, uint64_t time, uint32_t to, uint32_t flit);
+void pp_flit_mail(pp_part *p, uint32_t part, uint64_t time, uint32_t to, uint64_t word);
+/* The packet's tail is out, behind `routers` more than its slot says. */
+void pp_flit_deliver(pp_flit_engine *e, pp_part *p, uint32_t item, uint32_t dst, uint32_t routers);
+
+/* ---- sources (net_source.c) ---- */
+static inline void pp_flit_source_on(pp_part *p, uint32_t s)
+{
+    pp_set_bit(p->sending, s - p->src_lo);
+}
+/* Sources in cycle p->t: cores that wait for it, then a flit from each that can send one. */
+void pp_flit_sources(pp_flit_engine *e, pp_part *p);
+bool pp_flit_queue(pp_flit_engine *e, pp_part *p, const pp_noc_packet *packet);
+/* Open loop: the core's first packet. */
+void pp_flit_source_start(pp_flit_engine *e, uint32_t core);
+/* A credit of a source's ovc (private buffers). */
+void pp_flit_source_credit(pp_flit_engine *e, pp_part *p, uint32_t ovc);
+
 void pp_flit_wake(pp_flit_engine *e, pp_part *p, uint64_t time, uint32_t ivc);
-/* Allocation and switching of one router in cycle p->t. The fast one is the same for the usual options and
- * routers of up to 64 VCs, with sets in single words. */
-void pp_flit_router_fast(pp_flit_engine *e, pp_part *p, uint32_t router);
-uint64_t pp_flit_best_hop(pp_flit_engine *e, uint32_t router, uint32_t ivc, uint32_t *op);
+/* Allocation and switching of one router in cycle p->t. */
 void pp_flit_router(pp_flit_engine *e, pp_part *p, uint32_t router);
 /* A credit of ovc is usable now. */
 void pp_flit_credit(pp_flit_engine *e, pp_part *p, uint32_t ovc);

@@ -90,6 +90,7 @@ typedef struct pp_noc_ops {
     pp_status (*run)(pp_noc *n, uint64_t until, bool stop);
     uint64_t (*next)(const pp_noc *n);
     void (*open_loop)(pp_noc *n);
+    pp_status (*tree)(pp_noc *n); /* trees will be used; NULL: nothing to do */
     void (*stats)(const pp_noc *n, pp_noc_stats *out);
     void (*channel)(const pp_noc *n, uint32_t channel, pp_noc_channel_stats *out);
     void (*free)(pp_noc *n);

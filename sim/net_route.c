@@ -2,6 +2,7 @@
  * relations of topology/routefn.h for all else. */
 #include "sim/net_route.h"
 
+#include "sim/net_grid.h"
 #include "topology/routefn.h"
 
 #include <stdlib.h>
@@ -24,26 +25,17 @@ struct pp_noc_router {
 
 /* ---- grids ---- */
 
-enum { WEST, EAST, NORTH, SOUTH };
-
 /* The state word keeps what was decided on entering a dimension: 1 + direction, and the class. */
 #define STATE(dim, up, class) (1u + (uint32_t)(dim) * 8 + (uint32_t)(up) * 4 + (uint32_t)(class))
 #define STATE_DIM(s) (((s)-1) / 8)
 #define STATE_UP(s) (((s)-1) / 4 % 2)
 #define STATE_CLASS(s) (((s)-1) % 4)
 
-/* Direction on a ring: the shorter way, a coin at a tie. PAPER: booksim2013 */
-static bool ring_up(uint32_t n, uint32_t from, uint32_t to, bool coin)
-{
-    const uint32_t up = (to + n - from) % n;
-    return 2 * up < n || (2 * up == n && coin);
-}
-
 static uint32_t enter(const pp_noc_router *r, uint32_t dim, uint32_t n, uint32_t from, uint32_t to, uint64_t random)
 {
     if (!r->wrap)
         return STATE(dim, to > from, 0);
-    return STATE(dim, ring_up(n, from, to, random >> (32 + dim) & 1), to < from);
+    return STATE(dim, pp_ring_up(n, from, to, pp_ring_coin(random, dim)), to < from);
 }
 
 static uint32_t grid_route(const void *context, const pp_noc_head *head, pp_noc_hop hop[PP_NOC_HOPS_MAX])
@@ -65,6 +57,8 @@ static uint32_t grid_route(const void *context, const pp_noc_head *head, pp_noc_
 static void find_channels(pp_noc_router *r)
 {
     const pp_fabric *f = r->f;
+    for (size_t i = 0; i < (size_t)f->n_vertices * 4; i++)
+        r->channel_to[i] = PP_NO_CHANNEL;
     for (uint32_t v = 0; v < f->n_vertices; v++)
         r->place[v] = (struct pp_place){(uint16_t)(v % f->cols), (uint16_t)(v / f->cols)};
     for (uint32_t c = 0; c < f->n_network; c++) {
@@ -72,14 +66,14 @@ static void find_channels(pp_noc_router *r)
         const uint32_t sx = s % f->cols, sy = s / f->cols, dx = d % f->cols, dy = d / f->cols;
         if (sy == dy) {
             if (dx == (sx + 1) % f->cols)
-                r->channel_to[4 * s + EAST] = c;
+                r->channel_to[4 * s + PP_EAST] = c;
             if (sx == (dx + 1) % f->cols)
-                r->channel_to[4 * s + WEST] = c;
+                r->channel_to[4 * s + PP_WEST] = c;
         } else {
             if (dy == (sy + 1) % f->rows)
-                r->channel_to[4 * s + SOUTH] = c;
+                r->channel_to[4 * s + PP_SOUTH] = c;
             if (sy == (dy + 1) % f->rows)
-                r->channel_to[4 * s + NORTH] = c;
+                r->channel_to[4 * s + PP_NORTH] = c;
         }
     }
 }
@@ -171,6 +165,15 @@ void pp_noc_router_free(pp_noc_router *r)
 pp_noc_routing pp_noc_router_function(const pp_noc_router *r)
 {
     return (pp_noc_routing){.route = r->fn, .context = r, .n_classes = r->n_classes};
+}
+
+pp_noc_grid pp_noc_grid_of(const pp_noc_routing *routing)
+{
+    if (routing->route != grid_route)
+        return (pp_noc_grid){.kind = PP_GRID_NONE};
+    const pp_noc_router *r = routing->context;
+    return (pp_noc_grid){.kind = r->wrap ? PP_GRID_WRAP : PP_GRID_MESH, .y_first = r->y_first,
+                         .size = {r->f->cols, r->f->rows}, .channel_to = r->channel_to};
 }
 
 const char *pp_noc_router_name(const pp_noc_router *r)

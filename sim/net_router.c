@@ -363,7 +363,7 @@ static uint32_t credits_of(const pp_flit_engine *e, uint32_t op, uint64_t vcs)
 
 /* Several candidates: of those with a free VC the one with the most credits, the first of equals;
  * escape hops when there is no other. */
-uint64_t pp_flit_best_hop(pp_flit_engine *e, uint32_t router, uint32_t ivc, uint32_t *op)
+static uint64_t best_hop(pp_flit_engine *e, uint32_t router, uint32_t ivc, uint32_t *op)
 {
     pp_noc *n = &e->base;
     pp_noc_item *item = pp_noc_at(&n->items, PP_FLIT_ITEM(e->buffer[((size_t)ivc << e->depth_shift) + e->head[ivc]]));
@@ -411,7 +411,7 @@ static inline uint64_t wanted_vcs(pp_step *s, uint32_t l, uint32_t ivc)
     if (e->branch[ivc] != PP_NOC_NO)
         return best_branch(s, ivc, &s->p->va_op[l], &s->p->va_branch[l]);
     if (e->route_op[ivc] == PP_NOC_NO)
-        return pp_flit_best_hop(e, s->router, ivc, &s->p->va_op[l]);
+        return best_hop(e, s->router, ivc, &s->p->va_op[l]);
     s->p->va_op[l] = e->route_op[ivc];
     return free_vcs(e, e->route_op[ivc], e->route_mask[ivc]);
 }
@@ -435,7 +435,6 @@ static void commit_vc(pp_step *s, uint32_t l, uint32_t ivc, uint32_t v, bool fir
     const uint32_t n_in = s->ins << e->vs, n_out = s->outs << e->vs;
     e->op_free[op] &= ~(UINT64_C(1) << v);
     e->owner[ovc] = ivc;
-    s->p->moved++;
     if (first) {
         e->in_pointer[ivc] = o + 1 == n_out ? 0 : o + 1;
         e->out_pointer[ovc] = l + 1 == n_in ? 0 : l + 1;
@@ -654,7 +653,6 @@ static bool depart(pp_step *s, uint32_t ivc, uint32_t k, uint32_t ovc)
     (void)pp_flit_take_credit(e, ovc);
     e->op_flits[op]++;
     p->hops++;
-    p->moved++;
     if (flit & PP_FLIT_TAIL) {
         e->op_free[op] |= UINT64_C(1) << v;
         e->owner[ovc] = PP_NOC_NO;
