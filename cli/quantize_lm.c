@@ -196,7 +196,7 @@ static pp_status evaluate(lm_run *r, const pp_lm_config *config, pp_lm_source so
 {
     pp_lm_exec *exec = NULL;
     pp_progress progress;
-    const pp_lm_exec_options e = {.pool = r->pool, .weight_bytes = (size_t)1 << 30};
+    const pp_lm_exec_options e = pp_lmq_exec_options(r->pool);
     const pp_lm_eval_options eo = {.window = r->o.window, .progress = &progress};
     PP_TRY(pp_lm_exec_new(&exec, config, &source, hooks, &e));
     pp_progress_begin(&progress, label, (size_t)config->layers * (1 + r->eval_text.n * config->hidden / ((size_t)64 << 20)));
@@ -229,6 +229,16 @@ typedef struct outcome {
     pp_lmq *q;
 } outcome;
 
+static pp_status check_invariance(lm_run *r, outcome *out)
+{
+    pp_progress progress;
+    const uint32_t n = (uint32_t)(r->eval_text.n < 128 ? r->eval_text.n : 128);
+    pp_progress_begin(&progress, "invariance", 2 * (size_t)pp_lm_config_of(r->lm)->layers);
+    const pp_status status = pp_lmq_invariance(out->q, r->eval_text.ids, n, &progress, &out->invariance);
+    pp_progress_end(&progress);
+    return status;
+}
+
 static pp_status make_model(lm_run *r, const pp_lmq_options *o, const char *dir, outcome *out)
 {
     pp_progress progress;
@@ -238,11 +248,10 @@ static pp_status make_model(lm_run *r, const pp_lmq_options *o, const char *dir,
     PP_TRY(status);
     pp_lmq_kurtosis(out->q, &out->kurtosis_before, &out->kurtosis_after);
     if (o->method != PP_LMQ_RTN)
-        PP_TRY(pp_lmq_invariance(out->q, r->eval_text.ids, (uint32_t)(r->eval_text.n < 128 ? r->eval_text.n : 128),
-                                 &out->invariance));
+        PP_TRY(check_invariance(r, out));
     if (out->invariance > 1e-3)
         pp_warn("rotations change the float logits by %.2g of the largest (expected below 1e-3)", out->invariance);
-    pp_progress_begin(&progress, "quantizing layers", pp_lm_config_of(r->lm)->layers);
+    pp_progress_begin(&progress, "quantizing layers", pp_lmq_quantize_steps(out->q, dir != NULL));
     status = pp_lmq_quantize(out->q, r->calib_text.ids, r->calib_text.n, dir, pp_args_has(r->args, "force"), &progress);
     pp_progress_end(&progress);
     return status;

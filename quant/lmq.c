@@ -30,6 +30,11 @@ pp_status pp_lmq_method_parse(const char *text, int *method, bool *gptq)
     return pp_fail(PP_EUSAGE, "quantize: method '%s': expected rtn, gptq, quarot, kurtail, quarot-gptq or kurtail-gptq", text);
 }
 
+pp_lm_exec_options pp_lmq_exec_options(pp_pool *pool)
+{
+    return (pp_lm_exec_options){.pool = pool, .weight_bytes = (size_t)1 << 30, .scratch_bytes = (size_t)640 << 20};
+}
+
 void pp_lmq_free(pp_lmq *q)
 {
     if (q == NULL)
@@ -485,18 +490,35 @@ const char *pp_lmq_online(const pp_lmq *q, int which)
 
 /* ---- invariance ---- */
 
+static pp_status run_layers(pp_lm_exec *exec, uint32_t layers, const pp_lm_batch *batch, float *hidden,
+                            pp_progress *progress)
+{
+    PP_TRY(pp_lm_exec_embed(exec, batch, hidden));
+    for (uint32_t l = 0; l < layers; l++) {
+        PP_TRY(pp_lm_exec_layer(exec, l, batch, hidden, hidden));
+        if (progress != NULL)
+            pp_progress_step(progress, 1);
+    }
+    return PP_OK;
+}
+
 static pp_status logits_of(const pp_lm_config *config, pp_lm_source source, const pp_lm_hooks *hooks, pp_pool *pool,
-                           const pp_lm_batch *batch, float *logits)
+                           const pp_lm_batch *batch, pp_progress *progress, float *logits)
 {
     pp_lm_exec *exec = NULL;
-    const pp_lm_exec_options e = {.pool = pool, .weight_bytes = (size_t)1 << 30};
-    PP_TRY(pp_lm_exec_new(&exec, config, &source, hooks, &e));
-    const pp_status status = pp_lm_exec_logits(exec, batch, logits);
+    const pp_lm_exec_options e = pp_lmq_exec_options(pool);
+    float *hidden = pp_alloc(batch->n_rows * config->hidden, sizeof *hidden);
+    pp_status status = hidden != NULL ? pp_lm_exec_new(&exec, config, &source, hooks, &e) : PP_ENOMEM;
+    if (status == PP_OK)
+        status = run_layers(exec, config->layers, batch, hidden, progress);
+    if (status == PP_OK)
+        status = pp_lm_exec_head(exec, batch, hidden, logits);
     pp_lm_exec_free(exec);
+    free(hidden);
     return status;
 }
 
-pp_status pp_lmq_invariance(pp_lmq *q, const uint32_t *tokens, uint32_t n, double *error)
+pp_status pp_lmq_invariance(pp_lmq *q, const uint32_t *tokens, uint32_t n, pp_progress *progress, double *error)
 {
     const pp_lm_window w = {.n = n};
     const pp_lm_batch batch = {tokens, &w, 1, n};
@@ -506,9 +528,9 @@ pp_status pp_lmq_invariance(pp_lmq *q, const uint32_t *tokens, uint32_t n, doubl
     const pp_lm_source fused = pp_lmq_source(q);
     pp_status status = before != NULL && after != NULL ? PP_OK : PP_ENOMEM;
     if (status == PP_OK)
-        status = logits_of(&q->source_config, pp_lm_source_of(q->lm), NULL, q->pool, &batch, before);
+        status = logits_of(&q->source_config, pp_lm_source_of(q->lm), NULL, q->pool, &batch, progress, before);
     if (status == PP_OK)
-        status = logits_of(&q->config, fused, &hooks, q->pool, &batch, after);
+        status = logits_of(&q->config, fused, &hooks, q->pool, &batch, progress, after);
     double most = 0, worst = 0;
     for (size_t i = 0; i < count && status == PP_OK; i++) {
         most = fmax(most, fabs((double)before[i]));

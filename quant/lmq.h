@@ -38,6 +38,9 @@ typedef struct pp_lmq_options {
                                 Not part of the settings; NULL, or a folder that may be absent */
 } pp_lmq_options;
 pp_lmq_options pp_lmq_defaults(void);
+/* Executors that run beside quantization: at most 1 GiB of weights and 640 MiB of scratch, so that the whole stays
+ * below 3 GB on models of 8 billion parameters whatever the number of threads. */
+pp_lm_exec_options pp_lmq_exec_options(pp_pool *pool);
 
 /* "quarot-gptq" -> method and whether weights go through GPTQ; PP_EUSAGE lists what there is. */
 pp_status pp_lmq_method_parse(const char *text, int *method, bool *gptq);
@@ -79,14 +82,17 @@ pp_status pp_lmq_new(pp_lmq **out, const pp_lm *lm, const pp_lmq_options *o, con
 void pp_lmq_free(pp_lmq *q);
 /* Steps of progress that pp_lmq_new and pp_lmq_quantize take. */
 size_t pp_lmq_learn_steps(const pp_lm *lm, const pp_lmq_options *o);
-/* max |difference| / max |logit| of the float logits before and after all rotations, on the first `n` tokens. */
-pp_status pp_lmq_invariance(pp_lmq *q, const uint32_t *tokens, uint32_t n, double *error);
+/* max |difference| / max |logit| of the float logits before and after all rotations, on the first `n` tokens.
+ * progress (NULL allowed): two steps a layer. */
+pp_status pp_lmq_invariance(pp_lmq *q, const uint32_t *tokens, uint32_t n, pp_progress *progress, double *error);
 
 /* Codes of all linear layers but the head. dir NULL: kept in memory. Else each layer is written to
  * dir/layer-NNNNN.safetensors as soon as it is done, whole or not at all, and forgotten; layers that are
- * there from an earlier run of the same settings are not done again. */
+ * there from an earlier run of the same settings are not done again. progress: pp_lmq_quantize_steps. */
 pp_status pp_lmq_quantize(pp_lmq *q, const uint32_t *calib_tokens, size_t n_tokens, const char *dir, bool force,
                           pp_progress *progress);
+/* A step a layer, and one each file of embedding and head. */
+size_t pp_lmq_quantize_steps(const pp_lmq *q, bool folder);
 /* A folder that pp_lmq_quantize has finished. */
 pp_status pp_lmq_open(pp_lmq **out, const char *dir, pp_pool *pool);
 bool pp_lmq_is_folder(const char *path);

@@ -156,7 +156,7 @@ pp_status pp_lmq_calibrate(pp_lmq_calib **out, const pp_lm *lm, const pp_lmq_opt
                                         PP_LM_SITE_BIT(PP_LM_SITE_DOWN_IN)};
     if (status == PP_OK) {
         const pp_lm_source source = pp_lmq_source(q);
-        const pp_lm_exec_options e = {.pool = pool, .weight_bytes = (size_t)1 << 30};
+        const pp_lm_exec_options e = pp_lmq_exec_options(pool);
         const pp_lm_batch batch = {tokens, windows, p.windows, p.windows * windows[0].n};
         status = pp_lm_exec_new(&exec, &q->config, &source, &hooks, &e);
         if (status == PP_OK)

@@ -72,7 +72,7 @@ void pp_lmq_weight_quality_(pp_lmq *q, uint32_t layer, unsigned index, const flo
 pp_status pp_lmq_begin_dir_(pp_lmq *q, const char *dir, bool force);
 pp_status pp_lmq_layer_path_(const pp_lmq *q, uint32_t layer, char **path);
 pp_status pp_lmq_write_layer_(pp_lmq *q, uint32_t layer);
-pp_status pp_lmq_finish_dir_(pp_lmq *q);
+pp_status pp_lmq_finish_dir_(pp_lmq *q, pp_progress *progress); /* a step each file of tables */
 /* Learned R1 and R2 of a folder with the settings of q; taken: false when it has none. */
 pp_status pp_lmq_resume_rotations_(pp_lmq *q, const char *dir, bool *taken);
 /* Settings as they stand in settings.json. */

@@ -221,7 +221,7 @@ static pp_status prepare_gptq(job *j, size_t n_tokens)
     pp_lmq *q = j->q;
     const pp_lm_source source = pp_lmq_source(q);
     const pp_lm_hooks hooks = pp_lmq_hooks_(q, false);
-    const pp_lm_exec_options e = {.pool = q->pool, .weight_bytes = (size_t)1 << 30};
+    const pp_lm_exec_options e = pp_lmq_exec_options(q->pool);
     PP_TRY(pp_lmq_windows_(&j->windows, &j->n_windows, &q->o, n_tokens));
     const size_t length = j->windows[0].n, rows = j->n_windows * length;
     j->chunk = CHUNK_ROWS / length > 0 ? CHUNK_ROWS / length : 1;
@@ -243,7 +243,7 @@ pp_status pp_lmq_quantize(pp_lmq *q, const uint32_t *calib_tokens, size_t n_toke
     if (status == PP_OK)
         status = layers(&j, progress);
     if (status == PP_OK && dir != NULL)
-        status = pp_lmq_finish_dir_(q);
+        status = pp_lmq_finish_dir_(q, progress);
     pp_lm_exec_free(j.exec);
     free_hessians(&j.hessian);
     free(j.windows);

@@ -281,19 +281,39 @@ static pp_status write_slice(const pp_lmq *q, pp_lm_kind kind, uint64_t first, u
     return status;
 }
 
-static pp_status write_tables(const pp_lmq *q)
+/* Rows of a global tensor that stand in one file; 0: the model has none. */
+static uint64_t slice_rows(const pp_lmq *q, pp_lm_kind kind, uint64_t *rows, uint64_t *cols)
+{
+    if (!pp_lm_dims(&q->config, kind, rows, cols))
+        return 0;
+    const uint64_t slice = TABLE_BYTES / sizeof(float) / *cols + 1;
+    return kind == PP_LM_HEAD_BIAS || *rows < slice ? *rows : slice;
+}
+
+static pp_status write_tables(const pp_lmq *q, pp_progress *progress)
 {
     uint32_t index = 0;
     for (pp_lm_kind k = PP_LM_EMBED; k < PP_LM_KIND_COUNT; k++) {
         uint64_t rows, cols;
-        if (!pp_lm_dims(&q->config, k, &rows, &cols))
-            continue;
-        const uint64_t slice = TABLE_BYTES / sizeof(float) / cols + 1;
-        const bool whole = k == PP_LM_HEAD_BIAS || rows == 1;
-        for (uint64_t r = 0; r < rows; r += whole ? rows : slice, index++)
-            PP_TRY(write_slice(q, k, r, whole || rows - r < slice ? rows - r : slice, cols, index));
+        const uint64_t slice = slice_rows(q, k, &rows, &cols);
+        for (uint64_t r = 0; slice > 0 && r < rows; r += slice, index++) {
+            PP_TRY(write_slice(q, k, r, rows - r < slice ? rows - r : slice, cols, index));
+            if (progress != NULL)
+                pp_progress_step(progress, 1);
+        }
     }
     return PP_OK;
+}
+
+size_t pp_lmq_quantize_steps(const pp_lmq *q, bool folder)
+{
+    size_t n = q->config.layers;
+    for (pp_lm_kind k = PP_LM_EMBED; folder && k < PP_LM_KIND_COUNT; k++) {
+        uint64_t rows, cols;
+        const uint64_t slice = slice_rows(q, k, &rows, &cols);
+        n += slice > 0 ? (rows + slice - 1) / slice : 0;
+    }
+    return n;
 }
 
 /* ---- the folder ---- */
@@ -357,10 +377,10 @@ pp_status pp_lmq_begin_dir_(pp_lmq *q, const char *dir, bool force)
     return status;
 }
 
-pp_status pp_lmq_finish_dir_(pp_lmq *q)
+pp_status pp_lmq_finish_dir_(pp_lmq *q, pp_progress *progress)
 {
     char *text = NULL;
-    PP_TRY(write_tables(q));
+    PP_TRY(write_tables(q, progress));
     PP_TRY(pp_lmq_settings_(q, &text));
     const pp_status status = write_text(q->dir, "quant.json", text, true);
     free(text);

@@ -41,6 +41,7 @@ pp_status pp_lm_exec_new(pp_lm_exec **out, const pp_lm_config *config, const pp_
     e->source = *source;
     e->pool = options ? options->pool : NULL;
     e->weight_bytes = options && options->weight_bytes > 0 ? options->weight_bytes : WEIGHT_BYTES_DEFAULT;
+    e->scratch_bytes = options && options->scratch_bytes > 0 ? options->scratch_bytes : SIZE_MAX;
     e->resident = layer_floats(config) * config->layers <= e->weight_bytes / sizeof(float);
     e->weights = pp_calloc(config->layers + 1, sizeof *e->weights);
     e->scratch = pp_calloc(pp_pool_threads(e->pool), sizeof *e->scratch);
@@ -56,10 +57,6 @@ pp_status pp_lm_exec_new(pp_lm_exec **out, const pp_lm_config *config, const pp_
 static void free_scratch(pp_lm_scratch *s)
 {
     free(s->norm);
-    free(s->q);
-    free(s->k);
-    free(s->v);
-    free(s->mix);
     free(s->gate);
     free(s->up);
     free(s->scores);
@@ -158,16 +155,39 @@ static bool get(float **p, uint64_t rows, uint64_t cols)
     return *p != NULL;
 }
 
+/* Values a row of what holds q, k, v, mix during attention and the gate behind it. */
+static uint64_t shared_width(const pp_lm_config *c)
+{
+    const uint64_t attention = 2 * (uint64_t)c->head_dim * (c->heads + c->kv_heads);
+    return c->gated && c->ffn > attention ? c->ffn : attention;
+}
+
+/* Bytes of one worker's scratch: what make_scratch asks for. */
+static uint64_t scratch_size(const pp_lm_config *c, uint64_t rows)
+{
+    return rows * (2 * (uint64_t)c->hidden + shared_width(c) + c->ffn + PP_LM_ATTENTION_BLOCK) * sizeof(float);
+}
+
+static unsigned lanes_for(const pp_lm_exec *e, size_t windows, uint32_t rows)
+{
+    const unsigned pool = pp_pool_threads(e->pool), threads = windows < pool ? (unsigned)windows : pool;
+    const uint64_t most = e->scratch_bytes / scratch_size(&e->config, rows);
+    return most < 1 ? 1 : most < threads ? (unsigned)most : threads;
+}
+
 static pp_status make_scratch(pp_lm_scratch *s, const pp_lm_config *c, uint32_t rows)
 {
     const uint64_t q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
     if (s->rows >= rows)
         return PP_OK;
     free_scratch(s);
-    if (!get(&s->norm, rows, c->hidden) || !get(&s->q, rows, q) || !get(&s->k, rows, kv) || !get(&s->v, rows, kv) ||
-        !get(&s->mix, rows, q) || !get(&s->up, rows, c->ffn) || !get(&s->add, rows, c->hidden) ||
-        !get(&s->scores, PP_LM_ATTENTION_BLOCK, rows) || (c->gated && !get(&s->gate, rows, c->ffn)))
+    if (!get(&s->norm, rows, c->hidden) || !get(&s->gate, rows, shared_width(c)) || !get(&s->up, rows, c->ffn) ||
+        !get(&s->add, rows, c->hidden) || !get(&s->scores, PP_LM_ATTENTION_BLOCK, rows))
         return PP_ENOMEM;
+    s->q = s->gate;
+    s->mix = s->q + rows * q;
+    s->k = s->mix + rows * q;
+    s->v = s->k + rows * kv;
     s->rows = rows;
     return PP_OK;
 }
@@ -199,8 +219,12 @@ pp_status pp_lm_prepare_(pp_lm_exec *e, const pp_lm_batch *b)
     }
     if (row != b->n_rows)
         return pp_fail(PP_EINVAL, "a batch of %zu rows has windows of %zu", b->n_rows, row);
+    e->lanes = lanes_for(e, b->n_windows, longest > 0 ? longest : 1);
     for (unsigned t = 0; t < pp_pool_threads(e->pool); t++)
-        PP_TRY(make_scratch(&e->scratch[t], &e->config, longest));
+        if (t < e->lanes)
+            PP_TRY(make_scratch(&e->scratch[t], &e->config, longest));
+        else
+            free_scratch(&e->scratch[t]);
     if (e->config.position_kind != PP_LM_POSITIONS_ROPE || e->rope.n >= longest)
         return PP_OK;
     uint32_t n = longest;

@@ -82,7 +82,8 @@ typedef struct pp_lm_weights {
 /* Scratch of one worker, for windows of up to `rows` tokens. */
 typedef struct pp_lm_scratch {
     uint32_t rows;
-    float *norm, *q, *k, *v, *mix, *gate, *up, *scores, *add;
+    float *norm, *gate, *up, *scores, *add;
+    float *q, *k, *v, *mix; /* inside gate: attention is over when the gate is computed */
     pp_lm_rope_table rope; /* of this window, where tables differ */
 } pp_lm_scratch;
 
@@ -91,8 +92,9 @@ struct pp_lm_exec {
     pp_lm_source source;
     pp_lm_hooks hooks;
     pp_pool *pool;
-    size_t weight_bytes;
+    size_t weight_bytes, scratch_bytes;
     bool resident;              /* all layers are kept */
+    unsigned lanes;             /* windows that run at once: scratch[0 .. lanes) is in use */
     pp_lm_weights *weights;     /* [layers + 1] */
     pp_lm_scratch *scratch;     /* [threads] */
     pp_lm_rope_table rope;

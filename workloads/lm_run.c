@@ -67,11 +67,15 @@ typedef struct layer_pass {
     const pp_lm_batch *batch;
     const float *in;
     float *out;
+    size_t first; /* window of item 0 */
 } layer_pass;
 
-static pp_status layer_window(void *payload, size_t i, unsigned worker)
+static pp_status layer_window(void *payload, size_t item, unsigned worker)
 {
     const layer_pass *p = payload;
+    const size_t i = p->first + item;
+    if (p->exec->lanes < pp_pool_threads(p->exec->pool))
+        worker = (unsigned)item; /* as many items as lanes: each has its own scratch */
     const pp_lm_window *w = &p->batch->windows[i];
     const size_t d = p->exec->config.hidden, count = w->n * d;
     float *x = p->out ? p->out + w->row * d : pp_alloc(count, sizeof *x);
@@ -87,12 +91,18 @@ static pp_status layer_window(void *payload, size_t i, unsigned worker)
 
 pp_status pp_lm_exec_layer(pp_lm_exec *e, uint32_t layer, const pp_lm_batch *batch, const float *in, float *out)
 {
-    layer_pass p = {e, layer, batch, in, out};
+    layer_pass p = {e, layer, batch, in, out, 0};
     if (layer >= e->config.layers)
         return pp_fail(PP_EINVAL, "%s: no layer %u; there are %u", e->config.name, layer, e->config.layers);
     PP_TRY(pp_lm_prepare_(e, batch));
     PP_TRY(pp_lm_load_layer_(e, layer));
-    return pp_pool_run(e->pool, batch->n_windows, layer_window, &p);
+    if (e->lanes >= pp_pool_threads(e->pool))
+        return pp_pool_run(e->pool, batch->n_windows, layer_window, &p);
+    for (; p.first < batch->n_windows; p.first += e->lanes) {
+        const size_t left = batch->n_windows - p.first;
+        PP_TRY(pp_pool_run(e->pool, left < e->lanes ? left : e->lanes, layer_window, &p));
+    }
+    return PP_OK;
 }
 
 /* ---- head ---- */

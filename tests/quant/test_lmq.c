@@ -38,7 +38,7 @@ static double invariance(const char *model, int method)
     fill(tokens, pp_lm_config_of(lm)->vocab);
     assert_ok(pp_lmq_calibrate(&calib, lm, &o, tokens, TOKENS, NULL, NULL));
     assert_ok(pp_lmq_new(&q, lm, &o, calib, NULL, NULL));
-    assert_ok(pp_lmq_invariance(q, tokens, 24, &error));
+    assert_ok(pp_lmq_invariance(q, tokens, 24, NULL, &error));
     pp_lmq_free(q);
     pp_lmq_calib_free(calib);
     pp_lm_close(lm);
@@ -260,7 +260,7 @@ static void smoothing_and_no_online_rotation_keep_the_logits(void **state)
         o.smooth = i == 0 ? 0.5 : 0;
         o.online = i == 0;
         assert_ok(pp_lmq_new(&q, lm, &o, calib, NULL, NULL));
-        assert_ok(pp_lmq_invariance(q, tokens, 24, &error));
+        assert_ok(pp_lmq_invariance(q, tokens, 24, NULL, &error));
         assert_true(error < 2e-5);
         if (i == 1) {
             size_t n;
