@@ -1,6 +1,7 @@
 /* quantize MODEL, quantize compare MODEL for language models. */
 #include "cli/quantize_lm.h"
 #include "cli/commands.h"
+#include "cli/quantize_layers.h"
 #include "cli/session.h"
 
 #include "quant/lmq.h"
@@ -470,14 +471,17 @@ static void spread(const double *v, size_t n, double *mean, double *std)
     *std = n > 1 ? sqrt(squares / (double)(n - 1)) : 0;
 }
 
-static pp_status run_method(lm_run *r, pp_lmq_options *o, pp_quant_row *row, uint32_t seeds)
+static pp_status run_method(lm_run *r, pp_lmq_options *o, pp_quant_row *row, uint32_t seeds, pp_layer_table *layers,
+                            size_t index)
 {
     double bpb[64], after[64], perplexity[64];
     const uint32_t n = o->method == PP_LMQ_RTN ? 1 : seeds; /* nothing random without rotation */
     for (uint32_t s = 0; s < n; s++) {
         outcome x = {0};
         o->seed = r->o.seed + s;
-        const pp_status status = one(r, o, NULL, &x);
+        pp_status status = one(r, o, NULL, &x);
+        if (status == PP_OK)
+            status = pp_layer_table_add(layers, index, row->method, n, x.q);
         bpb[s] = x.eval.bits_per_byte;
         perplexity[s] = x.eval.perplexity;
         after[s] = x.kurtosis_after;
@@ -500,7 +504,8 @@ static pp_status run_method(lm_run *r, pp_lmq_options *o, pp_quant_row *row, uin
     return PP_OK;
 }
 
-static pp_status print_rows_json(const lm_run *r, const pp_lmq_options *o, const pp_quant_row *rows, size_t n)
+static pp_status print_rows_json(const lm_run *r, const pp_lmq_options *o, const pp_quant_row *rows, size_t n,
+                                 const pp_layer_table *layers)
 {
     pp_json *j = pp_json_object();
     pp_json_add_text(j, "network", r->model);
@@ -522,6 +527,7 @@ static pp_status print_rows_json(const lm_run *r, const pp_lmq_options *o, const
         pp_json_add_f64(x, "perplexity_float", rows[i].perplexity_float);
         pp_json_add_f64(x, "perplexity", rows[i].perplexity);
         pp_json_add_f64(x, "perplexity_std", rows[i].perplexity_std);
+        pp_layer_table_json(layers, i, x);
     }
     pp_json_add_f64(j, "wall_s", pp_clock_s() - r->start_s);
     pp_json_add_f64(j, "peak_rss_mb", pp_peak_rss_mb());
@@ -576,13 +582,30 @@ static pp_status draw(const lm_run *r, const pp_quant_row *rows, size_t n, const
     return status;
 }
 
-static pp_status compare(lm_run *r)
+static pp_status show(const lm_run *r, const pp_lmq_options *o, const pp_quant_row *rows, size_t n,
+                      const pp_layer_table *layers)
+{
+    const char *figure = pp_args_get(r->args, "plot"), *report = pp_args_get(r->args, "output");
+    const bool force = pp_args_has(r->args, "force");
+    if (report != NULL)
+        PP_TRY(pp_quant_report_write(report, r->model, rows, n, layers->row, layers->methods * layers->per_method, force));
+    if (figure != NULL)
+        PP_TRY(draw(r, rows, n, figure));
+    if (figure != NULL)
+        PP_TRY(pp_layer_table_plot(layers, r->model, figure, force));
+    if (pp_args_has(r->args, "json"))
+        return print_rows_json(r, o, rows, n, layers);
+    PP_TRY(print_rows_text(rows, n));
+    return pp_layer_table_print(layers);
+}
+
+static pp_status compare(lm_run *r, pp_layer_table *layers)
 {
     pp_lmq_options o[METHODS_MAX];
     pp_quant_row rows[METHODS_MAX];
     size_t n;
     int64_t seeds;
-    const char *figure = pp_args_get(r->args, "plot"), *report = pp_args_get(r->args, "output");
+    const char *figure = pp_args_get(r->args, "plot");
     PP_TRY(pp_args_i64(r->args, "seeds", 3, 1, 64, &seeds));
     if (figure != NULL)
         PP_TRY(pp_plot_check_path(figure));
@@ -594,18 +617,16 @@ static pp_status compare(lm_run *r)
     PP_TRY(evaluate_float(r));
     PP_TRY(calibrate(r));
     for (size_t i = 0; i < n; i++)
-        PP_TRY(run_method(r, &o[i], &rows[i], (uint32_t)seeds));
-    if (report != NULL)
-        PP_TRY(pp_quant_report_write(report, r->model, rows, n, NULL, 0, pp_args_has(r->args, "force")));
-    if (figure != NULL)
-        PP_TRY(draw(r, rows, n, figure));
-    return pp_args_has(r->args, "json") ? print_rows_json(r, o, rows, n) : print_rows_text(rows, n);
+        PP_TRY(run_method(r, &o[i], &rows[i], (uint32_t)seeds, layers, i));
+    return show(r, o, rows, n, layers);
 }
 
 pp_status pp_quantize_lm_compare(const pp_parsed *p, const char *model)
 {
     lm_run r = {.args = p, .model = model};
-    const pp_status status = compare(&r);
+    pp_layer_table layers = {0};
+    const pp_status status = compare(&r, &layers);
+    free(layers.row);
     close_run(&r);
     return status;
 }

@@ -127,6 +127,14 @@ static pp_status run(capture *p, pp_lm_exec *exec, const pp_lm_batch *batch, pp_
     return status;
 }
 
+static uint64_t hash_windows(const uint32_t *tokens, const pp_lm_window *w, size_t n)
+{
+    uint64_t hash = PP_FNV_START;
+    for (size_t i = 0; i < n; i++)
+        hash = pp_fnv1a(hash, tokens + w[i].first, w[i].n * sizeof *tokens);
+    return hash;
+}
+
 pp_status pp_lmq_calibrate(pp_lmq_calib **out, const pp_lm *lm, const pp_lmq_options *o, const uint32_t *tokens,
                            size_t n_tokens, pp_pool *pool, pp_progress *progress)
 {
@@ -148,6 +156,7 @@ pp_status pp_lmq_calibrate(pp_lmq_calib **out, const pp_lm *lm, const pp_lmq_opt
         const pp_lm_config *f = &q->config;
         *p.c = (pp_lmq_calib){.layers = f->layers, .hidden = f->hidden, .ffn = f->ffn, .heads = f->heads,
                               .kv_heads = f->kv_heads, .head_dim = f->head_dim};
+        p.c->text = hash_windows(tokens, windows, p.windows);
         status = make(p.c, f, &p);
     }
     const pp_lm_hooks hooks = {.activation = hook, .payload = &p,

@@ -16,6 +16,7 @@ typedef struct pp_lmq_tensor {
 
 struct pp_lmq_calib {
     uint32_t layers, hidden, ffn, heads, kv_heads, head_dim;
+    uint64_t text;      /* of the tokens of all windows: a run is taken up with the same text only */
     size_t rows;        /* sampled rows of each place */
     float *place[PP_LMQ_PLACES]; /* [layers][rows][width]; down_proj: fewer rows */
     size_t down_rows;

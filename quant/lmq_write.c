@@ -88,6 +88,10 @@ pp_status pp_lmq_settings_(const pp_lmq *q, char **out)
     pp_json_add_text(root, "format", "pentaprism quantized language model, 1");
     add_config(root, &q->config);
     add_options(root, &q->o);
+    char text[24] = "";
+    if (q->calib != NULL)
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)q->calib->text);
+    pp_json_add_text(root, "calibration_text", text);
     pp_json_add_text(root, "r3", q->r3 != NULL ? q->r3->how : NULL);
     pp_json_add_text(root, "r4", q->r4 != NULL ? q->r4->how : NULL);
     const pp_status status = pp_json_print(out, root, true);

@@ -4,7 +4,8 @@
 #include "report/h5_internal.h"
 
 #define ROW(field, kind, units, text) PP_H5_COLUMN(pp_quant_row, field, kind, units, text)
-#define LAYER(field, kind, units, text) PP_H5_COLUMN(pp_lmq_layer, field, kind, units, text)
+#define LAYER(field, kind, units, text) \
+    {#field, kind, offsetof(pp_quant_layer, mean.field), sizeof((pp_quant_layer *)0)->mean.field, units, text}
 
 static const pp_h5_column row_columns[] = {
     ROW(method, PP_H5_TEXT, "", "rotation and quantizer of weights"),
@@ -26,6 +27,7 @@ static const pp_h5_column row_columns[] = {
 };
 
 static const pp_h5_column layer_columns[] = {
+    PP_H5_COLUMN(pp_quant_layer, method, PP_H5_TEXT, "", "method; means over its seeds"),
     LAYER(layer, PP_H5_U32, "", "index of the layer"),
     LAYER(name, PP_H5_TEXT, "", "matrix"),
     LAYER(bits, PP_H5_U32, "bit", "of a weight"),
@@ -38,7 +40,7 @@ static const pp_h5_column layer_columns[] = {
     LAYER(weight_error, PP_H5_F64, "", "sum of squared errors of its weights"),
 };
 
-static pp_status fill(hid_t file, const char *model, const pp_quant_row *rows, size_t n, const pp_lmq_layer *layers,
+static pp_status fill(hid_t file, const char *model, const pp_quant_row *rows, size_t n, const pp_quant_layer *layers,
                       size_t n_layers)
 {
     PP_TRY(pp_h5_group(file, "quantize", "language models in few bits"));
@@ -52,7 +54,7 @@ static pp_status fill(hid_t file, const char *model, const pp_quant_row *rows, s
 }
 
 pp_status pp_quant_report_write(const char *path, const char *model, const pp_quant_row *rows, size_t n,
-                                const pp_lmq_layer *layers, size_t n_layers, bool force)
+                                const pp_quant_layer *layers, size_t n_layers, bool force)
 {
     pp_output o = {0};
     hid_t file = -1;

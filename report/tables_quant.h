@@ -12,8 +12,14 @@ typedef struct pp_quant_row {
     double kurtosis_before, kurtosis_after, invariance_error;
 } pp_quant_row;
 
+/* One matrix of a method, mean over its seeds. */
+typedef struct pp_quant_layer {
+    char method[24];
+    pp_lmq_layer mean;
+} pp_quant_layer;
+
 /* /quantize/model, /quantize/methods and, when there are layers, /quantize/layers. Whole or not at all. */
 pp_status pp_quant_report_write(const char *path, const char *model, const pp_quant_row *rows, size_t n,
-                                const pp_lmq_layer *layers, size_t n_layers, bool force);
+                                const pp_quant_layer *layers, size_t n_layers, bool force);
 
 #endif

@@ -40,9 +40,17 @@ class QuantizeLanguageModels(Case):
         self.assertLess(d["rows"][1]["bits_per_byte_mean"], d["rows"][0]["bits_per_byte_mean"])
         with h5py.File(table) as f:
             self.assertEqual(f["quantize/methods"].shape, (2,))
+            layers = f["quantize/layers"][:]
+            self.assertEqual(layers.shape, (2 * len(d["rows"][1]["layers"]),))
+            for row, wanted in zip(layers[len(layers) // 2:], d["rows"][1]["layers"]):
+                self.assertEqual(row["method"], b"quarot")
+                self.assertEqual(row["kurtosis_after"], wanted["kurtosis_after"])
+                self.assertEqual(row["weight_sqnr_db"], wanted["weight_sqnr_db"])
+                self.assertLess(row["max_over_rms_after"], row["max_over_rms_before"] * 1.1)
             self.assertEqual(f["quantize/methods"][1]["bits_per_byte"], d["rows"][1]["bits_per_byte_mean"])
-        with open(figure) as f:
-            self.assertIn("<svg", f.read())
+        for name in (figure, os.path.join(self.folder, "t-layers.svg")):
+            with open(name) as f:
+                self.assertIn("<svg", f.read())
 
     def test_wrong_input(self):
         empty = os.path.join(self.folder, "empty.txt")
