@@ -54,6 +54,8 @@ static pp_status show_json(const pp_network *net, uint32_t layers)
     pp_json_add_i64(json, "macs", (int64_t)pp_network_macs(net));
     pp_json_add_i64(json, "layers", layers);
     add_shape(json, "input", net->ops[0].out);
+    if (net->note != NULL && net->note[0] != 0)
+        pp_json_add_text(json, "note", net->note);
     pp_json *ops = pp_json_add_list(json, "operators");
     for (uint32_t i = 0; i < net->n_ops; i++) {
         const pp_op *op = &net->ops[i];
@@ -86,6 +88,8 @@ static pp_status show_text(const pp_network *net, uint32_t layers)
     printf("%s: %" PRIu64 " parameters, %" PRIu64 " multiply-accumulates, %u matrix layers, input %ux%ux%u%s\n\n",
            net->name, pp_network_parameters(net), pp_network_macs(net), layers, net->ops[0].out.h, net->ops[0].out.w,
            net->ops[0].out.c, net->has_weights ? "" : " (shapes only)");
+    if (net->note != NULL && net->note[0] != 0)
+        printf("note: %s\n\n", net->note);
     const char *headers[] = {"operator", "kind", "window", "in", "out", "parameters", "MACs"};
     pp_table *t = NULL;
     pp_status status = pp_table_new(&t, headers, 7);
@@ -129,8 +133,9 @@ const pp_command pp_cmd_model = {
     .min_operands = 1,
     .max_operands = 2,
     .text = "list the built-in networks, or show what is inside one\n\n"
-            "MODEL is a built-in name or a path to a .safetensors file whose card (NAME.json, the layers in\n"
-            "order of execution) stands beside it: docs/models.md. Built-in networks of shapes take options:\n"
+            "MODEL is a built-in name, a path to an .onnx file (docs/onnx.md; PATH.onnx:input=HxWxC,output=NAME where it\n"
+            "leaves a choice), or to a .safetensors file whose card (NAME.json, the layers in order of execution)\n"
+            "stands beside it: docs/models.md. Built-in networks of shapes take options:\n"
             "NAME:input=HxWxC,classes=N,relays=N. Language models: a built-in name, a Hugging Face folder, a config.json\n"
             "alone, or a llama2.c file (.bin): docs/language-models.md.",
     .examples = "  pentaprism model list\n  pentaprism model show resnet32-cifar10\n"

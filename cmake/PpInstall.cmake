@@ -54,6 +54,7 @@ foreach(header
     workloads/blas.h workloads/lm.h workloads/lm_graph.h
     workloads/network.h
     workloads/settings.h
+    workloads/onnx.h
     workloads/stage.h
     workloads/tokenizer.h workloads/workloads.h
     quant/lmq.h

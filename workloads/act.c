@@ -1,4 +1,5 @@
-/* Activation functions by their definitions. PAPER: howard2019 sec. 5.2 (hard swish, hard sigmoid). */
+/* Activation functions by their definitions. PAPER: howard2019 sec. 5.2 (hard swish, hard sigmoid);
+ * hendrycks2016 sec. 2 (GELU). */
 #include "workloads/network.h"
 
 #include <math.h>
@@ -16,6 +17,9 @@ static const struct {
     [PP_ACT_HARD_SWISH] = {"hard_swish", false, true},
     [PP_ACT_SILU] = {"silu", false, true},
     [PP_ACT_TANH] = {"tanh", false, true},
+    [PP_ACT_GELU] = {"gelu", false, true},
+    [PP_ACT_GELU_TANH] = {"gelu_tanh", false, true},
+    [PP_ACT_LEAKY_01] = {"leaky_relu_0.01", false, true},
 };
 
 const char *pp_act_name(pp_act act)
@@ -57,6 +61,12 @@ double pp_act_value(pp_act act, double x)
         return x / (1 + exp(-x));
     case PP_ACT_TANH:
         return tanh(x);
+    case PP_ACT_GELU:
+        return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
+    case PP_ACT_GELU_TANH:
+        return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    case PP_ACT_LEAKY_01:
+        return x > 0 ? x : 0.01 * x;
     case PP_ACT_NONE:
     case PP_ACT_COUNT:
         break;

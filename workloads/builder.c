@@ -8,12 +8,41 @@ struct pp_builder {
     pp_network *net; /* ops stay in `ops` until finish */
     pp_network_owner *owner;
     PP_VEC(pp_op) ops;
+    uint32_t *named; /* [n_named]: hash table of operator index + 1; 0: free */
+    size_t n_named;
 };
+
+/* Place of a name: where it stands, or the free one where it would. */
+static size_t slot_of(const pp_builder *b, const char *name)
+{
+    size_t at = (size_t)pp_fnv1a(PP_FNV_START, name, strlen(name)) & (b->n_named - 1);
+    while (b->named[at] && strcmp(b->ops.data[b->named[at] - 1].name, name) != 0)
+        at = (at + 1) & (b->n_named - 1);
+    return at;
+}
+
+/* Twice as many places as operators at least. */
+static pp_status index_names(pp_builder *b)
+{
+    if (b->n_named < 2 * b->ops.len + 2) {
+        size_t n = b->n_named ? 2 * b->n_named : 64;
+        uint32_t *grown = pp_calloc(n, sizeof *grown);
+        if (!grown)
+            return PP_ENOMEM;
+        free(b->named);
+        b->named = grown;
+        b->n_named = n;
+        for (uint32_t i = 0; i + 1 < b->ops.len; i++)
+            b->named[slot_of(b, b->ops.data[i].name)] = i + 1;
+    }
+    b->named[slot_of(b, b->ops.data[b->ops.len - 1].name)] = (uint32_t)b->ops.len;
+    return PP_OK;
+}
 
 static pp_status add_input(pp_builder *b, const char *name, pp_shape input)
 {
     b->net->name = pp_arena_strdup(b->owner->arena, name);
-    b->net->weights_file = "";
+    b->net->weights_file = b->net->note = "";
     if (!b->net->name)
         return PP_ENOMEM;
     for (size_t i = 0; i < 4; i++)
@@ -21,7 +50,7 @@ static pp_status add_input(pp_builder *b, const char *name, pp_shape input)
     pp_op op = {.name = "input", .kind = PP_OP_INPUT, .groups = 1, .in = input, .out = input};
     op.window = (pp_window){.kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
     PP_TRY(pp_op_infer_(&op, NULL));
-    return pp_push(&b->ops, op) ? PP_OK : PP_ENOMEM;
+    return pp_push(&b->ops, op) ? index_names(b) : PP_ENOMEM;
 }
 
 pp_status pp_builder_new(pp_builder **out, const char *name, pp_shape input)
@@ -56,6 +85,7 @@ void pp_builder_free(pp_builder *b)
     else
         free(b->owner);
     free(b->ops.data);
+    free(b->named);
     free(b);
 }
 
@@ -86,10 +116,84 @@ void pp_builder_normalise(pp_builder *b, const float *mean, const float *std)
 
 uint32_t pp_builder_find_(const pp_builder *b, const char *name)
 {
-    for (uint32_t i = 0; i < b->ops.len; i++)
-        if (strcmp(b->ops.data[i].name, name) == 0)
-            return i;
-    return PP_NONE;
+    uint32_t found = b->n_named ? b->named[slot_of(b, name)] : 0;
+    return found ? found - 1 : PP_NONE;
+}
+
+const pp_op *pp_builder_op_(const pp_builder *b, uint32_t op)
+{
+    return &b->ops.data[op];
+}
+
+pp_arena *pp_builder_arena_(pp_builder *b)
+{
+    return b->owner->arena;
+}
+
+pp_status pp_builder_annotate_(pp_builder *b, const char *note)
+{
+    b->net->note = pp_arena_strdup(b->owner->arena, note);
+    if (b->net->note)
+        return PP_OK;
+    b->net->note = "";
+    return PP_ENOMEM;
+}
+
+pp_status pp_builder_fold_(pp_builder *b, uint32_t op, const double *scale, const double *shift)
+{
+    pp_op *o = &b->ops.data[op];
+    uint32_t n = o->out.c;
+    float *rows = pp_arena_get(b->owner->arena, n, sizeof *rows), *bias = pp_arena_get(b->owner->arena, n, sizeof *bias);
+    if (!rows || !bias)
+        return PP_ENOMEM;
+    for (uint32_t c = 0; c < n; c++) {
+        double before = o->bias.ndim ? (double)pp_tensor_f32(&o->bias, c) : 0;
+        rows[c] = (float)((o->weight.row_scale ? (double)o->weight.row_scale[c] : 1) * scale[c]);
+        bias[c] = (float)(before * scale[c] + shift[c]);
+    }
+    o->weight.row_scale = rows;
+    o->bias = (pp_tensor){.dtype = PP_DTYPE_F32, .ndim = 1, .dim = {n}, .data = bias};
+    return PP_OK;
+}
+
+static pp_status keep_ops(pp_builder *b, const bool *needed, uint32_t *now)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->ops.len; i++) {
+        if (!needed[i])
+            continue;
+        pp_op *op = &b->ops.data[i];
+        uint32_t *inputs = pp_arena_get(b->owner->arena, op->n_inputs, sizeof *inputs);
+        if (!inputs)
+            return PP_ENOMEM;
+        for (uint32_t k = 0; k < op->n_inputs; k++)
+            inputs[k] = now[op->inputs[k]];
+        op->inputs = inputs;
+        now[i] = n;
+        b->ops.data[n++] = *op;
+    }
+    b->ops.len = n;
+    return PP_OK;
+}
+
+pp_status pp_builder_prune_(pp_builder *b, uint32_t output)
+{
+    bool *needed = pp_calloc(b->ops.len, sizeof *needed);
+    uint32_t *now = pp_calloc(b->ops.len, sizeof *now);
+    pp_status status = needed && now ? PP_OK : PP_ENOMEM;
+    if (status == PP_OK) {
+        needed[0] = needed[output] = true;
+        for (uint32_t i = output + 1; i-- > 0;)
+            for (uint32_t k = 0; needed[i] && k < b->ops.data[i].n_inputs; k++)
+                needed[b->ops.data[i].inputs[k]] = true;
+        status = keep_ops(b, needed, now);
+        free(b->named); /* indices have changed; nothing is added any more */
+        b->named = NULL;
+        b->n_named = 0;
+    }
+    free(needed);
+    free(now);
+    return status;
 }
 
 pp_shape pp_builder_shape(const pp_builder *b, uint32_t op)
@@ -121,6 +225,7 @@ static pp_status append(pp_builder *b, pp_op *op, const char *name, const uint32
     PP_TRY(pp_op_infer_(op, b->ops.data));
     if (!pp_push(&b->ops, *op))
         return PP_ENOMEM;
+    PP_TRY(index_names(b));
     if (out)
         *out = (uint32_t)b->ops.len - 1;
     return PP_OK;
@@ -143,11 +248,10 @@ static pp_status set_tensor(pp_tensor *slot, const char *op, const char *what, c
         pp_tensor_shape_text_(want, sizeof want, slot);
         return pp_fail(PP_EINVAL, "operator '%s': its %s has shape %s; expected %s", op, what, have, want);
     }
-    if (given->dtype != PP_DTYPE_F32 && given->dtype != PP_DTYPE_F16 && given->dtype != PP_DTYPE_BF16)
+    if (!pp_tensor_is_real_(given))
         return pp_fail(PP_EUNSUPPORTED, "operator '%s': its %s is %s; expected F32, F16 or BF16", op, what,
                        pp_dtype_name_(given->dtype));
-    slot->dtype = given->dtype;
-    slot->data = given->data;
+    *slot = *given;
     return PP_OK;
 }
 
@@ -292,7 +396,7 @@ static pp_status weights_whole(pp_network *net)
     if (with && without)
         return pp_fail(PP_EINVAL, "operator '%s' has no weights or no bias, operator '%s' has", without->name,
                        with->name);
-    net->has_weights = with != NULL;
+    net->has_weights = without == NULL;
     return PP_OK;
 }
 

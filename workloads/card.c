@@ -30,7 +30,7 @@ static pp_status read_shape(const pp_node *input, pp_shape *shape)
     return PP_OK;
 }
 
-static pp_status read_scale(const pp_node *input, const char *key, uint32_t channels, double above, float out[4])
+pp_status pp_card_scale_(const pp_node *input, const char *key, uint32_t channels, double above, float out[4])
 {
     const pp_node *node = pp_node_get(input, key);
     if (!node)
@@ -58,8 +58,8 @@ static pp_status start_network(pp_card *card, const pp_node *root)
     PP_TRY(pp_node_text(name_node, "name", &name));
     PP_TRY(pp_node_need(root, "input", &input));
     PP_TRY(read_shape(input, &shape));
-    PP_TRY(read_scale(input, "mean", shape.c, -HUGE_VAL, mean));
-    PP_TRY(read_scale(input, "std", shape.c, 0, std));
+    PP_TRY(pp_card_scale_(input, "mean", shape.c, -HUGE_VAL, mean));
+    PP_TRY(pp_card_scale_(input, "std", shape.c, 0, std));
     PP_TRY(pp_builder_new(&card->b, name, shape));
     pp_builder_normalise(card->b, mean, std);
     return PP_OK;

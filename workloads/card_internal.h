@@ -15,6 +15,8 @@ typedef struct pp_card {
     const pp_node *layers;
 } pp_card;
 
+/* input.mean or input.std: a number a channel into out, each above `above`; out stays when there are none. */
+pp_status pp_card_scale_(const pp_node *input, const char *key, uint32_t channels, double above, float out[4]);
 /* Adds the next layer of the card (index card->n_built) to its builder. */
 pp_status pp_card_layer_(pp_card *card);
 

@@ -47,7 +47,7 @@ static pp_status check_tensor(const pp_op *op, const char *what, const pp_tensor
     if (!same)
         return pp_fail(PP_EINVAL, "operator '%s': the shape of its %s does not fit its input and output", op->name,
                        what);
-    if (t->dtype != PP_DTYPE_F32 && t->dtype != PP_DTYPE_F16 && t->dtype != PP_DTYPE_BF16)
+    if (!pp_tensor_is_real_(t))
         return pp_fail(PP_EUNSUPPORTED, "operator '%s': its %s is not of a floating-point type", op->name, what);
     uint64_t at;
     float value;

@@ -23,9 +23,14 @@ typedef struct pp_tensor {
     uint32_t ndim;
     uint64_t dim[4];
     const void *data;
+    /* How elements follow from data where that is not plain: element = (datum - row_zero[r]) row_scale[r], r its index
+     * along dim[0]. NULL: factor 1, zero 0. Integer data are weights only with a row_scale. transposed: data is
+     * [dim[1] dim[2] dim[3]][dim[0]]. So batch norms, codes and matrices of other orders need no copy. */
+    const float *row_scale, *row_zero;
+    bool transposed;
 } pp_tensor;
 
-/* Elements of a tensor; bytes of one element; element i as float (F32, F16, BF16). */
+/* Elements of a tensor; bytes of one element; element i as float. */
 uint64_t pp_tensor_count(const pp_tensor *t);
 size_t pp_dtype_size(pp_dtype dtype);
 float pp_tensor_f32(const pp_tensor *t, uint64_t i);
@@ -52,7 +57,8 @@ typedef enum pp_op_kind {
     PP_OP_KIND_COUNT
 } pp_op_kind;
 
-/* LEAKY: slope 0.1 below zero. HARD_SIGMOID: clamp(x + 3, 0, 6) / 6. HARD_SWISH: x times that. SILU: x sigmoid(x). */
+/* LEAKY: slope 0.1 below zero. HARD_SIGMOID: clamp(x + 3, 0, 6) / 6. HARD_SWISH: x times that. SILU: x sigmoid(x).
+ * GELU: x times the normal distribution's Phi(x); GELU_TANH: its approximation by tanh. LEAKY_01: slope 0.01. */
 typedef enum pp_act {
     PP_ACT_NONE,
     PP_ACT_RELU,
@@ -63,6 +69,9 @@ typedef enum pp_act {
     PP_ACT_HARD_SWISH,
     PP_ACT_SILU,
     PP_ACT_TANH,
+    PP_ACT_GELU,
+    PP_ACT_GELU_TANH,
+    PP_ACT_LEAKY_01,
     PP_ACT_COUNT
 } pp_act;
 
@@ -104,6 +113,7 @@ typedef struct pp_network {
     float mean[4], std[4];   /* input: (pixel / 255 - mean[c]) / std[c], c < C <= 4 */
     const char *weights_file;    /* base name of the weights ("" when none) */
     char weights_sha256[65];     /* of that file's content ("" when none) */
+    const char *note;            /* what the network leaves out of the file that it comes from; "" */
     void *owner;                 /* arena, mapped files: private */
 } pp_network;
 

@@ -38,6 +38,8 @@ pp_status pp_op_infer_(pp_op *op, const pp_op *ops);
 /* "F32" ... as in safetensors headers, and back. */
 const char *pp_dtype_name_(pp_dtype dtype);
 bool pp_dtype_find_(const char *name, pp_dtype *out);
+/* Whether its elements are numbers of a network: of a floating-point type, or codes with a scale. */
+bool pp_tensor_is_real_(const pp_tensor *t);
 /* "[16,3,3,3]". */
 void pp_tensor_shape_text_(char *text, size_t size, const pp_tensor *t);
 
@@ -50,5 +52,13 @@ void pp_builder_take_file_(pp_builder *b, void *file, void (*close_file)(void *f
 pp_status pp_builder_source_(pp_builder *b, const char *weights_file, const char *sha256);
 /* Index of the operator of that name; PP_NONE when there is none. */
 uint32_t pp_builder_find_(const pp_builder *b, const char *name);
+const pp_op *pp_builder_op_(const pp_builder *b, uint32_t op);
+/* Memory that lives as long as the network. */
+pp_arena *pp_builder_arena_(pp_builder *b);
+/* Result of conv, linear or scale `op` becomes scale[c] times what it is, plus shift[c]. */
+pp_status pp_builder_fold_(pp_builder *b, uint32_t op, const double *scale, const double *shift);
+/* Leaves out the operators that `output` does not need; it becomes the last. */
+pp_status pp_builder_prune_(pp_builder *b, uint32_t output);
+pp_status pp_builder_annotate_(pp_builder *b, const char *note);
 
 #endif

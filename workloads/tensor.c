@@ -61,7 +61,7 @@ static float from_f16(uint16_t h)
     return sign ? -tiny : tiny;
 }
 
-float pp_tensor_f32(const pp_tensor *t, uint64_t i)
+static float datum(const pp_tensor *t, uint64_t i)
 {
     const uint8_t *at = (const uint8_t *)t->data + i * dtypes[t->dtype].size;
     uint16_t u16;
@@ -92,10 +92,33 @@ float pp_tensor_f32(const pp_tensor *t, uint64_t i)
     return 0;
 }
 
+/* Through the order and the scale of the rows. */
+static float row_datum(const pp_tensor *t, uint64_t i)
+{
+    uint64_t inner = 1;
+    for (uint32_t d = 1; d < t->ndim; d++)
+        inner *= t->dim[d];
+    uint64_t row = i / inner;
+    float v = datum(t, t->transposed ? i % inner * t->dim[0] + row : i);
+    if (t->row_zero)
+        v -= t->row_zero[row];
+    return t->row_scale ? v * t->row_scale[row] : v;
+}
+
+float pp_tensor_f32(const pp_tensor *t, uint64_t i)
+{
+    return t->transposed || t->row_scale ? row_datum(t, i) : datum(t, i);
+}
+
+bool pp_tensor_is_real_(const pp_tensor *t)
+{
+    return t->row_scale || t->dtype == PP_DTYPE_F32 || t->dtype == PP_DTYPE_F16 || t->dtype == PP_DTYPE_BF16;
+}
+
 void pp_tensor_read_f32(const pp_tensor *t, float *out)
 {
     uint64_t n = pp_tensor_count(t);
-    if (t->dtype == PP_DTYPE_F32 && n > 0)
+    if (t->dtype == PP_DTYPE_F32 && !t->transposed && !t->row_scale && n > 0)
         memcpy(out, t->data, n * sizeof *out);
     else
         for (uint64_t i = 0; i < n; i++)

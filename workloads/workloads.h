@@ -4,11 +4,12 @@
 
 #include "workloads/cpu.h"
 #include "workloads/network.h"
+#include "workloads/onnx.h"
 #include "workloads/stage.h"
 
 /* ---- networks ---- */
 
-/* Any MODEL of the command line: a built-in name, a path to `.safetensors` (its card is NAME.json
+/* Any MODEL of the command line: a built-in name, a path to `.onnx` (workloads/onnx.h), to `.safetensors` (its card is NAME.json
  * beside it) or to a card `.json`. Unknown names list the nearest one. A built-in network of shapes takes
  * options: `NAME:input=HxWxC,classes=N,relays=N`; its name then carries those that differ from its own. relays:
  * stages that hand a stream on, so that no stage has more than N neighbours. */

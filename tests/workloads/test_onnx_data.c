@@ -18,7 +18,7 @@ static const char *const refused_ops[] = {
     "SplitToSequence", "Tan", "TfIdfVectorizer", "TopK", "Trilu", "Unique", NULL};
 
 typedef struct tally {
-    unsigned ran, passed, refused, skipped;
+    unsigned ran, passed, refused, skipped, networks;
     bool seen[256];
 } tally;
 
@@ -89,6 +89,48 @@ static bool is_odd(const char *name)
     return strncmp(name, "test_cast", 9) == 0 && strstr(name, "BFLOAT16");
 }
 
+/* Element of a tensor [N,...] for image `n` and element (h, w, c) of a network's result. */
+static double wanted(const pp_onnx_tensor *t, uint64_t n, pp_shape s, uint32_t h, uint32_t w, uint32_t c)
+{
+    uint64_t per_image = pp_onnx_count(t) / t->dim[0];
+    return pp_onnx_f64(t, n * per_image + ((uint64_t)c * s.h + h) * s.w + w);
+}
+
+/* The network of the case gives what the package says, image by image. */
+static void run_network(tally *t, const char *path, const char *name, const pp_onnx_tensor *in, const pp_onnx_tensor *out)
+{
+    pp_network *net = NULL;
+    if (in->type != PP_ONNX_FLOAT || in->ndim < 2 || out->ndim < 2 || in->dim[0] != out->dim[0] || pp_network_from_onnx(&net, path) != PP_OK)
+        return;
+    pp_shape s = net->ops[0].out, o = net->ops[net->output].out;
+    if (net->note[0] != '\0' || !net->has_weights) {
+        pp_network_free(net);
+        return;
+    }
+    t->networks++;
+    size_t count = (size_t)s.h * s.w * s.c;
+    float *image = malloc(count * sizeof *image);
+    assert_non_null(image);
+    assert_int_equal(pp_onnx_count(in), in->dim[0] * count);
+    assert_int_equal(pp_onnx_count(out), out->dim[0] * o.h * o.w * o.c);
+    for (uint64_t n = 0; n < in->dim[0]; n++) {
+        float **results = NULL;
+        for (size_t i = 0; i < count; i++) /* [C][H][W] to [H][W][C] */
+            image[i] = (float)wanted(in, n, s, (uint32_t)(i / s.c / s.w), (uint32_t)(i / s.c % s.w), (uint32_t)(i % s.c));
+        assert_ok(pp_ref_run(net, image, &results));
+        for (uint32_t h = 0, i = 0; h < o.h; h++)
+            for (uint32_t w = 0; w < o.w; w++)
+                for (uint32_t c = 0; c < o.c; c++, i++) {
+                    double have = (double)results[net->output][i], want = wanted(out, n, o, h, w, c);
+                    if (!close_to(have, want, 1e-5, 1e-4))
+                        fail_msg("network of %s: image %d, (%u,%u,%u) is %g, expected %g", name, (int)n, h, w, c, have, want);
+                }
+        pp_ref_free(net, results);
+    }
+    free(image);
+    pp_network_free(net);
+}
+
 static void run_case(tally *t, const char *folder, const char *name)
 {
     char *path = in_folder(folder, "model.onnx"), why[512];
@@ -117,6 +159,8 @@ static void run_case(tally *t, const char *folder, const char *name)
                 good = same(&have, &out[i].t, why, sizeof why);
             }
             t->passed++;
+            if (good && n_in == 1 && n_out == 1)
+                run_network(t, path, name, &in[0].t, &out[0].t);
             if (!good)
                 fail_msg("%s: %s", name, why);
         }
@@ -144,7 +188,8 @@ static void run_group(const char *group, tally *t)
     }
     free(names);
     free(folder);
-    print_message("%s: %u ran, %u passed, %u refused, %u without numbers\n", group, t->ran, t->passed, t->refused, t->skipped);
+    print_message("%s: %u ran, %u passed, %u refused, %u without numbers; %u as networks\n", group, t->ran, t->passed,
+                  t->refused, t->skipped, t->networks);
 }
 
 static void cases_of_the_package(void **state)

@@ -1,0 +1,583 @@
+/* ONNX graphs as networks: input, nodes in order, output. */
+#include "workloads/card_internal.h"
+#include "workloads/onnx_net_internal.h"
+#include "workloads/workloads.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What stands behind the colon of MODEL. */
+typedef struct options {
+    char *path, *output;
+    pp_shape input;
+} options;
+
+/* ---- values ---- */
+
+static const pp_onnx_slot *slot(const pp_onnx_net *v, uint32_t k)
+{
+    return k < v->node->n_in && v->node->in[k] != PP_NONE ? &v->value[v->node->in[k]] : NULL;
+}
+
+const pp_onnx_tensor *pp_net_constant(const pp_onnx_net *v, uint32_t k)
+{
+    const pp_onnx_slot *s = slot(v, k);
+    return s ? s->constant : NULL;
+}
+
+const pp_onnx_stream *pp_net_any(const pp_onnx_net *v, uint32_t k)
+{
+    const pp_onnx_slot *s = slot(v, k);
+    return s ? s->stream : NULL;
+}
+
+static bool is_padded(const pp_onnx_stream *s)
+{
+    return s->pad[0] || s->pad[1] || s->pad[2] || s->pad[3];
+}
+
+static pp_status need(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
+{
+    *out = pp_net_any(v, k);
+    if (!*out)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "input %u must come from the network's input", k);
+    if ((*out)->gelu)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it reads an Erf, which is supported as a part of Gelu only");
+    return PP_OK;
+}
+
+static pp_status no_padding(const pp_onnx_net *v, const pp_onnx_stream *s)
+{
+    return !is_padded(s) ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "it reads a Pad, which is supported in front of Conv "
+                                               "and pools only");
+}
+
+static pp_status no_probabilities(const pp_onnx_net *v, const pp_onnx_stream *s)
+{
+    return !s->probabilities ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "it reads a Softmax, which is supported at the end "
+                                                   "of a network only");
+}
+
+pp_status pp_net_view(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
+{
+    PP_TRY(need(v, k, out));
+    return no_padding(v, *out);
+}
+
+pp_status pp_net_padded(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
+{
+    PP_TRY(need(v, k, out));
+    return no_probabilities(v, *out);
+}
+
+pp_status pp_net_stream(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
+{
+    PP_TRY(need(v, k, out));
+    PP_TRY(no_padding(v, *out));
+    PP_TRY(no_probabilities(v, *out));
+    if ((*out)->coded)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it computes on codes; only DequantizeLinear, MaxPool and views may read "
+                           "a QuantizeLinear");
+    return PP_OK;
+}
+
+bool pp_net_sole(const pp_onnx_net *v, uint32_t k)
+{
+    const pp_onnx_stream *s = pp_net_any(v, k);
+    return s && !s->shared && v->m->value[v->node->in[k]].uses == 1;
+}
+
+pp_status pp_net_give_view(pp_onnx_net *v, pp_onnx_stream s)
+{
+    s.shared = !pp_net_sole(v, 0);
+    return pp_net_give(v, 0, &s);
+}
+
+pp_status pp_net_give(pp_onnx_net *v, uint32_t output, const pp_onnx_stream *s)
+{
+    pp_onnx_stream *copy = pp_arena_get(v->arena, 1, sizeof *copy);
+    if (!copy)
+        return PP_ENOMEM;
+    *copy = *s;
+    if (output < v->node->n_out && v->node->out[output] != PP_NONE)
+        v->value[v->node->out[output]] = (pp_onnx_slot){.stream = copy};
+    return PP_OK;
+}
+
+const char *pp_net_name(pp_onnx_net *v)
+{
+    const char *name = v->node->name;
+    if (v->made++ == 0 && pp_builder_find_(v->b, name) == PP_NONE)
+        return name;
+    for (;; v->made++) {
+        size_t size = strlen(name) + 16;
+        char *text = pp_arena_get(v->arena, size, 1);
+        if (!text)
+            return NULL;
+        snprintf(text, size, "%s/%u", name, v->made);
+        if (pp_builder_find_(v->b, text) == PP_NONE)
+            return text;
+    }
+}
+
+pp_status pp_net_ints(pp_onnx_net *v, const char *name, uint32_t k, const int64_t **list, uint32_t *n)
+{
+    if (k != PP_NONE && slot(v, k) && !pp_net_constant(v, k))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its %s are computed from the network's input", name);
+    const pp_onnx_tensor *in[8] = {0};
+    for (uint32_t i = 0; i < v->node->n_in && i < 8; i++)
+        in[i] = pp_net_constant(v, i);
+    pp_onnx_node node = *v->node;
+    node.n_in = node.n_in < 8 ? node.n_in : 8;
+    pp_onnx_call c = {.arena = v->arena, .path = v->m->path, .node = &node, .opset = v->m->opset, .in = in};
+    if (k != PP_NONE && pp_onnx_in(&c, k) && !pp_onnx_in(&c, k)->data)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its %s are of a type that is not read", name);
+    return pp_onnx_ints(&c, name, k, list, n);
+}
+
+/* ---- nodes ---- */
+
+static bool all_constant(const pp_onnx_net *v)
+{
+    for (uint32_t k = 0; k < v->node->n_in; k++)
+        if (slot(v, k) && !pp_net_constant(v, k))
+            return false;
+    return true;
+}
+
+static pp_status fold(pp_onnx_net *v)
+{
+    const pp_onnx_node *n = v->node;
+    const pp_onnx_tensor **in = pp_arena_get(v->arena, n->n_in, sizeof *in);
+    pp_onnx_tensor *out = pp_arena_get(v->m->arena, n->n_out, sizeof *out);
+    if (!in || !out)
+        return PP_ENOMEM;
+    for (uint32_t k = 0; k < n->n_in; k++)
+        in[k] = pp_net_constant(v, k);
+    pp_onnx_call c = {.arena = v->m->arena, .path = v->m->path, .node = n, .opset = v->m->opset, .in = in, .out = out,
+                      .room = v->room, .work = v->work};
+    PP_TRY(pp_onnx_eval(&c));
+    v->room = c.room;
+    v->work = c.work;
+    for (uint32_t k = 0; k < n->n_out; k++)
+        if (n->out[k] != PP_NONE && out[k].data) {
+            out[k].name = v->m->value[n->out[k]].name;
+            v->value[n->out[k]].constant = &out[k];
+        }
+    return PP_OK;
+}
+
+/* The shape of a stream is known without its elements: the operator runs on a tensor that has none. */
+static pp_status fold_shape(pp_onnx_net *v)
+{
+    const pp_onnx_stream *s = slot(v, 0)->stream;
+    pp_onnx_tensor in = {.name = "", .type = PP_ONNX_FLOAT, .ndim = s->ndim, .data = ""}, *out;
+    const pp_onnx_tensor *list[1] = {&in};
+    memcpy(in.dim, s->dim, sizeof in.dim);
+    out = pp_arena_get(v->m->arena, v->node->n_out, sizeof *out);
+    if (!out)
+        return PP_ENOMEM;
+    pp_onnx_call c = {.arena = v->m->arena, .path = v->m->path, .node = v->node, .opset = v->m->opset, .in = list,
+                      .out = out, .room = v->room, .work = v->work};
+    PP_TRY(pp_onnx_find_op(v->node->op)(&c));
+    if (v->node->out[0] != PP_NONE)
+        v->value[v->node->out[0]].constant = out;
+    return PP_OK;
+}
+
+static pp_net_op find_op(const char *op)
+{
+    static const pp_net_row *const tables[] = {pp_net_ops_matrix_, pp_net_ops_element_, pp_net_ops_move_,
+                                               pp_net_ops_window_};
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const pp_net_row *r = tables[t]; r->name; r++)
+            if (strcmp(r->name, op) == 0)
+                return r->convert;
+    return NULL;
+}
+
+static pp_status convert(pp_onnx_net *v)
+{
+    const char *op = v->node->op;
+    if (*v->node->domain)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "operators of '%s' are not known", v->node->domain);
+    if (all_constant(v))
+        return fold(v);
+    if ((strcmp(op, "Shape") == 0 || strcmp(op, "Size") == 0) && slot(v, 0) && v->node->n_in == 1)
+        return fold_shape(v);
+    pp_net_op f = find_op(op);
+    if (!f)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "this operator has no place in a network of the simulator%s",
+                           pp_onnx_find_op(op) ? "; constants alone may go through it" : "");
+    return f(v);
+}
+
+/* needed[v]: the output depends on value v. */
+static bool *find_needed(const pp_onnx *m, uint32_t output)
+{
+    bool *needed = pp_calloc((size_t)m->n_values + 1, sizeof *needed);
+    if (!needed)
+        return NULL;
+    needed[output] = true;
+    for (uint32_t i = m->n_nodes; i-- > 0;) {
+        const pp_onnx_node *n = &m->node[i];
+        bool any = false;
+        for (uint32_t k = 0; k < n->n_out; k++)
+            any |= n->out[k] != PP_NONE && needed[n->out[k]];
+        for (uint32_t k = 0; any && k < n->n_in; k++)
+            if (n->in[k] != PP_NONE)
+                needed[n->in[k]] = true;
+    }
+    return needed;
+}
+
+/* Readers that nothing needs do not count: what is fused depends on who reads. */
+static void count_uses(pp_onnx *m, const bool *needed, uint32_t output)
+{
+    for (uint32_t i = 0; i < m->n_values; i++)
+        m->value[i].uses = i == output;
+    for (uint32_t i = 0; i < m->n_nodes; i++) {
+        const pp_onnx_node *n = &m->node[i];
+        bool any = false;
+        for (uint32_t k = 0; k < n->n_out; k++)
+            any |= n->out[k] != PP_NONE && needed[n->out[k]];
+        for (uint32_t k = 0; any && k < n->n_in; k++)
+            if (n->in[k] != PP_NONE)
+                m->value[n->in[k]].uses++;
+    }
+}
+
+/* The builder does not know the file and the kind of node. */
+static pp_status placed(const pp_onnx_net *v, pp_status status)
+{
+    if (status == PP_ENOMEM || strncmp(pp_error_text(), v->m->path, strlen(v->m->path)) == 0)
+        return status;
+    char *place = pp_strf("%s: node '%s' (%s)", v->m->path, v->node->name, v->node->op);
+    if (place)
+        pp_fail_in(status, place);
+    free(place);
+    return status;
+}
+
+static pp_status convert_all(pp_onnx_net *v, const bool *needed)
+{
+    for (uint32_t i = 0; i < v->m->n_nodes; i++) {
+        bool any = false;
+        v->node = &v->m->node[i];
+        v->made = 0;
+        for (uint32_t k = 0; k < v->node->n_out; k++)
+            any |= v->node->out[k] != PP_NONE && needed[v->node->out[k]];
+        if (!any)
+            continue;
+        pp_status status = convert(v);
+        if (status != PP_OK)
+            return placed(v, status);
+    }
+    return PP_OK;
+}
+
+/* ---- input ---- */
+
+static pp_status open_size(const pp_onnx *m, const pp_onnx_info *in)
+{
+    return pp_fail_at(PP_EINVAL, m->path, 0, "its input '%s' leaves sizes open; give them: MODEL:input=HxWxC",
+                      m->value[in->value].name);
+}
+
+/* Whether a map comes as [N,H,W,C]: whatever reads it first, elementwise operators aside, moves C forward. */
+static bool channels_last(const pp_onnx *m, uint32_t value)
+{
+    static const int64_t forward[] = {0, 3, 1, 2};
+    for (uint32_t i = 0; i < m->n_nodes; i++) {
+        const pp_onnx_node *n = &m->node[i];
+        if (n->n_in == 0 || n->in[0] != value)
+            continue;
+        const pp_onnx_attr *perm = pp_onnx_attr_find(n, "perm");
+        if (strcmp(n->op, "Transpose") == 0)
+            return perm && perm->n == 4 && perm->ints && memcmp(perm->ints, forward, sizeof forward) == 0;
+        if (strcmp(n->op, "Sub") != 0 && strcmp(n->op, "Add") != 0 && strcmp(n->op, "Mul") != 0 &&
+            strcmp(n->op, "Div") != 0 && strcmp(n->op, "Cast") != 0 && strcmp(n->op, "Identity") != 0 &&
+            strcmp(n->op, "QuantizeLinear") != 0 && strcmp(n->op, "DequantizeLinear") != 0)
+            return false;
+        value = n->out[0];
+    }
+    return false;
+}
+
+/* Which dimension is which axis, by rank and order. */
+static void input_axes(const pp_onnx *m, const pp_onnx_info *in, uint32_t axis[4])
+{
+    bool last = in->ndim == 4 && channels_last(m, in->value);
+    axis[0] = PP_ONNX_AXES;
+    axis[1] = last ? PP_ONNX_H : PP_ONNX_C;
+    axis[2] = last || in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H;
+    axis[3] = last ? PP_ONNX_C : PP_ONNX_W;
+}
+
+/* One image at a time, whatever the batch is that the file was made for. */
+static pp_status input_shape(const pp_onnx *m, const pp_onnx_info *in, const options *o, const uint32_t axis[4],
+                             pp_shape *shape)
+{
+    uint32_t given[3] = {o->input.h, o->input.w, o->input.c}, size[3] = {1, 1, 1};
+    if (!in->has_shape || in->ndim < 2 || in->ndim > 4 || !pp_onnx_is_float(in->type))
+        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0, "its input '%s' is no map [N,C,H,W], [N,C,W] or [N,C] of numbers",
+                          m->value[in->value].name);
+    for (uint32_t d = 1; d < in->ndim; d++) {
+        int64_t have = in->dim[d];
+        uint32_t want = given[axis[d]];
+        if (have > PP_DIM_MAX || (have < 1 && !want))
+            return have < 1 ? open_size(m, in) : pp_fail_at(PP_ERANGE, m->path, 0, "its input '%s' is too large",
+                                                            m->value[in->value].name);
+        if (have > 0 && want && have != want)
+            return pp_fail_at(PP_EINVAL, m->path, 0, "its input '%s' has size %lld where input= says %u",
+                              m->value[in->value].name, (long long)have, want);
+        size[axis[d]] = have > 0 ? (uint32_t)have : want;
+    }
+    *shape = (pp_shape){size[PP_ONNX_H], size[PP_ONNX_W], size[PP_ONNX_C]};
+    return PP_OK;
+}
+
+static void input_stream(const pp_onnx_info *in, const uint32_t axis[4], pp_shape shape, pp_onnx_stream *s)
+{
+    const uint32_t size[3] = {shape.h, shape.w, shape.c};
+    *s = (pp_onnx_stream){.ndim = in->ndim, .dim = {1}};
+    for (uint32_t d = 1; d < in->ndim; d++) {
+        s->dim[d] = size[axis[d]];
+        if (s->dim[d] > 1)
+            s->f[s->n_factors++] = (pp_factor){.axis = (uint8_t)axis[d], .dim = (uint8_t)d, .size = size[axis[d]], .stride = 1};
+    }
+}
+
+/* ---- file, scaling of the input, names ---- */
+
+static void close_model(void *m)
+{
+    pp_onnx_close(m);
+}
+
+/* mean and std of the input, of the card beside the model. */
+static pp_status read_scaling(pp_onnx_net *v, uint32_t channels)
+{
+    float mean[4] = {0}, std[4] = {1, 1, 1, 1};
+    char *path = pp_strf("%.*s.json", (int)(strlen(v->m->path) - strlen(".onnx")), v->m->path);
+    pp_doc *doc = NULL;
+    pp_status status = PP_ENOMEM;
+    if (!path)
+        return PP_ENOMEM;
+    if (!pp_file_exists(path)) {
+        free(path);
+        return PP_OK;
+    }
+    PP_GOTO(done, status, pp_doc_read_json(&doc, path));
+    const pp_node *root = pp_doc_root(doc), *input = root->kind == PP_DOC_MAP ? pp_node_get(root, "input") : NULL;
+    if (input && input->kind == PP_DOC_MAP) {
+        PP_GOTO(done, status, pp_card_scale_(input, "mean", channels, -HUGE_VAL, mean));
+        PP_GOTO(done, status, pp_card_scale_(input, "std", channels, 0, std));
+        pp_builder_normalise(v->b, mean, std);
+    }
+done:
+    pp_doc_free(doc);
+    free(path);
+    return status;
+}
+
+static pp_status name_source(pp_onnx_net *v)
+{
+    pp_sha256 h;
+    char hex[65], *base = pp_path_base(v->m->path);
+    const pp_file *file;
+    if (!base)
+        return PP_ENOMEM;
+    pp_sha256_begin(&h);
+    pp_sha256_add(&h, v->m->file->data, v->m->file->size);
+    for (size_t i = 0; (file = pp_onnx_file_(v->m, i)) != NULL; i++)
+        pp_sha256_add(&h, file->data, file->size);
+    pp_sha256_end(&h, hex);
+    pp_status status = pp_builder_source_(v->b, base, hex);
+    free(base);
+    return status;
+}
+
+static pp_status start(pp_onnx_net *v, const options *o, const pp_onnx_info *in)
+{
+    pp_shape shape = {0};
+    uint32_t axis[4];
+    input_axes(v->m, in, axis);
+    PP_TRY(input_shape(v->m, in, o, axis, &shape));
+    char *base = pp_path_base(v->m->path);
+    if (!base)
+        return PP_ENOMEM;
+    base[strlen(base) - strlen(".onnx")] = '\0';
+    pp_status status = pp_builder_new(&v->b, *base ? base : "onnx", shape);
+    free(base);
+    if (status != PP_OK)
+        return pp_fail_in(status, v->m->path);
+    pp_builder_take_file_(v->b, v->m, close_model);
+    pp_onnx_stream *s = pp_arena_get(v->arena, 1, sizeof *s);
+    if (!s)
+        return PP_ENOMEM;
+    input_stream(in, axis, shape, s);
+    v->value[in->value].stream = s;
+    v->batched = in->dim[0] != 1;
+    return shape.c <= 4 ? read_scaling(v, shape.c) : PP_OK;
+}
+
+static pp_status finish(pp_onnx_net *v, uint32_t output, pp_network **out)
+{
+    if (!v->value[output].stream)
+        return pp_fail_at(PP_EINVAL, v->m->path, 0, "its output '%s' does not depend on its input", v->m->value[output].name);
+    pp_onnx_stream s = *v->value[output].stream;
+    v->node = &v->m->node[v->m->n_nodes - 1];
+    if (s.gelu || s.coded || is_padded(&s))
+        return pp_fail_at(PP_EUNSUPPORTED, v->m->path, 0, "its output '%s' is an Erf, a Pad or a QuantizeLinear that "
+                          "nothing follows", v->m->value[output].name);
+    PP_TRY(pp_net_settle(v, &s));
+    PP_TRY(pp_builder_prune_(v->b, s.op));
+    PP_TRY(name_source(v));
+    if (s.probabilities)
+        PP_TRY(pp_builder_annotate_(v->b, "the Softmax at its end is left out: results are logits"));
+    pp_builder *b = v->b;
+    const char *path = pp_arena_strdup(v->arena, v->m->path);
+    v->b = NULL;
+    v->m = NULL;
+    pp_status status = pp_builder_finish(out, b);
+    return status == PP_OK ? status : pp_fail_in(status, path ? path : "");
+}
+
+static pp_status choose_output(const pp_onnx *m, const options *o, uint32_t *output)
+{
+    if (m->n_outputs == 0 || m->n_nodes == 0)
+        return pp_fail_at(PP_EINVAL, m->path, 0, "the graph has no output or no nodes");
+    *output = m->output[0].value;
+    if (!o->output && m->n_outputs == 1)
+        return PP_OK;
+    for (uint32_t i = 0; o->output && i < m->n_outputs; i++)
+        if (strcmp(m->value[m->output[i].value].name, o->output) == 0) {
+            *output = m->output[i].value;
+            return PP_OK;
+        }
+    return pp_fail_at(PP_EINVAL, m->path, 0, "the graph has %u outputs ('%s', '%s' ...); choose one: MODEL:output=NAME",
+                      m->n_outputs, m->value[m->output[0].value].name,
+                      m->value[m->output[m->n_outputs > 1 ? 1 : 0].value].name);
+}
+
+/* The input that the output depends on. */
+static pp_status choose_input(const pp_onnx *m, const bool *needed, const pp_onnx_info **input)
+{
+    *input = NULL;
+    for (uint32_t i = 0; i < m->n_inputs; i++) {
+        if (!needed[m->input[i].value])
+            continue;
+        if (*input)
+            return pp_fail_at(PP_EUNSUPPORTED, m->path, 0, "the output depends on two inputs, '%s' and '%s'",
+                              m->value[(*input)->value].name, m->value[m->input[i].value].name);
+        *input = &m->input[i];
+    }
+    return *input ? PP_OK : pp_fail_at(PP_EINVAL, m->path, 0, "the output depends on no input");
+}
+
+static pp_status build(pp_onnx_net *v, const options *o, pp_network **out)
+{
+    pp_onnx *m = v->m;
+    const pp_onnx_info *input = NULL;
+    uint32_t output = 0;
+    bool *needed = NULL;
+    pp_status status = PP_ENOMEM;
+    v->value = pp_arena_get(v->arena, m->n_values, sizeof *v->value);
+    if (!v->value)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < m->n_values; i++)
+        v->value[i].constant = m->value[i].init;
+    PP_TRY(choose_output(m, o, &output));
+    if (!(needed = find_needed(m, output)))
+        return PP_ENOMEM;
+    count_uses(m, needed, output);
+    PP_GOTO(done, status, choose_input(m, needed, &input));
+    PP_GOTO(done, status, start(v, o, input));
+    PP_GOTO(done, status, convert_all(v, needed));
+    status = finish(v, output, out);
+done:
+    free(needed);
+    return status;
+}
+
+/* ---- MODEL ---- */
+
+/* Where the options begin: the last colon behind ".onnx"; NULL: there are none. */
+static const char *find_options(const char *model)
+{
+    for (const char *at = model; (at = strstr(at, ".onnx:")) != NULL; at++)
+        if (!strchr(at, '/'))
+            return at + strlen(".onnx");
+    return NULL;
+}
+
+bool pp_model_is_onnx(const char *model)
+{
+    size_t n = strlen(model), m = strlen(".onnx");
+    return (n > m && strcmp(model + n - m, ".onnx") == 0) || find_options(model) != NULL;
+}
+
+static bool read_size(const char **at, char end, uint32_t *out)
+{
+    char *stop = NULL;
+    unsigned long v = **at >= '0' && **at <= '9' ? strtoul(*at, &stop, 10) : 0;
+    if (v < 1 || v > PP_DIM_MAX || (end ? *stop != end : *stop && *stop != ','))
+        return false;
+    *at = stop + (end != 0);
+    *out = (uint32_t)v;
+    return true;
+}
+
+static pp_status read_options(options *o, const char *model)
+{
+    const char *at = find_options(model);
+    o->path = at ? pp_strf("%.*s", (int)(at - model), model) : pp_strdup(model);
+    if (!o->path)
+        return PP_ENOMEM;
+    while (at && *at) {
+        bool good = false;
+        at++; /* colon or comma */
+        if (!o->input.h && strncmp(at, "input=", 6) == 0) {
+            at += 6;
+            good = read_size(&at, 'x', &o->input.h) && read_size(&at, 'x', &o->input.w) && read_size(&at, 0, &o->input.c);
+        } else if (!o->output && strncmp(at, "output=", 7) == 0) {
+            size_t n = strcspn(at + 7, ",");
+            good = n > 0;
+            if (!(o->output = pp_strf("%.*s", (int)n, at + 7)))
+                return PP_ENOMEM;
+            at += 7 + n;
+        }
+        if (!good || (*at && *at != ','))
+            return pp_fail(PP_EINVAL, "model '%s': expected input=HxWxC and output=NAME behind the colon, each at most once",
+                           model);
+    }
+    return PP_OK;
+}
+
+pp_status pp_network_from_onnx(pp_network **out, const char *model)
+{
+    options o = {0};
+    pp_onnx_net v = {0};
+    pp_onnx *m = NULL;
+    pp_status status;
+    *out = NULL;
+    PP_GOTO(done, status, read_options(&o, model));
+    PP_GOTO(done, status, pp_arena_new(&v.arena));
+    PP_GOTO(done, status, pp_onnx_open(&m, o.path));
+    v.m = m;
+    v.room = 16 * (uint64_t)m->file->size + (UINT64_C(1) << 20);
+    v.work = 64 * (uint64_t)m->file->size + (UINT64_C(1) << 27);
+    status = build(&v, &o, out);
+    if (v.b || !v.m)
+        m = NULL; /* the builder, or the network, closes it */
+done:
+    pp_builder_free(v.b);
+    pp_onnx_close(m);
+    pp_arena_free(v.arena);
+    free(o.path);
+    free(o.output);
+    return status;
+}

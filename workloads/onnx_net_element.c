@@ -1,0 +1,547 @@
+/* Operators on elements: activations, scales and shifts, additions and products, quantization steps. */
+#include "workloads/onnx_net_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- scale and shift ---- */
+
+static bool about(double a, double b)
+{
+    return fabs(a - b) <= 1e-6 * fmax(1, fabs(b));
+}
+
+/* The factor that all channels share, when they do and nothing is added. */
+static bool uniform(const pp_op *op, double *factor, double shift)
+{
+    if (op->kind != PP_OP_SCALE)
+        return false;
+    *factor = (double)pp_tensor_f32(&op->weight, 0);
+    for (uint32_t c = 0; c < op->out.c; c++)
+        if (!about((double)pp_tensor_f32(&op->weight, c), *factor) || !about((double)pp_tensor_f32(&op->bias, c), shift))
+            return false;
+    return true;
+}
+
+static pp_status new_scale(pp_onnx_net *v, uint32_t input, const double *scale, const double *shift, uint32_t *op)
+{
+    uint32_t n = pp_builder_shape(v->b, input).c;
+    float *w = pp_arena_get(v->m->arena, n, sizeof *w), *b = pp_arena_get(v->m->arena, n, sizeof *b);
+    const char *name = pp_net_name(v);
+    if (!w || !b || !name)
+        return PP_ENOMEM;
+    for (uint32_t c = 0; c < n; c++) {
+        w[c] = (float)scale[c];
+        b[c] = (float)shift[c];
+    }
+    pp_tensor weight = {.dtype = PP_DTYPE_F32, .ndim = 1, .dim = {n}, .data = w}, bias = weight;
+    bias.data = b;
+    return pp_build_scale(v->b, name, input, &weight, &bias, op);
+}
+
+pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const double *scale, const double *shift,
+                       pp_onnx_stream *out)
+{
+    const pp_op *op = pp_builder_op_(v->b, x->op);
+    uint32_t made = x->op;
+    double factor = 0;
+    if (sole && (op->kind == PP_OP_CONV || op->kind == PP_OP_LINEAR || op->kind == PP_OP_SCALE))
+        PP_TRY(pp_builder_fold_(v->b, made, scale, shift));
+    else
+        PP_TRY(new_scale(v, x->op, scale, shift, &made));
+    op = pp_builder_op_(v->b, made);
+    bool nothing = uniform(op, &factor, 0) && about(factor, 1);
+    *out = pp_net_after(v, x, made);
+    if (nothing) { /* the operator before it is shared from now on */
+        out->op = op->inputs[0];
+        out->shared = true;
+    }
+    return PP_OK;
+}
+
+/* The same numbers for all channels. */
+static pp_status uniform_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, double scale, double shift,
+                               pp_onnx_stream *out)
+{
+    uint32_t n = pp_net_shape(v, x).c;
+    double *both = pp_arena_get(v->arena, 2 * (size_t)n, sizeof *both);
+    if (!both)
+        return PP_ENOMEM;
+    for (uint32_t c = 0; c < n; c++) {
+        both[c] = scale;
+        both[n + c] = shift;
+    }
+    return pp_net_scale(v, x, sole, both, both + n, out);
+}
+
+/* ---- activations ---- */
+
+static pp_status act_on(pp_onnx_net *v, const pp_onnx_stream *like, uint32_t input, pp_act act, pp_onnx_stream *out)
+{
+    uint32_t op = 0;
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_act(v->b, name, input, act, &op));
+    *out = pp_net_after(v, like, op);
+    return PP_OK;
+}
+
+static pp_status give_act(pp_onnx_net *v, pp_act act)
+{
+    const pp_onnx_stream *x;
+    pp_onnx_stream out;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    PP_TRY(act_on(v, x, x->op, act, &out));
+    return pp_net_give(v, 0, &out);
+}
+
+static pp_status convert_relu(pp_onnx_net *v)
+{
+    return give_act(v, PP_ACT_RELU);
+}
+
+static pp_status convert_sigmoid(pp_onnx_net *v)
+{
+    return give_act(v, PP_ACT_SIGMOID);
+}
+
+static pp_status convert_tanh(pp_onnx_net *v)
+{
+    return give_act(v, PP_ACT_TANH);
+}
+
+static pp_status convert_hard_swish(pp_onnx_net *v)
+{
+    return give_act(v, PP_ACT_HARD_SWISH);
+}
+
+static pp_status convert_gelu(pp_onnx_net *v)
+{
+    bool is_tanh = strcmp(pp_onnx_attr_s(v->node, "approximate", "none"), "tanh") == 0;
+    return give_act(v, is_tanh ? PP_ACT_GELU_TANH : PP_ACT_GELU);
+}
+
+/* clamp(alpha x + beta, 0, 1): the network's hard sigmoid has 1/6 and 1/2. */
+static pp_status convert_hard_sigmoid(pp_onnx_net *v)
+{
+    double alpha = pp_onnx_attr_f(v->node, "alpha", 0.2), beta = pp_onnx_attr_f(v->node, "beta", 0.5);
+    const pp_onnx_stream *x;
+    pp_onnx_stream scaled, out;
+    if (about(6 * alpha, 1) && about(beta, 0.5))
+        return give_act(v, PP_ACT_HARD_SIGMOID);
+    PP_TRY(pp_net_stream(v, 0, &x));
+    PP_TRY(uniform_scale(v, x, pp_net_sole(v, 0), 6 * alpha, 6 * beta - 3, &scaled));
+    PP_TRY(act_on(v, &scaled, scaled.op, PP_ACT_HARD_SIGMOID, &out));
+    return pp_net_give(v, 0, &out);
+}
+
+static pp_status join_two(pp_onnx_net *v, pp_op_kind kind, const pp_onnx_stream *like, uint32_t a, uint32_t b,
+                          pp_onnx_stream *out)
+{
+    uint32_t op = 0, inputs[2] = {a, b};
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_join(v->b, name, kind, inputs, 2, &op));
+    *out = pp_net_after(v, like, op);
+    return PP_OK;
+}
+
+/* Any slope but those of the network: relu(x) - slope relu(-x). */
+static pp_status convert_leaky(pp_onnx_net *v)
+{
+    double slope = pp_onnx_attr_f(v->node, "alpha", 0.01);
+    const pp_onnx_stream *x;
+    pp_onnx_stream up, down, out;
+    if (about(slope, 0.1) || about(slope, 0.01))
+        return give_act(v, about(slope, 0.1) ? PP_ACT_LEAKY : PP_ACT_LEAKY_01);
+    PP_TRY(pp_net_stream(v, 0, &x));
+    PP_TRY(act_on(v, x, x->op, PP_ACT_RELU, &up));
+    PP_TRY(uniform_scale(v, x, false, -1, 0, &down));
+    PP_TRY(act_on(v, &down, down.op, PP_ACT_RELU, &down));
+    PP_TRY(uniform_scale(v, &down, false, -slope, 0, &down));
+    PP_TRY(join_two(v, PP_OP_ADD, x, up.op, down.op, &out));
+    return pp_net_give(v, 0, &out);
+}
+
+/* max(x, lo), min(x, hi) or both, by the activations that there are. */
+static pp_status clamp_to(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, double lo, double hi, pp_onnx_stream *out)
+{
+    bool low = lo > -1e30, high = hi < 1e30;
+    double factor = low && high ? 6 / (hi - lo) : high ? -1 : 1, zero = low ? lo : hi;
+    if (!low && !high) {
+        *out = *x;
+        return PP_OK;
+    }
+    if (!(hi > lo) || !isfinite(factor))
+        return pp_net_fail(v, PP_ERANGE, "bounds %g and %g", lo, hi);
+    pp_onnx_stream to = *x;
+    if (!about(factor, 1) || !about(zero, 0))
+        PP_TRY(uniform_scale(v, x, sole, factor, -zero * factor, &to));
+    PP_TRY(act_on(v, &to, to.op, low && high ? PP_ACT_RELU6 : PP_ACT_RELU, out));
+    if (!about(factor, 1) || !about(zero, 0)) {
+        to = *out;
+        PP_TRY(uniform_scale(v, &to, false, 1 / factor, zero, out));
+    }
+    return PP_OK;
+}
+
+static pp_status convert_clip(pp_onnx_net *v)
+{
+    double bound[2] = {pp_onnx_attr_f(v->node, "min", -INFINITY), pp_onnx_attr_f(v->node, "max", INFINITY)};
+    const pp_onnx_stream *x;
+    pp_onnx_stream out;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    for (uint32_t k = 1; k < 3 && k < v->node->n_in; k++) {
+        const pp_onnx_tensor *t = pp_net_constant(v, k);
+        if (v->node->in[k] == PP_NONE)
+            continue;
+        if (!t || !t->data || pp_onnx_count(t) != 1)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "its bounds must be constant numbers");
+        bound[k - 1] = pp_onnx_f64(t, 0);
+    }
+    PP_TRY(clamp_to(v, x, pp_net_sole(v, 0), bound[0], bound[1], &out));
+    return bound[0] > -1e30 || bound[1] < 1e30 ? pp_net_give(v, 0, &out) : pp_net_give_view(v, out);
+}
+
+bool pp_net_not_negative(const pp_onnx_net *v, uint32_t op)
+{
+    for (;;) {
+        const pp_op *o = pp_builder_op_(v->b, op);
+        switch (o->kind) {
+        case PP_OP_ACT:
+            return !pp_act_is_signed(o->act);
+        case PP_OP_MAX_POOL:
+        case PP_OP_AVG_POOL:
+        case PP_OP_GLOBAL_POOL:
+        case PP_OP_SLICE:
+        case PP_OP_SHUFFLE:
+        case PP_OP_UPSAMPLE:
+        case PP_OP_FLATTEN:
+            op = o->inputs[0];
+            break;
+        default:
+            return false;
+        }
+    }
+}
+
+/* ---- constants that go with channels ---- */
+
+/* Number of constant t for each channel of x; fails when it varies along another axis. */
+static pp_status by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t, double *out)
+{
+    uint32_t n = pp_net_shape(v, x).c, along = PP_NONE;
+    if (!t->data)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its constant is %s", pp_onnx_type_name(t->type));
+    for (uint32_t i = 0; i < t->ndim; i++) { /* from the last */
+        uint64_t size = t->dim[t->ndim - 1 - i];
+        uint32_t d = x->ndim - 1 - i;
+        if (size == 1)
+            continue;
+        if (i >= x->ndim || size != x->dim[d] || along != PP_NONE)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
+        along = d;
+    }
+    uint64_t covered = 0;
+    for (uint32_t k = 0; k < x->n_factors; k++)
+        if (x->f[k].dim == along && x->f[k].axis != PP_ONNX_C)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
+    for (uint64_t i = 0; i < (along == PP_NONE ? n : x->dim[along]); i++) {
+        uint64_t c = i;
+        if (along != PP_NONE) {
+            uint64_t rest = i;
+            c = 0;
+            for (uint32_t k = x->n_factors; k-- > 0;)
+                if (x->f[k].dim == along) {
+                    c += rest % x->f[k].size * x->f[k].stride;
+                    rest /= x->f[k].size;
+                }
+        }
+        out[c] = pp_onnx_f64(t, along == PP_NONE ? 0 : i);
+        covered++;
+    }
+    return covered == n ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
+}
+
+/* ---- Add, Sub, Mul, Div ---- */
+
+typedef enum kind { ADD, SUB, MUL, DIV } kind;
+
+static kind kind_of(const char *op)
+{
+    return op[0] == 'A' || strcmp(op, "Sum") == 0 ? ADD : op[0] == 'S' ? SUB : op[0] == 'M' ? MUL : DIV;
+}
+
+/* x + 3 clamped to 0 ... 6, times 1/6: one activation of x. */
+static bool is_shifted_relu6(const pp_onnx_net *v, uint32_t op, uint32_t *base)
+{
+    const pp_op *act = pp_builder_op_(v->b, op);
+    double factor = 0;
+    if (act->kind != PP_OP_ACT || act->act != PP_ACT_RELU6)
+        return false;
+    const pp_op *scale = pp_builder_op_(v->b, act->inputs[0]);
+    if (!uniform(scale, &factor, 3) || !about(factor, 1))
+        return false;
+    *base = scale->inputs[0];
+    return true;
+}
+
+static pp_status with_constant(pp_onnx_net *v, uint32_t k, const pp_onnx_tensor *t)
+{
+    const pp_onnx_stream *given = pp_net_any(v, k);
+    kind op = kind_of(v->node->op);
+    pp_onnx_stream x, out;
+    bool one = t->data && pp_onnx_count(t) == 1;
+    uint32_t base = 0;
+    if (given && given->gelu == 1 && op == ADD && one && about(pp_onnx_f64(t, 0), 1)) {
+        x = *given;
+        x.gelu = 2;
+        return pp_net_give(v, 0, &x);
+    }
+    PP_TRY(pp_net_stream(v, k, &given));
+    x = *given;
+    PP_TRY(pp_net_settle(v, &x));
+    bool sole = pp_net_sole(v, k) && x.op == given->op;
+    uint32_t n = pp_net_shape(v, &x).c;
+    double *both = pp_arena_get(v->arena, 2 * (size_t)n, sizeof *both), *scale = both, *shift = both + n;
+    if (!both)
+        return PP_ENOMEM;
+    PP_TRY(by_channel(v, &x, t, scale));
+    if (op == DIV && k == 1)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it divides by a computed value");
+    double sixth = op == MUL ? scale[0] : op == DIV ? 1 / scale[0] : 0;
+    if (one && about(6 * sixth, 1) && is_shifted_relu6(v, x.op, &base)) {
+        PP_TRY(act_on(v, &x, base, PP_ACT_HARD_SIGMOID, &out));
+        return pp_net_give(v, 0, &out);
+    }
+    for (uint32_t c = 0; c < n; c++) {
+        double number = scale[c];
+        scale[c] = op == MUL ? number : op == DIV ? 1 / number : op == SUB && k == 1 ? -1 : 1;
+        shift[c] = op == ADD || (op == SUB && k == 1) ? number : op == SUB ? -number : 0;
+    }
+    PP_TRY(pp_net_scale(v, &x, sole, scale, shift, &out));
+    return pp_net_give(v, 0, &out);
+}
+
+/* x times a function of x that makes one activation with it. 1: done. */
+static pp_status gated(pp_onnx_net *v, const pp_onnx_stream *a, const pp_onnx_stream *b, bool *done)
+{
+    const pp_op *gate = pp_builder_op_(v->b, b->op), *left = pp_builder_op_(v->b, a->op);
+    uint32_t base = 0;
+    double factor = 1;
+    pp_onnx_stream out;
+    *done = true;
+    if (b->gelu == 2 && pp_net_same_layout(a, b) && (a->op == b->base || (uniform(left, &factor, 0) && left->inputs[0] == b->base))) {
+        PP_TRY(act_on(v, a, b->base, PP_ACT_GELU, &out));
+        PP_TRY(uniform_scale(v, &out, false, a->op == b->base ? 2 : 2 * factor, 0, &out));
+        return pp_net_give(v, 0, &out);
+    }
+    if (b->gelu || a->gelu)
+        return *done = false, PP_OK;
+    bool same = pp_net_same_layout(a, b) && !a->coded && !b->coded && gate->n_inputs > 0 && gate->inputs[0] == a->op;
+    if (same && gate->kind == PP_OP_ACT && (gate->act == PP_ACT_SIGMOID || gate->act == PP_ACT_HARD_SIGMOID)) {
+        PP_TRY(act_on(v, a, a->op, gate->act == PP_ACT_SIGMOID ? PP_ACT_SILU : PP_ACT_HARD_SWISH, &out));
+        return pp_net_give(v, 0, &out);
+    }
+    if (pp_net_same_layout(a, b) && is_shifted_relu6(v, b->op, &base) && base == a->op) {
+        PP_TRY(act_on(v, a, a->op, PP_ACT_HARD_SWISH, &out));
+        PP_TRY(uniform_scale(v, &out, false, 6, 0, &out));
+        return pp_net_give(v, 0, &out);
+    }
+    *done = false;
+    return PP_OK;
+}
+
+static void raise(pp_onnx_stream *s, uint32_t ndim)
+{
+    uint64_t dim[PP_ONNX_DIMS];
+    for (uint32_t d = 0; d < ndim; d++)
+        dim[d] = d < ndim - s->ndim ? 1 : s->dim[d - (ndim - s->ndim)];
+    (void)pp_net_reshape(s, ndim, dim); /* sizes of 1 cut through nothing */
+}
+
+/* One pixel whose channels stand where those of the map do: a number a channel. */
+static bool is_pixel_of(const pp_onnx_net *v, const pp_onnx_stream *map, const pp_onnx_stream *pixel)
+{
+    pp_shape a = pp_net_shape(v, map), b = pp_net_shape(v, pixel);
+    if (b.h != 1 || b.w != 1 || a.c != b.c)
+        return false;
+    for (uint32_t d = 0; d < map->ndim; d++)
+        if (pixel->dim[d] != 1 && (pixel->dim[d] != a.c || pp_net_axis_of(v, map, d) != PP_ONNX_C))
+            return false;
+    return true;
+}
+
+/* a op b, maps of one layout, or b one pixel of a. */
+static pp_status join(pp_onnx_net *v, kind op, const pp_onnx_stream *a, pp_onnx_stream b, bool *done)
+{
+    bool same = pp_net_same_layout(a, &b), pixel = !same && is_pixel_of(v, a, &b);
+    pp_shape map = pp_net_shape(v, a);
+    pp_onnx_stream out;
+    *done = same || pixel;
+    if (!*done)
+        return PP_OK;
+    if (op == SUB)
+        PP_TRY(uniform_scale(v, &b, false, -1, 0, &b));
+    if (pixel && op != MUL && (uint64_t)map.h * map.w > 1) {
+        const char *name = pp_net_name(v);
+        if (!name)
+            return PP_ENOMEM;
+        PP_TRY(pp_build_upsample(v->b, name, b.op, map.h, map.w, &b.op));
+    }
+    PP_TRY(join_two(v, op == MUL ? PP_OP_MUL : PP_OP_ADD, a, a->op, b.op, &out));
+    return pp_net_give(v, 0, &out);
+}
+
+static pp_status with_stream(pp_onnx_net *v)
+{
+    kind op = kind_of(v->node->op);
+    const pp_onnx_stream *x = pp_net_any(v, 0), *y = pp_net_any(v, 1);
+    bool done = false;
+    for (uint32_t turn = 0; op == MUL && turn < 2 && !done; turn++)
+        PP_TRY(gated(v, turn ? y : x, turn ? x : y, &done));
+    if (done)
+        return PP_OK;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    PP_TRY(pp_net_stream(v, 1, &y));
+    if (op == DIV)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it divides by a computed value");
+    pp_onnx_stream a = *x, b = *y;
+    uint32_t ndim = a.ndim > b.ndim ? a.ndim : b.ndim;
+    raise(&a, ndim);
+    raise(&b, ndim);
+    if (!pp_net_same_layout(&a, &b)) {
+        PP_TRY(pp_net_settle(v, &a));
+        PP_TRY(pp_net_settle(v, &b));
+    }
+    PP_TRY(join(v, op, &a, b, &done));
+    if (!done && op == SUB && is_pixel_of(v, &b, &a)) { /* pixel - map = -(map - pixel) */
+        PP_TRY(uniform_scale(v, &b, false, -1, 0, &b));
+        PP_TRY(join(v, ADD, &b, a, &done));
+    } else if (!done && op != SUB) {
+        PP_TRY(join(v, op, &b, a, &done));
+    }
+    return done ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "its inputs must be maps of one shape, or one of them one number "
+                                      "a channel");
+}
+
+static pp_status convert_binary(pp_onnx_net *v)
+{
+    if (v->node->n_in != 2)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "%u inputs; expected 2", v->node->n_in);
+    if (pp_onnx_attr_find(v->node, "axis"))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "broadcasting along an axis, of operator sets below 7");
+    const pp_onnx_tensor *left = pp_net_constant(v, 0), *right = pp_net_constant(v, 1);
+    if (left || right)
+        return with_constant(v, left ? 1 : 0, left ? left : right);
+    return with_stream(v);
+}
+
+/* erf(x / sqrt 2) may become a part of Gelu. */
+static pp_status convert_erf(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    double factor = 0;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    const pp_op *op = pp_builder_op_(v->b, x->op);
+    if (!uniform(op, &factor, 0) || !about(factor, 0.70710678118654752440))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it is supported as a part of Gelu only: x 0.5 (1 + erf(x / sqrt 2))");
+    pp_onnx_stream out = *x;
+    out.gelu = 1;
+    out.base = op->inputs[0];
+    return pp_net_give(v, 0, &out);
+}
+
+static pp_status convert_batch_norm(pp_onnx_net *v)
+{
+    const pp_onnx_stream *given;
+    double epsilon = pp_onnx_attr_f(v->node, "epsilon", 1e-5);
+    PP_TRY(pp_net_stream(v, 0, &given));
+    pp_onnx_stream x = *given, out;
+    PP_TRY(pp_net_settle(v, &x));
+    uint32_t n = pp_net_shape(v, &x).c;
+    if (x.ndim < 2 || pp_net_axis_of(v, &x, 1) != PP_ONNX_C)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its input must be a map [N,C,...]");
+    if (pp_onnx_attr_i(v->node, "training_mode", 0))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "training mode");
+    for (uint32_t k = 1; k < 5; k++)
+        if (!pp_net_constant(v, k) || !pp_net_constant(v, k)->data || pp_onnx_count(pp_net_constant(v, k)) != n)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "input %u must be constant, one number a channel", k);
+    double *scale = pp_arena_get(v->arena, 2 * (size_t)n, sizeof *scale), *shift = scale + n;
+    if (!scale)
+        return PP_ENOMEM;
+    for (uint32_t c = 0; c < n; c++) {
+        scale[c] = pp_onnx_f64(pp_net_constant(v, 1), c) / sqrt(pp_onnx_f64(pp_net_constant(v, 4), c) + epsilon);
+        shift[c] = pp_onnx_f64(pp_net_constant(v, 2), c) - pp_onnx_f64(pp_net_constant(v, 3), c) * scale[c];
+    }
+    PP_TRY(pp_net_scale(v, &x, pp_net_sole(v, 0) && x.op == given->op, scale, shift, &out));
+    return pp_net_give(v, 0, &out);
+}
+
+/* ---- views and quantization steps ---- */
+
+static pp_status convert_identity(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x = pp_net_any(v, 0);
+    int64_t to = pp_onnx_attr_i(v->node, "to", PP_ONNX_FLOAT);
+    if (v->node->op[0] == 'C' && (to < 0 || to > 64 || !pp_onnx_is_float((pp_onnx_type)to)))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "a cast to %s", pp_onnx_type_name((pp_onnx_type)(to & 63)));
+    if (!x)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "no input");
+    return pp_net_give_view(v, *x);
+}
+
+/* What stands behind it is left to the reader of the logits. */
+static pp_status convert_softmax(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    pp_onnx_stream out = *x;
+    out.probabilities = true;
+    return pp_net_give_view(v, out);
+}
+
+/* Rounding to codes is the quantizer's work. What must stay is a range that begins at zero: a ReLU. */
+static pp_status convert_quantize(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    const pp_onnx_tensor *zero = pp_net_constant(v, 2);
+    PP_TRY(pp_net_stream(v, 0, &x));
+    if (!pp_net_constant(v, 1) || (v->node->n_in > 2 && v->node->in[2] != PP_NONE && (!zero || !zero->data)))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its scale and zero point must be constant");
+    pp_onnx_stream out = *x;
+    pp_onnx_type type = zero ? zero->type : PP_ONNX_UINT8;
+    int64_t lowest = type == PP_ONNX_INT8 ? -128 : type == PP_ONNX_INT16 ? -32768 : 0;
+    bool from_zero = true;
+    for (uint64_t i = 0; zero && i < pp_onnx_count(zero); i++)
+        from_zero = from_zero && pp_onnx_i64(zero, i) == lowest;
+    bool clamps = from_zero && !pp_net_not_negative(v, x->op) && x->op != 0;
+    if (clamps)
+        PP_TRY(act_on(v, x, x->op, PP_ACT_RELU, &out));
+    out.coded = true;
+    return clamps ? pp_net_give(v, 0, &out) : pp_net_give_view(v, out);
+}
+
+static pp_status convert_dequantize(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    PP_TRY(pp_net_view(v, 0, &x));
+    if (!x->coded)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its input is no code");
+    pp_onnx_stream out = *x;
+    out.coded = false;
+    return pp_net_give_view(v, out);
+}
+
+const pp_net_row pp_net_ops_element_[] = {
+    {"Relu", convert_relu},         {"Sigmoid", convert_sigmoid},   {"Tanh", convert_tanh},
+    {"HardSwish", convert_hard_swish}, {"HardSigmoid", convert_hard_sigmoid}, {"Gelu", convert_gelu},
+    {"LeakyRelu", convert_leaky},   {"Clip", convert_clip},         {"Erf", convert_erf},
+    {"Add", convert_binary},        {"Sub", convert_binary},        {"Mul", convert_binary},
+    {"Div", convert_binary},        {"Sum", convert_binary},        {"BatchNormalization", convert_batch_norm},
+    {"Identity", convert_identity}, {"Dropout", convert_identity},  {"Cast", convert_identity},
+    {"Softmax", convert_softmax},   {"LogSoftmax", convert_softmax}, {"QuantizeLinear", convert_quantize},
+    {"DequantizeLinear", convert_dequantize}, {NULL, NULL},
+};

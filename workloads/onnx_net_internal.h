@@ -1,0 +1,110 @@
+/* From ONNX graphs to networks: constants are folded, everything else is a stream of the network under some shape. */
+#ifndef PP_WORKLOADS_ONNX_NET_INTERNAL_H
+#define PP_WORKLOADS_ONNX_NET_INTERNAL_H
+
+#include "workloads/onnx_internal.h"
+
+enum { PP_ONNX_H, PP_ONNX_W, PP_ONNX_C, PP_ONNX_AXES };
+#define PP_ONNX_FACTORS 16u
+
+/* A part of one axis of a network's map: `size` steps of `stride` along it. */
+typedef struct pp_factor {
+    uint8_t axis; /* PP_ONNX_H ... */
+    uint8_t dim;  /* the tensor's dimension that it belongs to */
+    uint32_t size, stride;
+} pp_factor;
+
+/* A value of the graph that an operator of the network computes: the elements of its map [H][W][C] in the order that
+ * the tensor's dimensions give them. Each dimension is a product of factors, the first the slowest; sizes of 1 have none. */
+typedef struct pp_onnx_stream {
+    uint32_t op;
+    uint32_t ndim, n_factors;
+    uint64_t dim[PP_ONNX_DIMS];
+    pp_factor f[PP_ONNX_FACTORS];
+    uint32_t pad[4];      /* zeros around the map that no operator holds yet: top, left, bottom, right */
+    bool shared;          /* another value has the same operator, and other readers */
+    bool coded;           /* between QuantizeLinear and DequantizeLinear */
+    bool probabilities;   /* behind a Softmax that was left out */
+    /* Steps of x 0.5 (1 + erf(x / sqrt 2)), which is one activation of `base`: 1: erf(x / sqrt 2), 2: 1 + that. */
+    uint32_t gelu, base;
+} pp_onnx_stream;
+
+typedef struct pp_onnx_slot {
+    const pp_onnx_tensor *constant; /* or */
+    const pp_onnx_stream *stream;
+} pp_onnx_slot;
+
+typedef struct pp_onnx_net {
+    pp_onnx *m;
+    pp_builder *b;
+    pp_arena *arena;            /* lives until the network is made */
+    pp_onnx_slot *value;        /* [n_values] */
+    const pp_onnx_node *node;   /* being converted */
+    bool batched;               /* the file was made for several images, or any number */
+    uint32_t made;              /* operators that it has made */
+    uint64_t room, work;        /* what folding may still take */
+} pp_onnx_net;
+
+/* Failure of the node at hand. */
+#define pp_net_fail(v, status, ...) pp_onnx_fail((v)->m->path, (v)->node, status, __VA_ARGS__)
+
+/* ---- values (onnx_net.c) ---- */
+
+/* Input k as a constant; NULL: it is left out or a stream. */
+const pp_onnx_tensor *pp_net_constant(const pp_onnx_net *v, uint32_t k);
+/* Input k as a stream, with nothing pending; fails otherwise. */
+pp_status pp_net_stream(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out);
+/* The same with zeros around it allowed (convolutions, pools). */
+pp_status pp_net_padded(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out);
+/* The same with codes and left-out probabilities allowed (views). */
+pp_status pp_net_view(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out);
+/* Input k when it is a stream, whatever is pending; else NULL. */
+const pp_onnx_stream *pp_net_any(const pp_onnx_net *v, uint32_t k);
+/* Whether nothing but the node at hand reads the operator of its input k. */
+bool pp_net_sole(const pp_onnx_net *v, uint32_t k);
+/* Result 0 is `s`, a view of input 0. */
+pp_status pp_net_give_view(pp_onnx_net *v, pp_onnx_stream s);
+pp_status pp_net_give(pp_onnx_net *v, uint32_t output, const pp_onnx_stream *s);
+/* A name for the next operator of the node. NULL: out of memory. */
+const char *pp_net_name(pp_onnx_net *v);
+/* Numbers of input k (or attribute), which must be constant. */
+pp_status pp_net_ints(pp_onnx_net *v, const char *name, uint32_t k, const int64_t **list, uint32_t *n);
+
+/* ---- layouts (onnx_net_layout.c) ---- */
+
+pp_shape pp_net_shape(const pp_onnx_net *v, const pp_onnx_stream *s);
+/* The result of `op` as [1,C,H,W] (rank 4), [1,C,W] (rank 3) or [1,C] (rank 2). */
+pp_onnx_stream pp_net_map(const pp_onnx_net *v, uint32_t op, uint32_t rank);
+/* Whether it is [1,C,H,W], or [1,C,W] with H = 1. */
+bool pp_net_is_map(const pp_onnx_net *v, const pp_onnx_stream *s);
+/* Axis that dimension d is as a whole; PP_ONNX_AXES: none. A dimension of 1 is the axis that stands there in a map. */
+uint32_t pp_net_axis_of(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t d);
+bool pp_net_same_layout(const pp_onnx_stream *a, const pp_onnx_stream *b);
+/* The same elements under another shape; false: dimensions cut through factors. */
+bool pp_net_reshape(pp_onnx_stream *s, uint32_t ndim, const uint64_t *dim);
+bool pp_net_transpose(pp_onnx_stream *s, const uint32_t *axis);
+/* Makes shuffles and flattens real: a stream whose dimensions are whole axes where that can be had. */
+pp_status pp_net_settle(pp_onnx_net *v, pp_onnx_stream *s);
+/* After operator `op` on stream s (same map but C): layout of s with its C axis of the new size. */
+pp_onnx_stream pp_net_after(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t op);
+/* h, w, c of element i of dimensions [first, ndim). */
+void pp_net_place(const pp_onnx_stream *s, uint32_t first, uint64_t i, uint32_t at[PP_ONNX_AXES]);
+
+/* ---- operators: false in *known when there is none of that name ---- */
+
+typedef pp_status (*pp_net_op)(pp_onnx_net *v);
+typedef struct pp_net_row {
+    const char *name;
+    pp_net_op convert;
+} pp_net_row;
+extern const pp_net_row pp_net_ops_matrix_[], pp_net_ops_element_[], pp_net_ops_move_[], pp_net_ops_window_[];
+
+/* x scale[c] + shift[c]: into operator x where it alone makes what only this node reads, else an operator of its own. */
+pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const double *scale, const double *shift,
+                       pp_onnx_stream *out);
+/* Window of a convolution or pool on a map, zeros around it included. */
+pp_status pp_net_window(pp_onnx_net *v, const pp_onnx_stream *x, const int64_t *kernel, pp_window *out);
+/* Whether no element of the operator's result is below zero. */
+bool pp_net_not_negative(const pp_onnx_net *v, uint32_t op);
+
+#endif

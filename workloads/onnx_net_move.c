@@ -1,0 +1,390 @@
+/* Operators that move elements: views of streams, concatenations, parts, repeated pixels. */
+#include "workloads/onnx_net_internal.h"
+
+#include <string.h>
+
+/* ---- views ---- */
+
+static pp_status reshape_to(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t ndim, const uint64_t *dim)
+{
+    pp_onnx_stream s = *x;
+    if (!pp_net_reshape(&s, ndim, dim)) {
+        s = *x;
+        PP_TRY(pp_net_settle(v, &s));
+        if (!pp_net_reshape(&s, ndim, dim))
+            return pp_net_fail(v, PP_EUNSUPPORTED, "its result cuts through the axes of a map");
+    }
+    if (s.op != x->op)
+        return pp_net_give(v, 0, &s);
+    return pp_net_give_view(v, s);
+}
+
+static uint64_t elements(const pp_onnx_stream *x)
+{
+    uint64_t n = 1;
+    for (uint32_t d = 0; d < x->ndim; d++)
+        n *= x->dim[d];
+    return n;
+}
+
+static pp_status convert_reshape(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    const int64_t *shape;
+    uint32_t n, open = PP_NONE;
+    uint64_t dim[PP_ONNX_DIMS], known = 1;
+    PP_TRY(pp_net_view(v, 0, &x));
+    PP_TRY(pp_net_ints(v, "shape", 1, &shape, &n));
+    if (n > PP_ONNX_DIMS)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "a shape of %u dimensions", n);
+    for (uint32_t i = 0; i < n; i++) {
+        bool copy = shape[i] == 0 && !pp_onnx_attr_i(v->node, "allowzero", 0);
+        if (shape[i] < -1 || shape[i] > INT64_C(1) << 40 || (shape[i] == -1 && open != PP_NONE) || (copy && i >= x->ndim))
+            return pp_net_fail(v, PP_EINVAL, "its shape has %lld at %u", (long long)shape[i], i);
+        dim[i] = copy ? x->dim[i] : shape[i] == -1 ? 1 : (uint64_t)shape[i];
+        open = shape[i] == -1 ? i : open;
+        if (dim[i] == 0 || known > (UINT64_C(1) << 40) / dim[i])
+            return pp_net_fail(v, PP_ERANGE, "its shape is empty or too large");
+        known *= dim[i];
+    }
+    if (open != PP_NONE && elements(x) % known == 0) {
+        dim[open] = elements(x) / known;
+        known *= dim[open];
+    }
+    if (known != elements(x))
+        return pp_net_fail(v, PP_EINVAL, "%llu elements do not fit its shape", (unsigned long long)elements(x));
+    return reshape_to(v, x, n, dim);
+}
+
+static pp_status convert_flatten(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    uint64_t dim[2] = {1, 1};
+    int64_t axis = pp_onnx_attr_i(v->node, "axis", 1);
+    PP_TRY(pp_net_view(v, 0, &x));
+    axis = axis < 0 ? axis + x->ndim : axis;
+    for (uint32_t d = 0; d < x->ndim; d++)
+        dim[d >= axis] *= x->dim[d];
+    return reshape_to(v, x, 2, dim);
+}
+
+static pp_status named_axes(pp_onnx_net *v, uint32_t extra, uint32_t ndim, bool *named, uint32_t *n)
+{
+    const int64_t *axes;
+    PP_TRY(pp_net_ints(v, "axes", v->m->opset >= 13 ? 1 : PP_NONE, &axes, n));
+    ndim += extra ? *n : 0;
+    if (ndim > PP_ONNX_DIMS)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "more than %u dimensions", PP_ONNX_DIMS);
+    for (uint32_t i = 0; i < *n; i++) {
+        int64_t axis = axes[i] < 0 ? axes[i] + ndim : axes[i];
+        if (axis < 0 || axis >= ndim || named[axis])
+            return pp_net_fail(v, PP_ERANGE, "axis %lld of %u dimensions", (long long)axes[i], ndim);
+        named[axis] = true;
+    }
+    return PP_OK;
+}
+
+static pp_status convert_squeeze(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    bool named[PP_ONNX_DIMS] = {0};
+    uint64_t dim[PP_ONNX_DIMS];
+    uint32_t n, ndim = 0;
+    PP_TRY(pp_net_view(v, 0, &x));
+    PP_TRY(named_axes(v, 0, x->ndim, named, &n));
+    for (uint32_t d = 0; d < x->ndim; d++) {
+        bool drop = n ? named[d] : x->dim[d] == 1;
+        if (drop && x->dim[d] != 1)
+            return pp_net_fail(v, PP_EINVAL, "axis %u has %llu elements", d, (unsigned long long)x->dim[d]);
+        if (!drop)
+            dim[ndim++] = x->dim[d];
+    }
+    return reshape_to(v, x, ndim, dim);
+}
+
+static pp_status convert_unsqueeze(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    bool named[PP_ONNX_DIMS] = {0};
+    uint64_t dim[PP_ONNX_DIMS];
+    uint32_t n, from = 0;
+    PP_TRY(pp_net_view(v, 0, &x));
+    PP_TRY(named_axes(v, 1, x->ndim, named, &n));
+    for (uint32_t d = 0; d < x->ndim + n; d++)
+        dim[d] = named[d] ? 1 : x->dim[from++];
+    return reshape_to(v, x, x->ndim + n, dim);
+}
+
+static pp_status convert_transpose(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    const pp_onnx_attr *perm = pp_onnx_attr_find(v->node, "perm");
+    uint32_t axis[PP_ONNX_DIMS];
+    bool seen[PP_ONNX_DIMS] = {0};
+    PP_TRY(pp_net_view(v, 0, &x));
+    if (perm && perm->n && (perm->n != x->ndim || !perm->ints))
+        return pp_net_fail(v, PP_EINVAL, "perm has %u numbers for %u dimensions", perm->n, x->ndim);
+    for (uint32_t d = 0; d < x->ndim; d++) {
+        int64_t a = perm && perm->n ? perm->ints[d] : (int64_t)x->ndim - 1 - d;
+        if (a < 0 || a >= x->ndim || seen[a])
+            return pp_net_fail(v, PP_EINVAL, "perm names axis %lld", (long long)a);
+        seen[a] = true;
+        axis[d] = (uint32_t)a;
+    }
+    pp_onnx_stream s = *x;
+    pp_net_transpose(&s, axis);
+    return pp_net_give_view(v, s);
+}
+
+/* ---- Concat ---- */
+
+static pp_status concat_input(pp_onnx_net *v, uint32_t k, uint32_t axis, pp_onnx_stream *s, const pp_onnx_stream *first)
+{
+    const pp_onnx_stream *x;
+    if (pp_net_constant(v, k))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "a constant among computed values");
+    PP_TRY(pp_net_stream(v, k, &x));
+    *s = *x;
+    PP_TRY(pp_net_settle(v, s));
+    if (axis >= s->ndim || pp_net_axis_of(v, s, axis) != PP_ONNX_C)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it joins along another axis than the channels");
+    for (uint32_t d = 0; first && d < s->ndim; d++)
+        if (s->ndim != first->ndim || (d != axis && (pp_net_axis_of(v, s, d) != pp_net_axis_of(v, first, d) ||
+                                                     s->dim[d] != first->dim[d])))
+            return pp_net_fail(v, PP_EUNSUPPORTED, "its inputs have different shapes or orders");
+    return PP_OK;
+}
+
+static pp_status convert_concat(pp_onnx_net *v)
+{
+    uint32_t n = v->node->n_in, op = 0;
+    uint32_t *inputs = pp_arena_get(v->arena, n, sizeof *inputs);
+    const pp_onnx_stream *x = NULL;
+    pp_onnx_stream first, s;
+    int64_t axis = pp_onnx_attr_i(v->node, "axis", 1);
+    for (uint32_t k = 0; k < n && !x; k++)
+        x = pp_net_any(v, k);
+    if (!inputs || !x)
+        return PP_ENOMEM;
+    axis = axis < 0 ? axis + x->ndim : axis;
+    if (axis < 0 || axis >= x->ndim)
+        return pp_net_fail(v, PP_ERANGE, "axis %lld of %u dimensions", (long long)axis, x->ndim);
+    for (uint32_t k = 0; k < n; k++) {
+        PP_TRY(concat_input(v, k, (uint32_t)axis, &s, k ? &first : NULL));
+        inputs[k] = s.op;
+        first = k ? first : s;
+    }
+    if (n == 1)
+        return pp_net_give_view(v, first);
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_join(v->b, name, PP_OP_CONCAT, inputs, n, &op));
+    uint32_t c = pp_builder_shape(v->b, op).c;
+    pp_onnx_stream out = {.op = op, .ndim = first.ndim};
+    for (uint32_t d = 0; d < first.ndim; d++) { /* the channels may have had no factor before */
+        out.dim[d] = d == axis ? c : first.dim[d];
+        if (d == axis)
+            out.f[out.n_factors++] = (pp_factor){.axis = PP_ONNX_C, .dim = (uint8_t)d, .size = c, .stride = 1};
+        for (uint32_t i = 0; d != axis && i < first.n_factors; i++)
+            if (first.f[i].dim == d)
+                out.f[out.n_factors++] = first.f[i];
+    }
+    return pp_net_give(v, 0, &out);
+}
+
+/* ---- Slice, Split ---- */
+
+/* Elements [start, start + size) of the axis that dimension d is. */
+static pp_status part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint32_t start, uint32_t size,
+                      pp_onnx_stream *out)
+{
+    uint32_t axis = pp_net_axis_of(v, x, d), op = 0, at[3] = {0, 0, 0};
+    pp_shape shape = pp_net_shape(v, x);
+    uint32_t want[3] = {shape.h, shape.w, shape.c};
+    *out = *x;
+    if (start == 0 && size == x->dim[d])
+        return PP_OK;
+    if (axis == PP_ONNX_AXES)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "a part of dimension %u, which is no axis of a map", d);
+    at[axis] = start;
+    want[axis] = size;
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_slice(v->b, name, x->op, (pp_shape){at[0], at[1], at[2]}, (pp_shape){want[0], want[1], want[2]}, &op));
+    out->op = op;
+    out->shared = false;
+    out->dim[d] = size;
+    out->n_factors = 0;
+    for (uint32_t i = 0; i < x->n_factors; i++) {
+        if (x->f[i].dim == d && size == 1)
+            continue;
+        out->f[out->n_factors] = x->f[i];
+        if (x->f[i].dim == d)
+            out->f[out->n_factors].size = size;
+        out->n_factors++;
+    }
+    return PP_OK;
+}
+
+/* Every second pixel and such, of both axes alike. */
+static pp_status every(pp_onnx_net *v, pp_onnx_stream *x, const uint32_t step[3])
+{
+    uint32_t op = 0;
+    if (step[PP_ONNX_C] != 1 || step[PP_ONNX_H] != step[PP_ONNX_W])
+        return pp_net_fail(v, PP_EUNSUPPORTED, "steps must be those of H and W, and equal");
+    if (!pp_net_is_map(v, x))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "steps need a map [N,C,H,W]");
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_subsample(v->b, name, x->op, step[PP_ONNX_H], pp_net_shape(v, x).c, &op));
+    *x = pp_net_map(v, op, x->ndim);
+    return PP_OK;
+}
+
+static int64_t bounded(int64_t at, int64_t size)
+{
+    at = at < 0 && at > -(INT64_C(1) << 50) ? at + size : at;
+    return at < 0 ? 0 : at > size ? size : at;
+}
+
+static pp_status convert_slice(pp_onnx_net *v)
+{
+    const int64_t *starts, *ends, *axes, *steps;
+    uint32_t n, n_ends, n_axes, n_steps, step[3] = {1, 1, 1};
+    const pp_onnx_stream *given;
+    PP_TRY(pp_net_stream(v, 0, &given));
+    PP_TRY(pp_net_ints(v, "starts", 1, &starts, &n));
+    PP_TRY(pp_net_ints(v, "ends", 2, &ends, &n_ends));
+    PP_TRY(pp_net_ints(v, "axes", 3, &axes, &n_axes));
+    PP_TRY(pp_net_ints(v, "steps", 4, &steps, &n_steps));
+    if (n != n_ends || (axes && n_axes != n) || (steps && n_steps != n))
+        return pp_net_fail(v, PP_EINVAL, "starts, ends, axes and steps differ in number");
+    pp_onnx_stream x = *given, next;
+    PP_TRY(pp_net_settle(v, &x));
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t d = axes ? axes[i] : i, width = steps ? steps[i] : 1;
+        d = d < 0 ? d + x.ndim : d;
+        if (d < 0 || d >= x.ndim || width < 1 || width > PP_DIM_MAX)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "axis %lld, step %lld", (long long)d, (long long)width);
+        int64_t size = (int64_t)x.dim[d], start = bounded(starts[i], size), end = bounded(ends[i], size);
+        if (end <= start)
+            return pp_net_fail(v, PP_ERANGE, "it leaves nothing of dimension %lld", (long long)d);
+        uint32_t axis = pp_net_axis_of(v, &x, (uint32_t)d);
+        if (width > 1 && axis == PP_ONNX_AXES && size > 1)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "steps along dimension %lld, which is no axis of a map", (long long)d);
+        if (width > 1 && size > 1)
+            step[axis] = (uint32_t)width;
+        PP_TRY(part(v, &x, (uint32_t)d, (uint32_t)start, (uint32_t)(end - start), &next));
+        x = next;
+    }
+    if (step[0] != 1 || step[1] != 1 || step[2] != 1)
+        PP_TRY(every(v, &x, step));
+    return x.op == given->op ? pp_net_give_view(v, x) : pp_net_give(v, 0, &x);
+}
+
+static pp_status convert_split(pp_onnx_net *v)
+{
+    const int64_t *parts;
+    uint32_t n, n_out = v->node->n_out;
+    const pp_onnx_stream *given;
+    PP_TRY(pp_net_stream(v, 0, &given));
+    PP_TRY(pp_net_ints(v, "split", v->m->opset >= 13 ? 1 : PP_NONE, &parts, &n));
+    pp_onnx_stream x = *given, out;
+    PP_TRY(pp_net_settle(v, &x));
+    int64_t d = pp_onnx_attr_i(v->node, "axis", 0), at = 0;
+    d = d < 0 ? d + x.ndim : d;
+    if (d < 0 || d >= x.ndim || (parts && n != n_out))
+        return pp_net_fail(v, PP_EINVAL, "axis %lld, %u parts for %u results", (long long)d, n, n_out);
+    int64_t size = (int64_t)x.dim[d], equal = (size + n_out - 1) / n_out;
+    for (uint32_t i = 0; i < n_out; i++) {
+        int64_t take = parts ? parts[i] : at + equal > size ? size - at : equal;
+        if (take < 1 || take > size - at)
+            return pp_net_fail(v, PP_ERANGE, "its parts are not those of %lld elements", (long long)size);
+        PP_TRY(part(v, &x, (uint32_t)d, (uint32_t)at, (uint32_t)take, &out));
+        out.shared = out.shared || out.op == x.op;
+        PP_TRY(pp_net_give(v, i, &out));
+        at += take;
+    }
+    return PP_OK;
+}
+
+/* One element of an axis, which is gone then. */
+static pp_status convert_gather(pp_onnx_net *v)
+{
+    const pp_onnx_tensor *index = pp_net_constant(v, 1);
+    const pp_onnx_stream *given;
+    PP_TRY(pp_net_stream(v, 0, &given));
+    int64_t d = pp_onnx_attr_i(v->node, "axis", 0);
+    d = d < 0 ? d + given->ndim : d;
+    if (!index || !index->data || index->ndim != 0 || pp_onnx_is_float(index->type) || d < 0 || d >= given->ndim)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "only one constant index is taken from a computed value");
+    pp_onnx_stream x = *given, out;
+    PP_TRY(pp_net_settle(v, &x));
+    int64_t at = pp_onnx_i64(index, 0), size = (int64_t)x.dim[d];
+    at = at < 0 && at >= -size ? at + size : at;
+    if (at < 0 || at >= size)
+        return pp_net_fail(v, PP_ERANGE, "index %lld of %lld", (long long)at, (long long)size);
+    PP_TRY(part(v, &x, (uint32_t)d, (uint32_t)at, 1, &out));
+    uint64_t dim[PP_ONNX_DIMS];
+    uint32_t ndim = 0;
+    for (uint32_t k = 0; k < out.ndim; k++)
+        if (k != d)
+            dim[ndim++] = out.dim[k];
+    if (!pp_net_reshape(&out, ndim, dim))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its result cuts through the axes of a map");
+    out.shared = out.op == given->op && !pp_net_sole(v, 0);
+    return pp_net_give(v, 0, &out);
+}
+
+/* ---- Resize ---- */
+
+static pp_status factor_of(pp_onnx_net *v, const pp_onnx_resize *r, uint32_t d, uint32_t *factor)
+{
+    *factor = (uint32_t)(r->out[d] / r->in[d]);
+    bool whole = r->out[d] % r->in[d] == 0 && r->out[d] <= PP_DIM_MAX;
+    for (uint64_t o = 0; whole && o < r->out[d]; o++)
+        whole = pp_onnx_resize_nearest(r, d, o) == o / *factor;
+    return whole ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "only whole factors that repeat each pixel alike");
+}
+
+static pp_status convert_resize(pp_onnx_net *v)
+{
+    const pp_onnx_tensor *in[4] = {0};
+    const pp_onnx_stream *given;
+    pp_onnx_resize r;
+    uint32_t y = 1, x = 1, op = 0;
+    PP_TRY(pp_net_stream(v, 0, &given));
+    pp_onnx_stream s = *given;
+    PP_TRY(pp_net_settle(v, &s));
+    if (!pp_net_is_map(v, &s) || v->node->n_in > 4)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its input must be a map [N,C,H,W] or [N,C,W]");
+    for (uint32_t k = 1; k < v->node->n_in; k++) {
+        in[k] = pp_net_constant(v, k);
+        if (v->node->in[k] != PP_NONE && (!in[k] || !in[k]->data))
+            return pp_net_fail(v, PP_EUNSUPPORTED, "its sizes or scales must be constant");
+    }
+    PP_TRY(pp_onnx_resize_of(v->m->path, v->node, v->m->opset, in, s.ndim, s.dim, &r));
+    if (strcmp(r.mode, "nearest") != 0)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "mode '%s'; only nearest pixels are repeated", r.mode);
+    if (r.out[0] != 1 || r.out[1] != s.dim[1])
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it changes the number of channels");
+    if (s.ndim == 4)
+        PP_TRY(factor_of(v, &r, 2, &y));
+    PP_TRY(factor_of(v, &r, s.ndim - 1, &x));
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_upsample(v->b, name, s.op, y, x, &op));
+    pp_onnx_stream out = pp_net_map(v, op, s.ndim);
+    return pp_net_give(v, 0, &out);
+}
+
+const pp_net_row pp_net_ops_move_[] = {
+    {"Reshape", convert_reshape},     {"Flatten", convert_flatten}, {"Squeeze", convert_squeeze},
+    {"Unsqueeze", convert_unsqueeze}, {"Transpose", convert_transpose}, {"Concat", convert_concat},
+    {"Slice", convert_slice},         {"Split", convert_split},     {"Gather", convert_gather},
+    {"Resize", convert_resize},       {"Upsample", convert_resize}, {NULL, NULL},
+};
