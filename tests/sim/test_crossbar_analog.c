@@ -33,7 +33,7 @@ enum { IMAGES = 12, SIDE = 8 };
 
 static pp_tensor tensor(const void *data, uint32_t ndim, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    return (pp_tensor){PP_DTYPE_F32, ndim, {a, b, c, d}, data};
+    return (pp_tensor){.dtype = PP_DTYPE_F32, .ndim = ndim, .dim = {a, b, c, d}, .data = data};
 }
 
 static void conv(pp_builder *b, fixture *f, int i, const char *name, uint32_t input, uint32_t cin, uint32_t cout,
