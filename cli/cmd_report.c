@@ -1,6 +1,9 @@
-/* report: read a report back. */
+/* report: read reports back: summary, tables, a page, differences. Files are read in a child process, because libhdf5
+ * need not survive a damaged one (report/guard.h). */
 #include "cli/commands.h"
 #include "report/compare.h"
+#include "report/content.h"
+#include "report/guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,54 +12,199 @@
 
 #include "cli/session.h"
 
-static pp_status show_comparison(const pp_parsed *p, pp_comparison *c)
+/* What a verb reads and how it shows it. */
+typedef struct job {
+    const pp_parsed *p;
+    const char *file[2];
+    const char *table;
+    pp_diff_options diff;
+    bool colour;
+} job;
+
+/* Prints and frees. */
+static pp_status put_json(pp_json *json, FILE *out)
+{
+    char *text = NULL;
+    pp_status status = pp_json_print(&text, json, true);
+    if (status == PP_OK)
+        fprintf(out, "%s\n", text);
+    free(text);
+    pp_json_free(json);
+    return status;
+}
+
+/* ---- show ---- */
+
+static pp_status show_comparison(const job *j, pp_comparison *c, FILE *out)
 {
     pp_status status;
-    if (pp_args_has(p, "json")) {
+    if (pp_args_has(j->p, "json")) {
         pp_json *json = pp_json_object();
         pp_comparison_json(c, json);
-        status = pp_print_json(json);
+        status = put_json(json, out);
     } else {
-        status = pp_comparison_print(c, stdout);
+        status = pp_comparison_print(c, out);
     }
     pp_comparison_free(c);
     return status;
 }
 
-static pp_status show(const pp_parsed *p, const pp_report *r)
+static pp_status show_report(const job *j, const pp_report *r, FILE *out)
 {
     pp_comparison c;
     if (pp_comparison_read(&c, r) == PP_OK)
-        return show_comparison(p, &c);
+        return show_comparison(j, &c, out);
     pp_summary s;
     PP_TRY(pp_summary_read(&s, r));
-    if (pp_args_has(p, "json")) {
+    if (pp_args_has(j->p, "json")) {
         pp_json *json = pp_json_object();
         pp_summary_json(&s, json);
-        return pp_print_json(json);
+        return put_json(json, out);
     }
-    pp_summary_print(&s, stdout, isatty(1) && getenv("NO_COLOR") == NULL);
+    pp_summary_print(&s, out, j->colour);
     return PP_OK;
 }
+
+static pp_status show(void *context, void *out, uint64_t *answer)
+{
+    const job *j = context;
+    pp_report *r = NULL;
+    (void)answer;
+    PP_TRY(pp_report_open(&r, j->file[0]));
+    pp_status status = show_report(j, r, out);
+    pp_report_close(r);
+    return status;
+}
+
+/* ---- csv ---- */
 
 static pp_status table_names(void)
 {
     const char *text, *name;
-    for (size_t i = 0; (name = pp_report_table_name(i, &text)) != NULL; i++)
-        printf("%-12s %s\n", name, text);
+    for (size_t i = 0; (name = pp_report_table_name(i, &text, NULL)) != NULL; i++)
+        printf("%-15s %s\n", name, text);
     return PP_OK;
 }
 
-/* CSV to stdout, or whole or not at all to -o FILE. */
-static pp_status csv(const pp_parsed *p, const pp_report *r, const char *table)
+/* A table, or the list of those in the file. */
+static pp_status csv(void *context, void *out, uint64_t *answer)
 {
-    const char *path = pp_args_get(p, "output");
-    if (path == NULL)
-        return pp_report_csv(r, table, stdout);
+    const job *j = context;
+    pp_content *c = NULL;
+    (void)answer;
+    PP_TRY(pp_content_read(&c, j->file[0]));
+    pp_status status = j->table != NULL ? pp_content_csv(c, j->table, out) : pp_content_list(c, out);
+    pp_content_free(c);
+    return status;
+}
+
+/* ---- html ---- */
+
+static pp_status html(void *context, void *out, uint64_t *answer)
+{
+    const job *j = context;
+    pp_content *c = NULL;
+    (void)answer;
+    PP_TRY(pp_content_read(&c, j->file[0]));
+    pp_status status = pp_report_html(c, out);
+    pp_content_free(c);
+    return status;
+}
+
+/* ---- diff ---- */
+
+static pp_status diff_read(const job *j, const pp_content *a, const pp_content *b, FILE *out, uint64_t *differs)
+{
+    bool equal = false;
+    if (!pp_args_has(j->p, "json")) {
+        pp_status status = pp_report_diff(a, b, &j->diff, out, NULL, &equal);
+        *differs = !equal;
+        return status;
+    }
+    pp_json *json = pp_json_object();
+    pp_status status = pp_report_diff(a, b, &j->diff, out, json, &equal);
+    *differs = !equal;
+    if (status == PP_OK)
+        return put_json(json, out);
+    pp_json_free(json);
+    return status;
+}
+
+static pp_status diff(void *context, void *out, uint64_t *answer)
+{
+    const job *j = context;
+    pp_content *a = NULL, *b = NULL;
+    pp_status status = pp_content_read(&a, j->file[0]);
+    if (status == PP_OK)
+        status = pp_content_read(&b, j->file[1]);
+    if (status == PP_OK)
+        status = diff_read(j, a, b, out, answer);
+    pp_content_free(a);
+    pp_content_free(b);
+    return status;
+}
+
+static pp_status diff_options(job *j)
+{
+    const char *text = pp_args_get(j->p, "tolerance");
+    j->diff = (pp_diff_options){.tolerance = 0, .max_rows = 5};
+    if (text != NULL && (!pp_parse_f64(text, &j->diff.tolerance) || j->diff.tolerance < 0))
+        return pp_fail(PP_EUSAGE, "--tolerance: '%s' is no number of at least 0 (0.01 lets 1 %% pass)", text);
+    int64_t rows = 5;
+    PP_TRY(pp_args_i64(j->p, "rows", 5, 0, 1000000, &rows));
+    j->diff.max_rows = (size_t)rows;
+    return PP_OK;
+}
+
+/* ---- verbs ---- */
+
+typedef struct verb {
+    const char *name;
+    size_t min_operands, max_operands, files; /* operands behind the verb; how many of them are files */
+    pp_guarded_work work;
+    const char *output; /* ending of the file that it writes without -o; NULL: stdout */
+} verb;
+
+static const verb verbs[] = {
+    {"show", 1, 1, 1, show, NULL},
+    {"csv", 1, 2, 1, csv, NULL},
+    {"html", 1, 1, 1, html, ".html"},
+    {"diff", 2, 2, 2, diff, NULL},
+};
+
+/* The file to write: -o, or the report's name with another ending beside where the command runs; NULL: stdout. */
+static pp_status output_name(const job *j, const verb *v, char **out)
+{
+    const char *given = pp_args_get(j->p, "output");
+    *out = NULL;
+    if (given == NULL && v->output == NULL)
+        return PP_OK;
+    if (given == NULL) {
+        char *base = pp_path_base(j->file[0]);
+        char *dot = base != NULL ? strrchr(base, '.') : NULL;
+        if (dot != NULL && dot != base)
+            *dot = 0;
+        *out = base != NULL ? pp_strf("%s%s", base, v->output) : NULL;
+        free(base);
+    } else {
+        *out = pp_strdup(given);
+    }
+    return *out != NULL ? PP_OK : PP_ENOMEM;
+}
+
+static pp_status guarded(job *j, const verb *v, FILE *out, uint64_t *answer)
+{
+    pp_guard_limits limits = pp_guard_for(j->file, 2);
+    return pp_guard(j->file[0], &limits, v->work, j, out, answer);
+}
+
+/* Whole or not at all. */
+static pp_status to_file(job *j, const verb *v, const char *path, uint64_t *answer)
+{
     pp_output out;
-    PP_TRY(pp_output_begin(&out, path, pp_args_has(p, "force")));
+    PP_TRY(pp_output_begin(&out, path, pp_args_has(j->p, "force")));
     FILE *f = fopen(out.temporary, "w");
-    pp_status status = f != NULL ? pp_report_csv(r, table, f) : pp_fail(PP_EIO, "%s: cannot be written", path);
+    pp_status status = f != NULL ? guarded(j, v, f, answer) : pp_fail(PP_EIO, "%s: cannot be written", path);
     if (f != NULL && fclose(f) != 0 && status == PP_OK)
         status = pp_fail(PP_EIO, "%s: cannot be written (disk full?)", path);
     if (status == PP_OK)
@@ -65,34 +213,77 @@ static pp_status csv(const pp_parsed *p, const pp_report *r, const char *table)
     return status;
 }
 
-static pp_status run_on(const pp_parsed *p)
+static pp_status told(const job *j, const verb *v, const char *path)
 {
-    const char *verb = p->operand[0];
-    bool is_show = strcmp(verb, "show") == 0, is_csv = strcmp(verb, "csv") == 0;
-    if (is_csv && p->n_operands == 1)
-        return table_names();
-    if (!(is_show && p->n_operands == 2) && !(is_csv && p->n_operands == 3))
-        return pp_fail(PP_EUSAGE, "report: expected `report show FILE.h5` or `report csv FILE.h5 TABLE` "
-                                  "(`report csv` lists the tables)");
-    pp_report *r = NULL;
-    PP_TRY(pp_report_open(&r, p->operand[1]));
-    pp_status status = is_show ? show(p, r) : csv(p, r, p->operand[2]);
-    pp_report_close(r);
+    if (v->output == NULL || pp_args_has(j->p, "quiet"))
+        return PP_OK;
+    if (!pp_args_has(j->p, "json"))
+        return printf("page: %s\n", path) < 0 ? PP_EIO : PP_OK;
+    pp_json *json = pp_json_object();
+    pp_json_add_text(json, "page", path);
+    return pp_print_json(json);
+}
+
+static pp_status run_verb(job *j, const verb *v, int *rc)
+{
+    char *path = NULL;
+    uint64_t answer = 0;
+    PP_TRY(diff_options(j));
+    PP_TRY(output_name(j, v, &path));
+    pp_status status = path != NULL ? to_file(j, v, path, &answer) : guarded(j, v, stdout, &answer);
+    if (status == PP_OK && path != NULL)
+        status = told(j, v, path);
+    free(path);
+    if (status == PP_OK && answer != 0 && pp_args_has(j->p, "exit-code"))
+        *rc = 1;
     return status;
+}
+
+static pp_status run_on(const pp_parsed *p, int *rc)
+{
+    const char *word = p->operand[0];
+    if (strcmp(word, "csv") == 0 && p->n_operands == 1)
+        return table_names();
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        const verb *v = &verbs[i];
+        size_t n = p->n_operands - 1;
+        if (strcmp(word, v->name) != 0 || n < v->min_operands || n > v->max_operands)
+            continue;
+        job j = {.p = p, .file = {p->operand[1], v->files > 1 ? p->operand[2] : NULL}, .colour = isatty(1) && getenv("NO_COLOR") == NULL};
+        j.table = n > v->files ? p->operand[2] : NULL;
+        return run_verb(&j, v, rc);
+    }
+    return pp_fail(PP_EUSAGE, "report: expected `report show FILE.h5`, `report html FILE.h5`, `report csv FILE.h5 TABLE` "
+                              "or `report diff A.h5 B.h5` (`report csv` lists the tables)");
 }
 
 static int run(const pp_parsed *p)
 {
-    return pp_finish(run_on(p));
+    int rc = 0;
+    pp_status status = run_on(p, &rc);
+    return status != PP_OK ? pp_finish(status) : rc;
 }
+
+static const pp_arg args[] = {
+    {0, "tolerance", "R", "diff: numbers whose relative difference is at most R are equal (default 0)"},
+    {0, "rows", "N", "diff: rows of a table that are named one by one (default 5)"},
+    {0, "exit-code", NULL, "diff: exit status 1 when the reports differ; without it a difference is no failure"},
+    {0},
+};
 
 const pp_command pp_cmd_report = {
     .name = "report",
-    .operands = "show FILE.h5 | csv FILE.h5 TABLE",
+    .operands = "show FILE.h5 | html FILE.h5 | csv FILE.h5 [TABLE] | diff A.h5 B.h5",
     .min_operands = 1,
     .max_operands = 3,
-    .text = "print the summary of a report, or one of its tables as CSV\n\n"
+    .text = "show a report, make a page of it, print a table as CSV, or say what differs between two\n\n"
+            "show prints the summary. html writes one page that needs nothing else, neither network nor server:\n"
+            "figures, drawing of the fabric, pipeline, layers, bandwidth, accuracy, energy, settings, all data\n"
+            "(docs/report-html.md); without -o it is FILE.html in the current folder. csv prints a table by name\n"
+            "or path, and without TABLE lists those of the file. diff says in words and units what changed.\n"
             "Reports are plain HDF5 (docs/report-format.md): h5dump, h5py, HDFView and MATLAB open them too.",
-    .examples = "  pentaprism report show out.h5\n  pentaprism report csv out.h5 channels\n",
+    .examples = "  pentaprism report show out.h5\n  pentaprism report html out.h5 -o out.html\n"
+                "  pentaprism report csv out.h5 channels\n  pentaprism report diff a.h5 b.h5 --tolerance 0.01\n",
+    .args = args,
     .run = run,
 };

@@ -83,6 +83,7 @@ foreach(header
     sim/tokens.h sim/tokens_lm.h
     report/accuracy.h
     report/compare.h
+    report/content.h report/guard.h
     report/tables_quant.h
     report/plot.h
     report/report.h report/trace.h report/traffic.h)

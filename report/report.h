@@ -81,10 +81,9 @@ void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour);
 /* The keys of docs/cli.md (the contract) added to a JSON object; wall-clock keys are the caller's. */
 void pp_summary_json(const pp_summary *s, pp_json *object);
 
-/* A table of the report as CSV on a stream: names as `pp_report_table_name` lists ("stages", "cores",
- * "channels", "flows", "images", ...). */
-const char *pp_report_table_name(size_t i, const char **text);
-pp_status pp_report_csv(const pp_report *r, const char *table, void *stdio_file);
+/* Short names of the tables ("stages", "cores", "channels", "flows", "images" ...) in no order, NULL behind the last;
+ * text and path (both may be NULL) say what it is and where it stands. CSV: report/content.h. */
+const char *pp_report_table_name(size_t i, const char **text, const char **path);
 
 /* Aligned text table for people: columns right-aligned when numeric. */
 typedef struct pp_table pp_table;

@@ -71,10 +71,39 @@ static pp_status write_channels(hid_t file, const pp_fabric *f)
     return status;
 }
 
+typedef struct vertex_row {
+    uint32_t vertex;
+    int64_t core;
+    double x, y;
+} vertex_row;
+
+static const pp_h5_column vertex_columns[] = {
+    PP_H5_COLUMN(vertex_row, vertex, PP_H5_U32, "", "vertex"),
+    PP_H5_COLUMN(vertex_row, core, PP_H5_I64, "", "its core; -1: a switch without one"),
+    PP_H5_COLUMN(vertex_row, x, PP_H5_F64, "core pitch", "place in drawings, to the right"),
+    PP_H5_COLUMN(vertex_row, y, PP_H5_F64, "core pitch", "place in drawings, downwards"),
+};
+
+static pp_status write_vertices(hid_t file, const pp_fabric *f)
+{
+    vertex_row *rows = pp_calloc(f->n_vertices, sizeof *rows);
+    if (rows == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < f->n_vertices; i++) {
+        const pp_vertex *v = &f->vertex[i];
+        rows[i] = (vertex_row){i, v->core == PP_NO_VERTEX ? -1 : (int64_t)v->core, (double)v->x, (double)v->y};
+    }
+    pp_status status = pp_h5_table(file, "/fabric/vertices", "cores and switches as they are drawn", vertex_columns,
+                                   sizeof vertex_columns / sizeof *vertex_columns, rows, sizeof *rows, f->n_vertices);
+    free(rows);
+    return status;
+}
+
 pp_status pp_write_fabric_tables(hid_t file, const pp_report_input *in)
 {
     PP_TRY(pp_h5_text(file, "/fabric/source_sha256", in->fabric->source_sha256, "SHA-256 of the GraphML file, if any"));
     PP_TRY(write_cores(file, in->fabric));
+    PP_TRY(write_vertices(file, in->fabric));
     return write_channels(file, in->fabric);
 }
 

@@ -63,6 +63,36 @@ static pp_status write_stage_times(hid_t file, const pp_report_input *in)
     return status;
 }
 
+typedef struct span_row {
+    uint32_t inference, stage;
+    uint64_t first_fire_ps, first_done_ps, last_done_ps;
+} span_row;
+
+static const pp_h5_column span_columns[] = {
+    PP_H5_COLUMN(span_row, inference, PP_H5_U32, "", "inference"),
+    PP_H5_COLUMN(span_row, stage, PP_H5_U32, "", "stage (row of /workload/stages)"),
+    PP_H5_COLUMN(span_row, first_fire_ps, PP_H5_U64, "ps", "its first firing for that inference starts"),
+    PP_H5_COLUMN(span_row, first_done_ps, PP_H5_U64, "ps", "its first result"),
+    PP_H5_COLUMN(span_row, last_done_ps, PP_H5_U64, "ps", "its last result"),
+};
+
+static pp_status write_spans(hid_t file, const pp_run_result *r)
+{
+    size_t n = (size_t)r->span_images * r->n_stages;
+    span_row *rows = pp_calloc(n > 0 ? n : 1, sizeof *rows);
+    if (rows == NULL)
+        return PP_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const pp_stage_span *s = &r->span[i];
+        rows[i] = (span_row){(uint32_t)(i / r->n_stages), (uint32_t)(i % r->n_stages), s->first_fire_ps, s->first_done_ps,
+                             s->last_done_ps};
+    }
+    pp_status status = pp_h5_table(file, "/timing/spans", "when each stage worked on each of the first inferences", span_columns,
+                                   sizeof span_columns / sizeof *span_columns, rows, sizeof *rows, n);
+    free(rows);
+    return status;
+}
+
 static const pp_h5_column core_time_columns[] = {
     PP_H5_COLUMN(pp_core_result, tile, PP_H5_U32, "", "tile (row of /mapping/tiles)"),
     PP_H5_COLUMN(pp_core_result, core, PP_H5_U32, "", "core (row of /fabric/cores)"),
@@ -219,6 +249,7 @@ pp_status pp_write_timing_tables(hid_t file, const pp_report_input *in)
     const pp_run_result *r = in->run;
     PP_TRY(write_images(file, r));
     PP_TRY(write_stage_times(file, in));
+    PP_TRY(write_spans(file, in->run));
     PP_TRY(pp_h5_table(file, "/timing/cores", "what each core did", core_time_columns,
                        sizeof core_time_columns / sizeof *core_time_columns, r->core, sizeof *r->core, r->n_tiles));
     PP_TRY(write_channel_times(file, r));

@@ -24,11 +24,11 @@ static void finish_image(pp_sim *s, uint32_t image)
             pp_sim_snapshot_take(s, &s->shot[i]);
 }
 
-static void note_first_image(pp_sim *s, const pp_sim_tile *t)
+static void note_result(pp_sim *s, const pp_sim_tile *t)
 {
-    uint64_t *first = &s->stage_first_ps[t->stage], *last = &s->stage_last_ps[t->stage];
-    *first = s->now_ps < *first ? s->now_ps : *first;
-    *last = s->now_ps > *last ? s->now_ps : *last;
+    pp_stage_span *span = &s->span[(size_t)t->done_image * s->m->n_stages + t->stage];
+    span->first_done_ps = s->now_ps < span->first_done_ps ? s->now_ps : span->first_done_ps;
+    span->last_done_ps = s->now_ps > span->last_done_ps ? s->now_ps : span->last_done_ps;
 }
 
 static pp_status emit(pp_sim *s, uint32_t tile)
@@ -41,8 +41,8 @@ static pp_status emit(pp_sim *s, uint32_t tile)
         for (uint32_t n = 0; n < t->n_net; n++)
             PP_TRY(pp_sim_send(s, s->m->net_of_tile[t->first_net + n]));
     }
-    if (t->head && t->done_image == 0)
-        note_first_image(s, t);
+    if (t->head && t->done_image < s->span_images)
+        note_result(s, t);
     t->completed++;
     uint32_t image = t->done_image;
     if (++t->done_next < t->firings)
@@ -156,6 +156,12 @@ static void advance(pp_sim *s, uint32_t tile)
     t->inputs_ps = s->now_ps;
 }
 
+static void note_firing(pp_sim *s, const pp_sim_tile *t)
+{
+    pp_stage_span *span = &s->span[(size_t)t->image * s->m->n_stages + t->stage];
+    span->first_fire_ps = s->now_ps < span->first_fire_ps ? s->now_ps : span->first_fire_ps;
+}
+
 static pp_status fire(pp_sim *s, uint32_t tile, uint64_t inputs_ps)
 {
     pp_sim_tile *t = &s->tile[tile];
@@ -165,8 +171,8 @@ static pp_status fire(pp_sim *s, uint32_t tile, uint64_t inputs_ps)
     reserve(s, t);
     if (s->exec)
         PP_TRY(pp_exec_fire(s->exec, tile, t->image, position));
-    if (t->image == 0 && now < s->stage_fire_ps[t->stage])
-        s->stage_fire_ps[t->stage] = now;
+    if (t->image < s->span_images)
+        note_firing(s, t);
     t->fired++;
     t->busy_ps += t->interval_ps;
     t->free_ps = now + t->interval_ps;

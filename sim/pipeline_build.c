@@ -12,6 +12,15 @@ static uint32_t fifo_depth(const pp_sim *s)
     return s->fabric->fifo_packets < most * s->images * s->m->n_nets ? s->fabric->fifo_packets : 0;
 }
 
+/* A bounded number: what a report shows of the pipeline's start. */
+static uint32_t span_images(const pp_sim *s)
+{
+    const uint32_t most = 16, cells = 1 << 16;
+    uint32_t fit = s->m->n_stages < cells ? cells / s->m->n_stages : 1;
+    fit = fit < most ? fit : most;
+    return s->images < fit ? s->images : fit;
+}
+
 static pp_status tables_new(pp_sim *s)
 {
     const pp_mapping *m = s->m;
@@ -30,9 +39,10 @@ static pp_status tables_new(pp_sim *s)
     s->work = pp_arena_get(s->arena, m->n_tiles, sizeof *s->work);
     s->image_left = pp_arena_get(s->arena, s->images, sizeof *s->image_left);
     s->done_ps = pp_arena_get(s->arena, (size_t)s->options->images, sizeof *s->done_ps);
-    s->stage_fire_ps = pp_arena_get(s->arena, 3 * (size_t)m->n_stages, sizeof *s->stage_fire_ps);
+    s->span_images = span_images(s);
+    s->span = pp_arena_get(s->arena, (size_t)s->span_images * m->n_stages, sizeof *s->span);
     bool ok = s->tile && s->flow && s->net && s->edge && s->channel && s->slot && s->in_flow && s->psum_flow &&
-              s->room_flow && s->edge_list && s->work && s->image_left && s->done_ps && s->stage_fire_ps;
+              s->room_flow && s->edge_list && s->work && s->image_left && s->done_ps && s->span;
     for (uint32_t i = 0; i < 2; i++) {
         s->shot[i].tile_busy_ps = pp_arena_get(s->arena, m->n_tiles, sizeof(uint64_t));
         s->shot[i].channel_busy_ps = pp_arena_get(s->arena, s->fabric->n_channels, sizeof(uint64_t));
@@ -40,8 +50,6 @@ static pp_status tables_new(pp_sim *s)
     }
     if (!ok)
         return PP_ENOMEM;
-    s->stage_first_ps = s->stage_fire_ps + m->n_stages;
-    s->stage_last_ps = s->stage_first_ps + m->n_stages;
     return PP_OK;
 }
 
@@ -118,8 +126,8 @@ static pp_status build_tiles(pp_sim *s)
     list_room(s);
     for (uint32_t i = 0; i < s->images; i++)
         s->image_left[i] = outputs;
-    for (uint32_t i = 0; i < s->m->n_stages; i++)
-        s->stage_fire_ps[i] = s->stage_first_ps[i] = PP_TIME_NEVER;
+    for (size_t i = 0; i < (size_t)s->span_images * s->m->n_stages; i++)
+        s->span[i].first_fire_ps = s->span[i].first_done_ps = PP_TIME_NEVER;
     return PP_OK;
 }
 

@@ -186,7 +186,8 @@ typedef struct pp_sim {
     uint64_t *done_ps;    /* [images] */
     uint32_t window[2];   /* steady window: from the completion of this inference to that of this one */
     pp_sim_snapshot shot[2];
-    uint64_t *stage_fire_ps, *stage_first_ps, *stage_last_ps; /* [n_stages] first inference */
+    uint32_t span_images;                /* inferences whose spans are kept */
+    pp_stage_span *span;                 /* [span_images x n_stages] */
     struct pp_exec *exec;                                     /* NULL: no values */
     struct pp_repeat *repeat;                                 /* NULL: never extrapolate */
     struct pp_flits *flits;                                   /* NULL: packets, not flits */

@@ -324,4 +324,7 @@ void pp_sim_repeat_apply(pp_sim *s)
     apply_snapshot(s, 1);
     each_counter(s, add_times, s->repeat->now, s->jumped);
     s->images += s->jumped;
+    /* Later ones stand for the last inferences, or for none. */
+    uint32_t whole = s->repeat->jump_after + 1;
+    s->span_images = whole < s->span_images ? whole : s->span_images;
 }

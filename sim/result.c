@@ -11,6 +11,7 @@ void pp_run_result_free(pp_run_result *r)
         return;
     free(r->done_ps);
     free(r->stage);
+    free(r->span);
     free(r->core);
     free(r->channel);
     free(r->flow);
@@ -71,9 +72,9 @@ static void fill_stages(pp_run_result *r, const pp_sim *s)
             stage->firings += s->tile[t].head && s->m->tile[t].col == 0 ? s->tile[t].fired : 0;
             busiest = s->tile[t].busy_ps > s->tile[busiest].busy_ps ? t : busiest;
         }
-        stage->first_fire_ps = s->stage_fire_ps[i];
-        stage->first_done_ps = s->stage_first_ps[i];
-        stage->last_done_ps = s->stage_last_ps[i];
+        stage->first_fire_ps = s->span[i].first_fire_ps;
+        stage->first_done_ps = s->span[i].first_done_ps;
+        stage->last_done_ps = s->span[i].last_done_ps;
         stage->utilisation = r->core[busiest].utilisation;
         stage->busy_ps = s->tile[busiest].busy_ps;
         stage->wait_input_ps = s->tile[busiest].wait_input_ps;
@@ -114,17 +115,19 @@ static pp_status result_new(pp_run_result **out, const pp_sim *s)
         return PP_ENOMEM;
     r->images = (uint32_t)s->options->images;
     r->n_stages = s->m->n_stages;
+    r->span_images = s->span_images;
     r->n_tiles = s->m->n_tiles;
     r->n_channels = s->fabric->n_channels;
     r->n_flows = s->m->n_flows;
     r->n_edges = s->m->n_edges;
     r->done_ps = pp_calloc(r->images, sizeof *r->done_ps);
     r->stage = pp_calloc(r->n_stages, sizeof *r->stage);
+    r->span = pp_calloc((size_t)r->span_images * r->n_stages, sizeof *r->span);
     r->core = pp_calloc(r->n_tiles, sizeof *r->core);
     r->channel = pp_calloc(r->n_channels, sizeof *r->channel);
     r->flow = pp_calloc(r->n_flows, sizeof *r->flow);
     r->edge = pp_calloc(r->n_edges, sizeof *r->edge);
-    return r->done_ps && r->stage && r->core && r->channel && r->flow && r->edge ? PP_OK : PP_ENOMEM;
+    return r->done_ps && r->stage && r->span && r->core && r->channel && r->flow && r->edge ? PP_OK : PP_ENOMEM;
 }
 
 static pp_status fill_logits(pp_run_result *r, const pp_sim *s)
@@ -174,6 +177,7 @@ static pp_status fill(pp_run_result **out, const pp_sim *s)
     PP_TRY(result_new(out, s));
     pp_run_result *r = *out;
     memcpy(r->done_ps, s->done_ps, r->images * sizeof *r->done_ps);
+    memcpy(r->span, s->span, (size_t)r->span_images * r->n_stages * sizeof *r->span);
     uint64_t window = window_ps(r, s);
     fill_cores(r, s, window);
     fill_stages(r, s);

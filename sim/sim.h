@@ -36,6 +36,11 @@ typedef struct pp_stage_result {
     uint64_t wait_input_ps, wait_room_ps, busy_ps; /* of its busiest core */
 } pp_stage_result;
 
+/* When a stage worked on one of the first inferences: its first firing starts, its first and last result. */
+typedef struct pp_stage_span {
+    uint64_t first_fire_ps, first_done_ps, last_done_ps;
+} pp_stage_span;
+
 typedef struct pp_core_result {
     uint32_t tile, core;
     uint64_t firings, busy_ps;
@@ -79,6 +84,8 @@ typedef struct pp_run_result {
     double max_channel_utilisation;
     uint32_t n_stages, n_tiles, n_channels, n_flows;
     pp_stage_result *stage;
+    uint32_t span_images;        /* inferences in span: the first ones, at most 16 and none that was extrapolated */
+    pp_stage_span *span;         /* [span_images x n_stages] */
     pp_core_result *core;        /* [n_tiles] */
     pp_channel_result *channel;
     pp_flow_result *flow;

@@ -1,0 +1,72 @@
+/* report/content.h: everything that stands in a report, read without knowing its schema, and what is made of it: the
+ * HTML page and the list of differences. Any HDF5 file of this program will do (runs, comparisons, traffic,
+ * quantization); datasets that nobody knows are read like the others. */
+#ifndef PP_REPORT_CONTENT_H
+#define PP_REPORT_CONTENT_H
+
+#include "base/base.h"
+
+typedef enum pp_cell_kind { PP_CELL_U64, PP_CELL_I64, PP_CELL_F64, PP_CELL_TEXT } pp_cell_kind;
+
+typedef struct pp_content_column {
+    char *name, *units, *description; /* "1" for a pure number, a count or a text */
+    pp_cell_kind kind;
+    size_t size; /* of a text's field, its NUL included */
+    union {
+        uint64_t *u64;
+        int64_t *i64;
+        double *f64;
+        char *text; /* [n_rows x size] */
+        void *data;
+    };
+} pp_content_column;
+
+/* A scalar is a table of one row and one column, named by the last part of its path. */
+typedef struct pp_content_set {
+    char *path, *description;
+    bool scalar;
+    size_t n_rows, n_columns;
+    pp_content_column *column;
+} pp_content_set;
+
+typedef struct pp_content {
+    char *path, *schema; /* of the file; "" when it names none */
+    size_t n_sets;
+    pp_content_set *set;  /* by path */
+    size_t n_skipped;     /* datasets of a form that this program does not write */
+    char **skipped;       /* their paths */
+} pp_content;
+
+/* Files that are not HDF5, or damaged, or from elsewhere: PP_EFORMAT. Reads at most PP_CONTENT_MAX_BYTES of values.
+ * libhdf5 need not survive a damaged file: report/guard.h. */
+#define PP_CONTENT_MAX_BYTES ((uint64_t)2 << 30)
+pp_status pp_content_read(pp_content **out, const char *path);
+void pp_content_free(pp_content *c); /* NULL allowed */
+
+const pp_content_set *pp_content_find(const pp_content *c, const char *path); /* NULL: not there */
+const pp_content_column *pp_content_column_of(const pp_content_set *set, const char *name); /* set may be NULL */
+const char *pp_content_text(const pp_content_column *column, size_t row);
+/* Any number as a double; a text is NAN. */
+double pp_content_number(const pp_content_column *column, size_t row);
+/* Exact text of a cell: integers whole, floats as short as reads back the same. */
+void pp_content_print(const pp_content_column *column, size_t row, char *buffer, size_t size);
+
+/* ---- what is made of it ---- */
+
+/* A table, by its short name or its path, as CSV; and the tables that there are, one a line. */
+pp_status pp_content_csv(const pp_content *c, const char *table, void *stdio_file);
+pp_status pp_content_list(const pp_content *c, void *stdio_file);
+
+/* The whole report as one HTML page without outside parts (docs/report-html.md). */
+pp_status pp_report_html(const pp_content *c, void *stdio_file);
+
+/* Differences beyond a relative tolerance, in words (docs/report-html.md); json: NULL, or an object that takes them in
+ * place of the text. *equal: none found. */
+typedef struct pp_diff_options {
+    double tolerance; /* |a - b| <= tolerance x max(|a|, |b|) is equal */
+    size_t max_rows;  /* rows that are named one by one, for each table */
+} pp_diff_options;
+pp_status pp_report_diff(const pp_content *a, const pp_content *b, const pp_diff_options *options, void *stdio_file,
+                         pp_json *json, bool *equal);
+
+#endif

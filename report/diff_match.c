@@ -1,0 +1,158 @@
+/* Which rows of two tables belong together: those whose leading columns say the same, as few of these as name every
+ * row of either table. Measured values name nothing. */
+#include "report/diff_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_KEYS 8
+
+static bool may_name(const pp_content_column *c)
+{
+    return c->kind != PP_CELL_F64 || strcmp(c->name, "time_s") == 0 || strcmp(c->name, "rate") == 0;
+}
+
+static int compare_cells(const pp_content_column *a, size_t i, const pp_content_column *b, size_t j)
+{
+    if (a->kind == PP_CELL_TEXT || b->kind == PP_CELL_TEXT)
+        return a->kind != b->kind ? (int)a->kind - (int)b->kind : strcmp(pp_content_text(a, i), pp_content_text(b, j));
+    double x = pp_content_number(a, i), y = pp_content_number(b, j);
+    return (x > y) - (x < y);
+}
+
+static int compare_rows(const pp_content_set *a, size_t i, const pp_content_set *b, size_t j, size_t n_keys)
+{
+    int order = 0;
+    for (size_t k = 0; k < n_keys && order == 0; k++)
+        order = compare_cells(&a->column[k], i, &b->column[k], j);
+    return order;
+}
+
+/* Rows in the order of their names: merge sort, as qsort takes no context. */
+static void sort_rows(const pp_content_set *set, size_t n_keys, size_t *row, size_t *spare, size_t n)
+{
+    if (n < 2)
+        return;
+    size_t half = n / 2, i = 0, j = half;
+    sort_rows(set, n_keys, row, spare, half);
+    sort_rows(set, n_keys, row + half, spare, n - half);
+    for (size_t k = 0; k < n; k++)
+        spare[k] = j == n || (i < half && compare_rows(set, row[i], set, row[j], n_keys) <= 0) ? row[i++] : row[j++];
+    memcpy(row, spare, n * sizeof *row);
+}
+
+static size_t *sorted(const pp_content_set *set, size_t n_keys)
+{
+    size_t *row = pp_alloc(2 * set->n_rows + 1, sizeof *row);
+    for (size_t i = 0; row != NULL && i < set->n_rows; i++)
+        row[i] = i;
+    if (row != NULL)
+        sort_rows(set, n_keys, row, row + set->n_rows, set->n_rows);
+    return row;
+}
+
+static bool unique(const pp_content_set *set, const size_t *row, size_t n_keys)
+{
+    for (size_t i = 1; i < set->n_rows; i++)
+        if (compare_rows(set, row[i - 1], set, row[i], n_keys) == 0)
+            return false;
+    return true;
+}
+
+static bool same_leading(const pp_content_set *a, const pp_content_set *b, size_t k)
+{
+    return k < a->n_columns && k < b->n_columns && strcmp(a->column[k].name, b->column[k].name) == 0 && may_name(&a->column[k]);
+}
+
+static void join_by_number(pp_row_match *m, const pp_content_set *a, const pp_content_set *b)
+{
+    size_t n = a->n_rows > b->n_rows ? a->n_rows : b->n_rows;
+    for (size_t i = 0; i < n; i++)
+        m->pair[m->n++] = (pp_row_pair){i < a->n_rows ? i : PP_DIFF_NONE, i < b->n_rows ? i : PP_DIFF_NONE};
+}
+
+/* partner[i] of row i of A; rows of B that found nobody go behind. */
+static void join_by_name(pp_row_match *m, const pp_content_set *a, const size_t *ra, const pp_content_set *b, const size_t *rb,
+                         size_t *partner)
+{
+    size_t i = 0, j = 0, alone = 0;
+    m->n = a->n_rows;
+    while (i < a->n_rows || j < b->n_rows) {
+        int order = i == a->n_rows ? 1 : j == b->n_rows ? -1 : compare_rows(a, ra[i], b, rb[j], m->n_keys);
+        if (order > 0)
+            m->pair[m->n + alone++] = (pp_row_pair){PP_DIFF_NONE, rb[j]};
+        else
+            partner[ra[i]] = order == 0 ? rb[j] : PP_DIFF_NONE;
+        i += order <= 0;
+        j += order >= 0;
+    }
+    for (size_t k = 0; k < a->n_rows; k++)
+        m->pair[k] = (pp_row_pair){k, partner[k]};
+    m->n += alone;
+}
+
+/* Tries one number of leading columns; true when it names every row, and joined. */
+static bool try_keys(pp_row_match *m, const pp_content_set *a, const pp_content_set *b, size_t n_keys, size_t *partner, pp_status *status)
+{
+    size_t *ra = sorted(a, n_keys), *rb = sorted(b, n_keys);
+    bool good = ra != NULL && rb != NULL;
+    if (!good)
+        *status = PP_ENOMEM;
+    good = good && unique(a, ra, n_keys) && unique(b, rb, n_keys);
+    if (good) {
+        m->n_keys = n_keys;
+        join_by_name(m, a, ra, b, rb, partner);
+    }
+    free(ra);
+    free(rb);
+    return good;
+}
+
+pp_status pp_diff_match(pp_row_match *m, const pp_content_set *a, const pp_content_set *b)
+{
+    *m = (pp_row_match){.pair = pp_alloc(a->n_rows + b->n_rows + 1, sizeof *m->pair)};
+    size_t *partner = pp_alloc(a->n_rows + 1, sizeof *partner);
+    pp_status status = m->pair != NULL && partner != NULL ? PP_OK : PP_ENOMEM;
+    bool joined = false;
+    for (size_t k = 0; status == PP_OK && !joined && k < MAX_KEYS && same_leading(a, b, k); k++)
+        joined = try_keys(m, a, b, k + 1, partner, &status);
+    if (status == PP_OK && !joined)
+        join_by_number(m, a, b);
+    if (status != PP_OK) {
+        free(m->pair);
+        m->pair = NULL;
+    }
+    free(partner);
+    return status;
+}
+
+void pp_diff_row_name(const pp_content_set *set, size_t n_keys, size_t row, char *buffer, size_t size)
+{
+    size_t at = 0;
+    if (n_keys == 0)
+        snprintf(buffer, size, "row %zu", row);
+    for (size_t k = 0; k < n_keys && at + 1 < size; k++) {
+        char cell[96];
+        pp_content_print(&set->column[k], row, cell, sizeof cell);
+        bool number = set->column[k].kind != PP_CELL_TEXT;
+        int n = snprintf(buffer + at, size - at, "%s%s%s%s", k > 0 ? ", " : "", number ? set->column[k].name : "", number ? " " : "", cell);
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+double pp_diff_distance(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b)
+{
+    if (a->kind == PP_CELL_TEXT || b->kind == PP_CELL_TEXT)
+        return a->kind != b->kind ? INFINITY : strcmp(pp_content_text(a, row_a), pp_content_text(b, row_b)) == 0 ? 0 : 1;
+    bool integers = a->kind == b->kind && a->kind != PP_CELL_F64;
+    if (integers && a->u64[row_a] == b->u64[row_b])
+        return 0;
+    double x = pp_content_number(a, row_a), y = pp_content_number(b, row_b);
+    if (isnan(x) || isnan(y))
+        return isnan(x) && isnan(y) ? 0 : INFINITY;
+    if (x == y) /* beyond 2^53 integers may differ where doubles do not */
+        return integers ? 0x1p-53 : 0;
+    double distance = fabs(x - y) / fmax(fabs(x), fabs(y));
+    return isnan(distance) ? INFINITY : distance;
+}

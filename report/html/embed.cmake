@@ -1,0 +1,15 @@
+# cmake -DOUT=F.c -DSTYLE=FILE -DSCRIPT=FILE,FILE... -P embed.cmake: each becomes an array of the files' bytes, one after
+# the other.
+set(text "/* Made from report/html/ by embed.cmake. */\n#include \"report/html_internal.h\"\n\n")
+foreach(name STYLE SCRIPT)
+  string(TOLOWER ${name} lower)
+  string(REPLACE "," ";" files "${${name}}")
+  set(hex "")
+  foreach(file ${files})
+    file(READ "${file}" part HEX)
+    string(APPEND hex "${part}")
+  endforeach()
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "const unsigned char pp_html_${lower}[] = {${bytes}};\nconst size_t pp_html_${lower}_size = sizeof pp_html_${lower};\n")
+endforeach()
+file(WRITE "${OUT}" "${text}")

@@ -1,0 +1,68 @@
+// Tables that sort by a click on their headers, filter, and grow in steps.
+
+// columns: [{label, units, text, get: row -> value, show: value -> text or node, number}]; o: {caption, step, onpick, filter}.
+function dataTable(columns, n, o = {}) {
+  const step = o.step || 60;
+  let order = Array.from({ length: n }, (_, i) => i), shown = step, sorted = null, up = true, words = "";
+  const body = el("tbody"), heads = [], more = el("button", { type: "button", class: "more" }), count = el("span", { class: "count" });
+  for (const c of columns) {
+    if (c.scale !== undefined) continue;
+    if (c.number === undefined) c.number = n > 0 && typeof firstValue(c, n) === "number";
+    c.scale = c.number && scales[c.units] ? scaleOf(c.units, maximum(order.map((i) => Math.abs(c.get(i))))) : { factor: 1, name: c.units && c.units !== "1" ? c.units : "" };
+  }
+  const text = (c, i) => {
+    const v = c.get(i);
+    return c.show ? c.show(v, i) : typeof v === "number" ? plain(v / c.scale.factor) : v === null || v === undefined ? "–" : String(v);
+  };
+  function draw() {
+    const rows = order.slice(0, shown).map((i) => {
+      const row = el("tr", o.onpick ? { tabindex: 0, class: "pick", onclick: () => o.onpick(i), onkeydown: (e) => { if (e.key === "Enter") o.onpick(i); } } : {});
+      columns.forEach((c, k) => row.append(el(k === 0 && !c.number ? "th" : "td", { class: c.number ? "n" : null, scope: k === 0 && !c.number ? "row" : null }, text(c, i))));
+      return row;
+    });
+    body.replaceChildren(...rows);
+    more.hidden = order.length <= shown;
+    more.textContent = `Show ${Math.min(10 * step, order.length - shown)} more of ${order.length - shown}`;
+    count.textContent = order.length === n ? `${group(String(n))} row${n === 1 ? "" : "s"}` : `${order.length} of ${group(String(n))} rows`;
+  }
+  function arrange() {
+    order = Array.from({ length: n }, (_, i) => i);
+    if (words) order = order.filter((i) => columns.some((c) => String(c.get(i) ?? "").toLowerCase().includes(words)));
+    if (sorted !== null) {
+      const get = columns[sorted].get, sign = up ? 1 : -1;
+      order.sort((a, b) => {
+        const x = get(a), y = get(b), none = (v) => v === null || v === undefined;
+        if (none(x) || none(y)) return none(x) - none(y) || a - b;
+        return sign * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true })) || a - b;
+      });
+    }
+    shown = step;
+    heads.forEach((h, k) => h.setAttribute("aria-sort", k !== sorted ? "none" : up ? "ascending" : "descending"));
+    draw();
+  }
+  const head = el("tr", {}, columns.map((c, k) => {
+    const name = [c.label, c.scale.name && el("small", {}, c.scale.name)];
+    const h = el("th", { scope: "col", class: c.number ? "n" : null, "aria-sort": "none", title: c.text || null },
+      el("button", { type: "button", onclick: () => { up = sorted === k ? !up : !c.number; sorted = k; arrange(); } }, name));
+    heads.push(h);
+    return h;
+  }));
+  more.addEventListener("click", () => { shown += 10 * step; draw(); });
+  const filter = n > 12 && el("input", { type: "search", placeholder: "Filter", "aria-label": `Filter ${o.caption || "the table"}`, oninput: (e) => { words = e.target.value.trim().toLowerCase(); arrange(); } });
+  draw();
+  return el("div", { class: "table" }, el("div", { class: "tools" }, filter, count),
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": o.caption || "table" }, el("table", {}, o.caption && el("caption", {}, o.caption), el("thead", {}, head), body)), more);
+}
+function firstValue(c, n) {
+  for (let i = 0; i < n; i++) {
+    const v = c.get(i);
+    if (v !== null && v !== undefined) return v;
+  }
+  return undefined;
+}
+
+// Any table of the report as it stands.
+function rawTable(t, o = {}) {
+  const columns = t.columns.map((c) => ({ label: c.name, units: c.units, text: c.text, get: (i) => t.col(c.name)[i] }));
+  return dataTable(columns, t.n, { caption: t.path, ...o });
+}

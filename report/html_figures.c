@@ -1,0 +1,182 @@
+/* Headline figures: the page's title and cards. */
+#include "report/html_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const pp_content_column *scalar(const pp_content *c, const char *path)
+{
+    const pp_content_set *set = pp_content_find(c, path);
+    return set != NULL && set->n_rows == 1 && set->scalar ? &set->column[0] : NULL;
+}
+
+static double number(const pp_content *c, const char *path)
+{
+    const pp_content_column *column = scalar(c, path);
+    return column != NULL ? pp_content_number(column, 0) : NAN;
+}
+
+static const char *text_of(const pp_content *c, const char *path)
+{
+    const pp_content_column *column = scalar(c, path);
+    return column != NULL ? pp_content_text(column, 0) : "";
+}
+
+static size_t rows_of(const pp_content *c, const char *path)
+{
+    const pp_content_set *set = pp_content_find(c, path);
+    return set != NULL && !set->scalar ? set->n_rows : 0;
+}
+
+void pp_html_title(FILE *f, const pp_content *c)
+{
+    const char *network = text_of(c, "/workload/network"), *fabric = text_of(c, "/fabric/fabric");
+    if (network[0] != 0) {
+        pp_html_text(f, network);
+        fputs(fabric[0] != 0 ? " on " : "", f);
+        pp_html_text(f, fabric);
+    } else if (rows_of(c, "/compare/rows") > 0) {
+        fputs("Comparison of fabrics", f);
+    } else if (pp_content_find(c, "/traffic/points") != NULL) {
+        fputs("Latency under load", f);
+    } else if (pp_content_find(c, "/quantize/methods") != NULL) {
+        fputs("Quantization of ", f);
+        pp_html_text(f, text_of(c, "/quantize/model"));
+    } else {
+        fputs("Report", f);
+    }
+}
+
+/* ---- cards ---- */
+
+static void card(FILE *f, const char *name, const char *value, const char *note)
+{
+    fputs("<div class=\"card\"><dt>", f);
+    pp_html_text(f, name);
+    fputs("</dt><dd><b>", f);
+    pp_html_text(f, value);
+    fputs("</b>", f);
+    if (note[0] != 0) {
+        fputs("<span>", f);
+        pp_html_text(f, note);
+        fputs("</span>", f);
+    }
+    fputs("</dd></div>\n", f);
+}
+
+static void timing_cards(FILE *f, const pp_content *c)
+{
+    char value[96], note[192] = "", bound[64];
+    double ips = number(c, "/timing/throughput_ips"), interval = number(c, "/timing/initiation_interval_ps");
+    if (isnan(ips))
+        return;
+    snprintf(note, sizeof note, "%.0f inferences simulated, %.60s switching", number(c, "/timing/images"), text_of(c, "/timing/switching"));
+    pp_html_si(value, sizeof value, ips, "/s");
+    card(f, "Throughput", value, note);
+    double least = number(c, "/mapping/bound_initiation_interval_ps");
+    pp_html_si(value, sizeof value, interval * 1e-12, "s");
+    pp_html_si(bound, sizeof bound, least * 1e-12, "s");
+    snprintf(note, sizeof note, "bound %s: %.90s", bound, text_of(c, "/mapping/bound_by"));
+    card(f, "Initiation interval", value, least > 0 ? note : "");
+    pp_html_si(value, sizeof value, number(c, "/timing/latency_first_us") * 1e-6, "s");
+    pp_html_si(bound, sizeof bound, number(c, "/mapping/bound_latency_us") * 1e-6, "s");
+    snprintf(note, sizeof note, "first inference; bound %s", bound);
+    card(f, "Latency", value, note);
+}
+
+static void mapping_cards(FILE *f, const pp_content *c)
+{
+    char value[96], note[192];
+    if (scalar(c, "/mapping/n_tiles") == NULL)
+        return;
+    snprintf(value, sizeof value, "%.0f of %.0f", number(c, "/mapping/cores_used"), number(c, "/fabric/n_cores"));
+    snprintf(note, sizeof note, "%.0f tiles of %.0f x %.0f, up to %.0f copies of a layer", number(c, "/mapping/n_tiles"),
+             number(c, "/arch/array_rows"), number(c, "/arch/array_cols"), number(c, "/mapping/copies_max"));
+    card(f, "Cores used", value, note);
+    snprintf(note, sizeof note, "%.0f of %.0f flows ride one channel; at most %.0f hops", number(c, "/mapping/single_channel_flows"),
+             number(c, "/mapping/n_flows"), number(c, "/mapping/max_hops"));
+    card(f, "Certificate", text_of(c, "/mapping/certificate"), note);
+    pp_html_si(value, sizeof value, number(c, "/bandwidth/max_channel_required_gbps") * 1e9, "bit/s");
+    snprintf(note, sizeof note, "busiest channel needs this; it carries %.4g Gbit/s", number(c, "/fabric/channel_gbps"));
+    card(f, "Bandwidth", value, note);
+}
+
+static void energy_cards(FILE *f, const pp_content *c)
+{
+    char value[96], note[192], power[64];
+    double pj = number(c, "/energy/energy_per_inference_pj");
+    if (isnan(pj))
+        return;
+    pp_html_si(value, sizeof value, pj * 1e-12, "J");
+    pp_html_si(power, sizeof power, number(c, "/energy/power_w"), "W");
+    snprintf(note, sizeof note, "an inference; %s; boundary %.16s", power, text_of(c, "/energy/energy_boundary"));
+    card(f, "Energy", value, note);
+    snprintf(value, sizeof value, "%.4g TOPS/W", number(c, "/energy/tops_per_w"));
+    snprintf(note, sizeof note, "%.4g of %.4g TOPS peak", number(c, "/energy/tops"), number(c, "/energy/tops_peak"));
+    card(f, "Efficiency", value, note);
+    double area = number(c, "/energy/area_mm2");
+    if (isnan(area))
+        return;
+    snprintf(value, sizeof value, "%.4g mm²", area);
+    snprintf(note, sizeof note, "%.4g TOPS/mm²", number(c, "/energy/tops_per_mm2"));
+    card(f, "Area", value, note);
+}
+
+static void accuracy_cards(FILE *f, const pp_content *c)
+{
+    static const char *const from[] = {"/accuracy/top1_crossbar", "/accuracy/top1_quant", "/accuracy/top1_float"};
+    static const char *const what[] = {"through the crossbars", "quantized", "float"};
+    char value[96], note[192] = "";
+    size_t first = 0, at = 0;
+    while (first < 3 && isnan(number(c, from[first])))
+        first++;
+    if (first == 3)
+        return;
+    snprintf(value, sizeof value, "%.2f %%", 100 * number(c, from[first]));
+    at += (size_t)snprintf(note, sizeof note, "top-1 %s", what[first]);
+    for (size_t i = first + 1; i < 3; i++)
+        if (!isnan(number(c, from[i])))
+            at += (size_t)snprintf(note + at, sizeof note - at, "; %s %.2f %%", what[i], 100 * number(c, from[i]));
+    snprintf(note + at, sizeof note - at, "; %.0f images", number(c, "/accuracy/eval_images"));
+    card(f, "Accuracy", value, note);
+}
+
+static void other_cards(FILE *f, const pp_content *c)
+{
+    char value[96];
+    if (rows_of(c, "/compare/rows") > 0) {
+        snprintf(value, sizeof value, "%zu", rows_of(c, "/compare/rows"));
+        card(f, "Rows", value, "networks, fabrics, port models, placements");
+        card(f, "Held equal", text_of(c, "/compare/normalise"), "for all fabrics");
+        card(f, "Reference", text_of(c, "/compare/reference"), "its budget is given to the others");
+    }
+    if (rows_of(c, "/traffic/points") > 0) {
+        snprintf(value, sizeof value, "%zu", rows_of(c, "/traffic/curves"));
+        card(f, "Curves", value, "");
+        snprintf(value, sizeof value, "%zu", rows_of(c, "/traffic/points"));
+        card(f, "Loads", value, "simulated");
+        snprintf(value, sizeof value, "%.0f x %.0f flits", number(c, "/traffic/vcs"), number(c, "/traffic/buffer_flits"));
+        card(f, "Buffers", value, "virtual channels a port, flits each");
+    }
+    const pp_content_set *methods = pp_content_find(c, "/quantize/methods");
+    const pp_content_column *bits = pp_content_column_of(methods, "bits_per_byte"), *name = pp_content_column_of(methods, "method");
+    if (bits == NULL || name == NULL || methods->n_rows == 0)
+        return;
+    size_t best = 0;
+    for (size_t i = 1; i < methods->n_rows; i++)
+        best = pp_content_number(bits, i) < pp_content_number(bits, best) ? i : best;
+    snprintf(value, sizeof value, "%.4f bit/byte", pp_content_number(bits, best));
+    card(f, "Best method", pp_content_text(name, best), value);
+}
+
+void pp_html_figures(FILE *f, const pp_content *c)
+{
+    fputs("<dl class=\"cards\">\n", f);
+    timing_cards(f, c);
+    accuracy_cards(f, c);
+    energy_cards(f, c);
+    mapping_cards(f, c);
+    other_cards(f, c);
+    fputs("</dl>\n", f);
+}

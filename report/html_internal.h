@@ -1,0 +1,47 @@
+/* The HTML page: what its parts share. Everything from a report goes through pp_html_text or pp_html_json_text. */
+#ifndef PP_REPORT_HTML_INTERNAL_H
+#define PP_REPORT_HTML_INTERNAL_H
+
+#include "report/content.h"
+#include "workloads/network.h"
+
+#include <stdio.h>
+
+/* Escaped for elements and quoted attributes; bytes that are no UTF-8 become U+FFFD, control characters spaces. */
+void pp_html_text(FILE *f, const char *text);
+/* A JSON string with its quotes, safe inside a script element: no <, >, & stands in it. */
+void pp_html_json_text(FILE *f, const char *text);
+
+/* "12.3 us": four digits with a prefix. */
+void pp_html_si(char *buffer, size_t size, double value, const char *unit);
+
+/* All datasets as one JSON object (docs/report-html.md sec. Data). */
+void pp_html_data(FILE *f, const pp_content *c);
+
+/* Title of the page, and its cards. */
+void pp_html_title(FILE *f, const pp_content *c);
+void pp_html_figures(FILE *f, const pp_content *c);
+
+/* The drawing and its legend, and what the script needs to find things in it. */
+typedef struct pp_html_drawing {
+    uint32_t n_vertices, n_cores, n_channels, n_stages;
+    double *x, *y;           /* [n_vertices] pixels */
+    uint32_t *core_vertex;   /* [n_cores] */
+    uint32_t *stage;         /* [n_cores] stage of the core's first tile, or PP_NONE */
+    uint32_t *src, *dst;     /* [n_channels] */
+    double *load;            /* [n_channels] share of the rate; NAN: a port */
+    double max_load, width, height;
+    const char *load_what;   /* "measured utilisation" */
+    size_t shown;            /* channels in the drawing */
+} pp_html_drawing;
+/* PP_ENOTFOUND: the report holds no fabric. */
+pp_status pp_html_drawing_new(pp_html_drawing *d, const pp_content *c);
+void pp_html_drawing_free(pp_html_drawing *d);
+void pp_html_drawing_svg(FILE *f, pp_html_drawing *d, const pp_content *c);
+void pp_html_drawing_json(FILE *f, const pp_html_drawing *d);
+
+/* Files under report/html/, made arrays by the build. */
+extern const unsigned char pp_html_style[], pp_html_script[];
+extern const size_t pp_html_style_size, pp_html_script_size;
+
+#endif

@@ -1,0 +1,228 @@
+"""`report html`: one page, nothing from outside, the numbers of the file, names that cannot do harm."""
+import math
+import os
+import random
+import re
+import shutil
+import stat
+import unittest
+
+import h5py
+
+from harness import SHORT, Case, call, datasets, example, settings, text
+from page import Page
+
+FEW = settings(workload__images=4, simulate__images=20, quant__calib_images=2)
+STUDY = settings(workload__images=2, quant__calib_images=2, noise__calib_images=2, noise__compensation_reads=2,
+                 workload__models="resnet32-cifar10-noise", noise__seeds=1, device__times_s="25, 3600")
+OUTSIDE = re.compile(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", re.I)
+
+
+def same(value, wanted):
+    if wanted is None or value is None:
+        return value is None and wanted is not None and math.isnan(float(wanted))
+    if isinstance(wanted, bytes):
+        return value == wanted.decode(errors="replace")
+    if isinstance(value, str) and not isinstance(wanted, str):
+        return float(value) == float(wanted) and (value in ("inf", "-inf") or int(value) == int(wanted))
+    return value == wanted
+
+
+class Html(Case):
+    def page(self, report, name="page.html"):
+        path = self.path(name)
+        self.done("report", "html", report, "-o", path, "--force")
+        return Page(path)
+
+    def whole(self, page, report):
+        """Every dataset of the file stands in the page."""
+        found = datasets(report)
+        self.assertEqual(sorted(page.sets), sorted(found))
+        for path, (value, attributes) in found.items():
+            s = page.sets[path]
+            if value.dtype.names if hasattr(value, "dtype") else None:
+                self.assertEqual(s["rows"], len(value), path)
+                columns = page.columns(path)
+                self.assertEqual(list(columns), list(value.dtype.names), path)
+                units = dict(u.split(": ", 1) for u in attributes["units"].split("; "))
+                for c in s["cols"]:
+                    self.assertEqual(c["units"], units[c["name"]], path)
+                for name in columns:
+                    for got, wanted in zip(columns[name], value[name].tolist(), strict=True):
+                        self.assertTrue(same(got, wanted), f"{path}/{name}: {got} {wanted}")
+            else:
+                self.assertTrue(same(s["v"], value if isinstance(value, bytes) else value.item()), path)
+
+    def alone(self, page):
+        """Nothing is asked of anybody."""
+        for tag, attrs in page.tags:
+            self.assertFalse(set(attrs) & {"src", "srcset", "action", "formaction", "data", "poster", "onload", "onerror", "onclick"}, (tag, attrs))
+            self.assertNotIn(tag, ("iframe", "object", "embed", "img", "base", "form"))
+            for name in ("href", "xlink:href"):
+                if name in attrs:
+                    self.assertRegex(attrs[name], r"^(#[\w-]+|data:,)$")
+        style = re.search(r"<style>(.*?)</style>", page.source, re.S).group(1)
+        self.assertNotIn("url(", style)
+        self.assertNotIn("@import", style)
+        script = page.scripts[-1][1]
+        for word in ("fetch(", "XMLHttpRequest", "WebSocket", "EventSource", "import(", "innerHTML", "outerHTML", "insertAdjacentHTML", "eval(",
+                     "document.write", "sendBeacon", "new Function"):
+            self.assertNotIn(word, script)
+        self.assertEqual(set(OUTSIDE.findall(script)), {"http://www.w3.org"})  # the name of SVG
+        self.assertEqual(script.count("http"), 1)
+        policy = [a["content"] for t, a in page.tags if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
+        self.assertEqual(len(policy), 1)
+        self.assertIn("default-src 'none'", policy[0])
+        import base64
+        import hashlib
+        self.assertIn("'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'", policy[0])
+
+    def test_run(self):
+        keys, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        page = self.page(report)
+        self.alone(page)
+        self.whole(page, report)
+        shown = " ".join(page.text)
+        for word in ("resnet32-cifar10 on 5pp:rows=1,cols=34", "34 of 34", keys["certificate"], "pentaprism run resnet32-5pp.yaml", "Throughput", "Energy"):
+            self.assertIn(word, shown)
+        self.assertIn("78.12 k/s", shown)
+        self.assertEqual(sum(1 for t, _ in page.tags if t == "svg"), 1)
+        self.assertIn("title", [t for t, _ in page.tags])
+        # a square for each core, an arc for each network channel
+        squares = sum(a["d"].count("z") for t, a in page.tags if t == "path" and a.get("class", "").startswith("core"))
+        self.assertEqual(squares, keys["n_cores"])
+        arcs = sum(a["d"].count("Q") for t, a in page.tags if t == "path" and a.get("class", "").startswith("ch "))
+        self.assertEqual(arcs, page.columns("/fabric/channels")["kind"].count("network"))
+        self.assertEqual(len(page.geometry["x"]), keys["n_cores"])
+
+    def test_spans_are_those_of_the_simulation(self):
+        """Bars of the pipeline: the first inference's stand in /timing/stages, later ones follow at the interval."""
+        _, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        exact = self.path("exact.h5")
+        self.done("simulate", example("resnet32-5pp.yaml"), *FEW, *settings(simulate__exact="true"), "-o", exact)
+        with h5py.File(report) as f, h5py.File(exact) as e:
+            spans, stages, done = f["timing/spans"][:], f["timing/stages"][:], f["timing/inferences"]["done_ps"]
+            whole = e["timing/spans"][:]
+        n = len(stages)
+        self.assertEqual(len(whole), 16 * n)
+        self.assertGreaterEqual(len(spans), n)
+        self.assertEqual(spans.tolist(), whole[:len(spans)].tolist())  # extrapolation changes nothing that is shown
+        for i, s in enumerate(stages):
+            self.assertEqual([spans[i][k] for k in ("first_fire_ps", "first_done_ps", "last_done_ps")], [s[k] for k in ("first_fire_ps", "first_done_ps", "last_done_ps")])
+        for k in range(16):
+            self.assertEqual(max(whole[k * n:(k + 1) * n]["last_done_ps"]), done[k])
+
+    def test_every_kind_of_report(self):
+        study, traffic, compared = self.path("study.h5"), self.path("traffic.h5"), self.path("compare.h5")
+        self.done("infer", example("resnet32-pcm.yaml"), *STUDY, "-o", study)
+        self.done("traffic", "mesh:rows=2,cols=2", "--rates", "0.1,0.2", "--precision", "0.2", "-o", traffic)
+        self.done("compare", "--networks", "resnet20", "--fabrics", "5pp,mesh", "--images", "2", "-o", compared)
+        for report, words in ((study, ["resnet32-cifar10"]), (traffic, ["Latency under load", "pentaprism traffic"]), (compared, ["Comparison of fabrics", "Held equal"])):
+            page = self.page(report)
+            self.alone(page)
+            self.whole(page, report)
+            for word in words:
+                self.assertIn(word, " ".join(page.text))
+            self.assertIn("rows", self.done("report", "csv", report).out)
+
+    def test_names_from_reports_are_harmless(self):
+        _, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        bad = self.path("bad.h5")
+        shutil.copy(report, bad)
+        evil = b"</script><script>window.evil=1</script><img src=x onerror=evil()>"
+        with h5py.File(bad, "r+") as f:
+            for path, column in (("workload/stages", "name"), ("run/config", "value"), ("fabric/cores", "label"), ("timing/stages", "stage")):
+                rows = f[path][:]
+                rows[column][0] = evil
+                rows[column][1] = b"\" onmouseover=\"evil()"
+                f[path][...] = rows
+            del f["run/command"], f["workload/network"]
+            for path in ("run/command", "workload/network"):
+                f.create_dataset(path, data=evil, dtype=h5py.string_dtype("utf-8", 128))
+            table = f.create_dataset("a<b>/t&t", data=f["run/config"][:2])
+            table.attrs["description"] = evil.decode()
+            table.attrs["units"] = "section: <i>; name: \"x\""
+        page = self.page(bad)
+        self.alone(page)
+        self.assertNotIn("img", [t for t, _ in page.tags])
+        self.assertEqual([a for a, _ in page.scripts], [{"type": "application/json", "id": "data"}, {"type": "application/json", "id": "geometry"}, {}])
+        self.assertEqual(page.columns("/workload/stages")["name"][0], evil[:64].decode())
+        self.assertEqual(page.sets["/run/command"]["v"], evil.decode())
+
+    def test_numbers_out_of_place(self):
+        """Indices beyond their table, NaN and infinite places draw something, or nothing, but do no harm."""
+        _, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        for path, column, value in (("fabric/vertices", "x", float("nan")), ("fabric/vertices", "y", 1e300), ("fabric/cores", "vertex", 2**32 - 1), ("fabric/channels", "dst", 999999),
+                                    ("mapping/tiles", "core", 12345), ("mapping/tiles", "stage", 2**31), ("timing/channels", "utilisation", float("inf")), ("mapping/hops", "channel", 2**32 - 1)):
+            bad = self.path("odd.h5")
+            shutil.copy(report, bad)
+            with h5py.File(bad, "r+") as f:
+                rows = f[path][:]
+                rows[column][1] = value
+                f[path][...] = rows
+            page = self.page(bad)
+            svg = page.source[page.source.find("<svg"):page.source.find("</svg>")]
+            self.assertFalse(re.search(r"\b(nan|inf)\b", svg), path)
+
+    def test_outputs(self):
+        _, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        folder = self.path("here")
+        os.mkdir(folder)
+        name = os.path.splitext(os.path.basename(report))[0] + ".html"
+        self.assertEqual(self.done("report", "html", report, cwd=folder).out, f"page: {name}\n")
+        self.assertTrue(os.path.exists(os.path.join(folder, name)))
+        self.refused("report", "html", report, cwd=folder, words=[name, "exists"])
+        self.assertEqual(self.json("report", "html", report, "-o", self.path("j.html")), {"page": self.path("j.html")})
+        os.mkdir(self.path("folder.html"))
+        self.refused("report", "html", report, "-o", self.path("folder.html"), "--force", words=["folder.html"])
+        a, b = self.path("a.html"), self.path("b.html")
+        for path in (a, b):
+            self.done("report", "html", report, "-o", path, "--quiet")
+        with open(a) as x, open(b) as y:
+            self.assertEqual(x.read(), y.read())
+        self.assertTrue(stat.S_ISREG(os.stat(a).st_mode))
+
+    def test_full_disk(self):
+        _, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        self.refused("report", "html", report, "-o", self.path("full.html"), file_limit=5000, words=["disk full"])
+
+    def test_damaged_files(self):
+        """Bits turned in a small report: success or one clear line, never a signal, nothing left behind."""
+        traffic = self.path("small.h5")
+        self.done("traffic", "mesh:rows=2,cols=2", "--rates", "0.1", "--precision", "0.3", "-o", traffic)
+        with open(traffic, "rb") as f:
+            good = f.read()
+        rng = random.Random(7)
+        bad, page, refused, n = self.path("flipped.h5"), self.path("flipped.html"), 0, 40 if SHORT else 300
+        for i in range(n):
+            data = bytearray(good)
+            for _ in range(rng.choice((1, 1, 2, 8))):
+                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+            if i % 10 == 9:
+                data = data[:rng.randrange(len(data))]
+            self.write("flipped.h5", bytes(data))
+            verb = ("html", "csv", "diff", "show")[i % 4]
+            more = {"html": ["-o", page, "--force"], "csv": ["points"], "diff": [traffic], "show": []}[verb]
+            r = call("report", verb, bad, *more, timeout=60)
+            self.assertIn(r.rc, (0, 1), f"{i} {verb}: {r.err}")
+            if r.rc == 1:
+                refused += 1
+                self.assertEqual(len(r.err.splitlines()), 1, f"{i} {verb}: {r.err}")
+                self.assertTrue(r.err.startswith("pentaprism: "), r.err)
+                self.assertEqual(r.out, "")
+        self.assertGreater(refused, n // 10)
+        self.assertEqual([f for f in os.listdir(self.folder) if "tmp" in f or f.endswith("~")], [])
+
+    def test_other_files(self):
+        for name, content in (("empty.h5", b""), ("text.h5", b"not HDF5\n")):
+            self.refused("report", "html", self.write(name, content), words=[name, "HDF5"])
+        with h5py.File(self.path("foreign.h5"), "w") as f:
+            f["x"] = 1
+        self.refused("report", "html", self.path("foreign.h5"), words=["foreign.h5", "schema"])
+        self.refused("report", "html", self.path("nosuch.h5"), words=["nosuch.h5", "no such file"])
+        self.refused("report", "html", rc=2)
+        self.refused("report", "draw", "x.h5", rc=2)
+
+
+if __name__ == "__main__":
+    unittest.main()
