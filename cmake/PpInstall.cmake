@@ -80,12 +80,13 @@ foreach(header
     sim/noise.h
     sim/noise_study.h
     sim/sim.h
-    sim/tokens.h sim/tokens_lm.h
+    sim/tokens.h sim/tokens_energy.h sim/tokens_lm.h
     report/accuracy.h
     report/compare.h
     report/content.h report/guard.h
     report/tables_quant.h
     report/plot.h
+    report/lm_report.h
     report/report.h report/trace.h report/traffic.h)
   cmake_path(GET header PARENT_PATH room)
   install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room})

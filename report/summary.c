@@ -306,9 +306,9 @@ pp_status pp_summary_fill(pp_summary *out, const pp_report_input *in)
     return PP_OK;
 }
 
-static void add_json(pp_json *object, const pp_h5_column *c, const pp_summary *s)
+void pp_summary_add_json(pp_json *object, const pp_h5_column *c, const void *row)
 {
-    const char *field = (const char *)s + c->offset;
+    const char *field = (const char *)row + c->offset;
     if (c->kind == PP_H5_TEXT) {
         pp_json_add_text(object, c->name, field);
     } else if (c->kind == PP_H5_F64) {
@@ -331,7 +331,7 @@ void pp_summary_json(const pp_summary *s, pp_json *object)
     for (size_t i = 0; i < pp_summary_n_fields; i++) {
         const pp_summary_field *f = &pp_summary_fields[i];
         if (f->in_json && pp_summary_has(s, f->part))
-            add_json(object, &f->column, s);
+            pp_summary_add_json(object, &f->column, s);
     }
     if (s->has_timing && s->kernel[0] != 0)
         pp_json_add_text(object, "kernel", s->kernel);

@@ -17,6 +17,9 @@ typedef struct pp_summary_field {
 extern const pp_summary_field pp_summary_fields[];
 extern const size_t pp_summary_n_fields;
 
+/* One field of a struct as a key of its own. */
+void pp_summary_add_json(pp_json *object, const pp_h5_column *c, const void *row);
+
 bool pp_summary_has(const pp_summary *s, pp_summary_part part);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-pp_status pp_tokens_schedule(pp_tokens *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload)
+pp_status pp_token_sim_schedule(pp_token_sim *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload)
 {
     const uint32_t target = PP_TARGET(handler, index);
     return s->kernel != NULL ? pp_kernel_schedule(s->kernel, time_ps, target, payload)
@@ -35,15 +35,15 @@ static pp_status grow_slots(pp_token_actor_state *a, uint64_t oldest, uint64_t t
     return PP_OK;
 }
 
-static pp_status ready(pp_tokens *s, uint32_t actor, uint64_t token, uint64_t time_ps)
+static pp_status ready(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps)
 {
     pp_token_actor_state *a = &s->actor[actor];
     a->slot[token & a->mask].arrived = 0;
     a->ready_ps = time_ps > a->ready_ps ? time_ps : a->ready_ps;
-    return pp_tokens_schedule(s, a->ready_ps, PP_TOKEN_FIRE, actor, token);
+    return pp_token_sim_schedule(s, a->ready_ps, PP_TOKEN_FIRE, actor, token);
 }
 
-static bool complete(const pp_tokens *s, uint32_t actor, uint64_t token)
+static bool complete(const pp_token_sim *s, uint32_t actor, uint64_t token)
 {
     const pp_token_actor_state *a = &s->actor[actor];
     return token < s->entered && token - a->next <= a->mask &&
@@ -51,7 +51,7 @@ static bool complete(const pp_tokens *s, uint32_t actor, uint64_t token)
 }
 
 /* Tokens that are complete become ready in order, each not before the one ahead of it. */
-static pp_status ready_in_order(pp_tokens *s, uint32_t actor)
+static pp_status ready_in_order(pp_token_sim *s, uint32_t actor)
 {
     pp_token_actor_state *a = &s->actor[actor];
     for (; complete(s, actor, a->next); a->next++)
@@ -60,11 +60,11 @@ static pp_status ready_in_order(pp_tokens *s, uint32_t actor)
 }
 
 /* The tokens of a sequence become ready together, when its last one is complete. */
-static pp_status ready_sequence(pp_tokens *s, uint32_t actor)
+static pp_status ready_sequence(pp_token_sim *s, uint32_t actor)
 {
     pp_token_actor_state *a = &s->actor[actor];
     for (uint64_t n = a->next; complete(s, actor, n); n++) {
-        const pp_token_flight f = pp_tokens_flight(s, n);
+        const pp_token_flight f = pp_token_sim_flight(s, n);
         if (f.position + 1 != s->setup->sequence[f.sequence].prompt)
             continue;
         const uint64_t time_ps = a->slot[n & a->mask].time_ps;
@@ -75,12 +75,12 @@ static pp_status ready_sequence(pp_tokens *s, uint32_t actor)
 }
 
 /* A packet of `token` is there from time_ps (now or later) on. */
-static pp_status arrive(pp_tokens *s, uint32_t actor, uint64_t token, uint64_t time_ps)
+static pp_status arrive(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps)
 {
     const pp_token_actor *def = &s->net->actor[actor];
     pp_token_actor_state *a = &s->actor[actor];
     if (a->slot == NULL)
-        return pp_tokens_schedule(s, time_ps, PP_TOKEN_FIRE, actor, token);
+        return pp_token_sim_schedule(s, time_ps, PP_TOKEN_FIRE, actor, token);
     const uint64_t oldest = def->order == PP_TOKEN_SUBSTREAM ? s->left : a->next;
     if (token - oldest > a->mask)
         PP_TRY(grow_slots(a, oldest, token));
@@ -96,7 +96,7 @@ static pp_status arrive(pp_tokens *s, uint32_t actor, uint64_t token, uint64_t t
 /* ---- servers and hops ---- */
 
 /* Takes the server from time_ps or when it is free; when that is. */
-static uint64_t take(pp_tokens *s, uint32_t server, uint64_t time_ps, uint64_t busy_ps)
+static uint64_t take(pp_token_sim *s, uint32_t server, uint64_t time_ps, uint64_t busy_ps)
 {
     pp_token_server_state *v = &s->server[server];
     uint64_t *free_ps = &v->free_ps[v->turn];
@@ -110,13 +110,13 @@ static uint64_t take(pp_tokens *s, uint32_t server, uint64_t time_ps, uint64_t b
     return start_ps;
 }
 
-static pp_status deliver(pp_tokens *s, uint32_t to, uint64_t payload, uint64_t time_ps)
+static pp_status deliver(pp_token_sim *s, uint32_t to, uint64_t payload, uint64_t time_ps)
 {
-    return to == PP_TOKEN_BACK ? pp_tokens_schedule(s, time_ps, PP_TOKEN_RETURN, 0, payload)
+    return to == PP_TOKEN_BACK ? pp_token_sim_schedule(s, time_ps, PP_TOKEN_RETURN, 0, payload)
                                : arrive(s, to, payload, time_ps);
 }
 
-static pp_status pass(pp_tokens *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
+static pp_status pass(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
 {
     const pp_token_hop *h = &s->net->hop[hop];
     const uint64_t start_ps = h->server == PP_NONE ? time_ps : take(s, h->server, time_ps, h->busy_ps);
@@ -124,14 +124,14 @@ static pp_status pass(pp_tokens *s, uint32_t hop, uint64_t payload, uint64_t tim
     if (h->to != PP_NONE)
         PP_TRY(deliver(s, h->to, payload, head_ps + h->tail_ps));
     for (uint32_t i = 0; i < h->n_children; i++)
-        PP_TRY(pp_tokens_request(s, h->child_first + i, payload, head_ps));
+        PP_TRY(pp_token_sim_request(s, h->child_first + i, payload, head_ps));
     return PP_OK;
 }
 
-static bool chose(pp_tokens *s, uint64_t token, uint32_t block, uint32_t expert)
+static bool chose(pp_token_sim *s, uint64_t token, uint32_t block, uint32_t expert)
 {
     if (s->chosen_token != token || s->chosen_block != block) {
-        const pp_token_flight f = pp_tokens_flight(s, token);
+        const pp_token_flight f = pp_token_sim_flight(s, token);
         pp_token_experts(s->chosen, s->net, s->setup->seed, block, f.sequence, f.position);
         s->chosen_token = token;
         s->chosen_block = block;
@@ -143,27 +143,27 @@ static bool chose(pp_tokens *s, uint64_t token, uint32_t block, uint32_t expert)
     return false;
 }
 
-pp_status pp_tokens_request(pp_tokens *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
+pp_status pp_token_sim_request(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
 {
     const pp_token_hop *h = &s->net->hop[hop];
     if (h->expert != PP_NONE && !chose(s, payload, h->block, h->expert))
         return PP_OK;
     if (h->server != PP_NONE && s->server[h->server].shared)
-        return pp_tokens_schedule(s, time_ps, PP_TOKEN_HOP, hop, payload);
+        return pp_token_sim_schedule(s, time_ps, PP_TOKEN_HOP, hop, payload);
     return pass(s, hop, payload, time_ps);
 }
 
 /* ---- actors ---- */
 
-static uint64_t work_ps(const pp_tokens *s, const pp_token_actor *def, uint64_t token)
+static uint64_t work_ps(const pp_token_sim *s, const pp_token_actor *def, uint64_t token)
 {
     if (def->work == PP_NONE)
         return 0;
     const size_t row = (size_t)def->work * (s->net->max_context + 1);
-    return s->net->work_ps[row + pp_tokens_context(s, pp_tokens_flight(s, token))];
+    return s->net->work_ps[row + pp_token_sim_context(s, pp_token_sim_flight(s, token))];
 }
 
-pp_status pp_tokens_fire(pp_tokens *s, uint32_t actor, uint64_t token)
+pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token)
 {
     const pp_token_actor *def = &s->net->actor[actor];
     pp_token_actor_state *a = &s->actor[actor];
@@ -176,38 +176,38 @@ pp_status pp_tokens_fire(pp_tokens *s, uint32_t actor, uint64_t token)
     c->wait_ps += start_ps - s->now_ps;
     a->done_ps = done_ps > a->done_ps ? done_ps : a->done_ps;
     if (actor == s->net->sink)
-        return pp_tokens_schedule(s, a->done_ps, PP_TOKEN_LEAVE, 0, token);
+        return pp_token_sim_schedule(s, a->done_ps, PP_TOKEN_LEAVE, 0, token);
     for (uint32_t i = 0; i < def->n_hops; i++)
-        PP_TRY(pp_tokens_request(s, def->hop_first + i, token, a->done_ps));
+        PP_TRY(pp_token_sim_request(s, def->hop_first + i, token, a->done_ps));
     return PP_OK;
 }
 
 /* ---- the loop ---- */
 
-static pp_status handle(pp_tokens *s, uint32_t handler, uint32_t index, uint64_t payload)
+static pp_status handle(pp_token_sim *s, uint32_t handler, uint32_t index, uint64_t payload)
 {
     s->events++;
     switch (handler) {
     case PP_TOKEN_FIRE:
-        return pp_tokens_fire(s, index, payload);
+        return pp_token_sim_fire(s, index, payload);
     case PP_TOKEN_HOP:
         return pass(s, index, payload, s->now_ps);
     case PP_TOKEN_LEAVE:
-        return pp_tokens_left(s, payload);
+        return pp_token_sim_left(s, payload);
     case PP_TOKEN_WAKE:
         s->waking = false;
-        return pp_tokens_enter(s);
+        return pp_token_sim_enter(s);
     case PP_TOKEN_RETURN:
-        return pp_tokens_returned(s, (uint32_t)payload);
+        return pp_token_sim_returned(s, (uint32_t)payload);
     default:
-        pp_tokens_arrive(s, (uint32_t)payload);
-        return pp_tokens_enter(s);
+        pp_token_sim_arrive(s, (uint32_t)payload);
+        return pp_token_sim_enter(s);
     }
 }
 
 /* Arrivals wait beside the queue: theirs is absolute time, which a jump must not move. They come before
  * other events of the same time. */
-static pp_status own_loop(pp_tokens *s)
+static pp_status own_loop(pp_token_sim *s)
 {
     const pp_token_setup *setup = s->setup;
     for (;;) {
@@ -234,7 +234,7 @@ static pp_status own_loop(pp_tokens *s)
 #define KERNEL_HANDLER(name, handler)                                                    \
     static pp_status name(void *model, pp_kernel *k, uint32_t index, uint64_t payload)   \
     {                                                                                    \
-        pp_tokens *s = model;                                                            \
+        pp_token_sim *s = model;                                                            \
         s->now_ps = pp_kernel_now(k);                                                    \
         return handle(s, handler, index, payload);                                       \
     }
@@ -245,18 +245,18 @@ KERNEL_HANDLER(on_wake, PP_TOKEN_WAKE)
 KERNEL_HANDLER(on_return, PP_TOKEN_RETURN)
 KERNEL_HANDLER(on_arrive, PP_TOKEN_ARRIVE)
 
-static pp_status kernel_loop(pp_tokens *s)
+static pp_status kernel_loop(pp_token_sim *s)
 {
     static const pp_handler handlers[PP_TOKEN_HANDLERS] = {on_fire, on_hop, on_leave, on_wake, on_return, on_arrive};
     PP_TRY(pp_kernel_new(&s->kernel, (pp_kernel_kind)(s->setup->kernel - 1), s, handlers, PP_TOKEN_HANDLERS));
     for (uint32_t i = 0; i < s->setup->n_sequences; i++)
-        PP_TRY(pp_tokens_schedule(s, s->setup->sequence[i].arrival_ps, PP_TOKEN_ARRIVE, 0, i));
+        PP_TRY(pp_token_sim_schedule(s, s->setup->sequence[i].arrival_ps, PP_TOKEN_ARRIVE, 0, i));
     return pp_kernel_run(s->kernel, PP_TIME_NEVER - 1);
 }
 
 /* ---- setting up ---- */
 
-static pp_status new_servers(pp_tokens *s)
+static pp_status new_servers(pp_token_sim *s)
 {
     const pp_token_net *net = s->net;
     size_t copies = 0;
@@ -276,7 +276,7 @@ static pp_status new_servers(pp_tokens *s)
 }
 
 /* Two users share a server; all users but hops ask when an event of theirs happens anyway. */
-static pp_status find_shared(pp_tokens *s)
+static pp_status find_shared(pp_token_sim *s)
 {
     bool *used = pp_calloc(s->net->n_servers, sizeof *used);
     if (used == NULL)
@@ -294,7 +294,7 @@ static pp_status find_shared(pp_tokens *s)
     return PP_OK;
 }
 
-static pp_status new_actors(pp_tokens *s)
+static pp_status new_actors(pp_token_sim *s)
 {
     s->actor = pp_calloc(s->net->n_actors, sizeof *s->actor);
     if (s->actor == NULL)
@@ -310,7 +310,7 @@ static pp_status new_actors(pp_tokens *s)
     return PP_OK;
 }
 
-static pp_status new_result(pp_tokens *s)
+static pp_status new_result(pp_token_sim *s)
 {
     pp_token_result *r = s->result = pp_calloc(1, sizeof *r);
     if (r == NULL)
@@ -324,14 +324,14 @@ static pp_status new_result(pp_tokens *s)
     return r->actor != NULL && r->server != NULL && r->sequence != NULL ? PP_OK : PP_ENOMEM;
 }
 
-static void free_state(pp_tokens *s)
+static void free_state(pp_token_sim *s)
 {
     for (uint32_t i = 0; s->actor != NULL && i < s->net->n_actors; i++)
         free(s->actor[i].slot);
     pp_kernel_free(s->kernel);
     pp_queue_free(&s->queue);
-    pp_tokens_source_free(s);
-    pp_tokens_repeat_free(s->repeat);
+    pp_token_sim_source_free(s);
+    pp_token_sim_repeat_free(s->repeat);
     free(s->actor);
     free(s->server);
     free(s->server_free);
@@ -339,10 +339,10 @@ static void free_state(pp_tokens *s)
     free(s->leave.data);
 }
 
-static pp_status simulate(pp_tokens *s)
+static pp_status simulate(pp_token_sim *s)
 {
     PP_TRY(new_result(s));
-    PP_TRY(pp_tokens_source_new(s));
+    PP_TRY(pp_token_sim_source_new(s));
     PP_TRY(new_servers(s));
     PP_TRY(new_actors(s));
     PP_TRY(find_shared(s));
@@ -351,14 +351,14 @@ static pp_status simulate(pp_tokens *s)
     if (s->chosen == NULL)
         return PP_ENOMEM;
     if (!s->setup->exact && s->setup->kernel == 0 && s->net->experts == 0)
-        PP_TRY(pp_tokens_repeat_new(s));
+        PP_TRY(pp_token_sim_repeat_new(s));
     PP_TRY(s->setup->kernel == 0 ? own_loop(s) : kernel_loop(s));
-    return pp_tokens_finish(s);
+    return pp_token_sim_finish(s);
 }
 
 pp_status pp_simulate_tokens(pp_token_result **out, const pp_token_net *net, const pp_token_setup *setup)
 {
-    pp_tokens s = {.net = net, .setup = setup};
+    pp_token_sim s = {.net = net, .setup = setup};
     const double start_s = pp_clock_s();
     *out = NULL;
     pp_queue_init(&s.queue);

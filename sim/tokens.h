@@ -119,6 +119,9 @@ typedef struct pp_token_setup {
  * encoders. */
 pp_status pp_token_fill(uint64_t *out, const pp_token_net *net, uint32_t max_context);
 
+/* Adds to count[max_context + 1] how many tokens of the setup attend to how many. */
+void pp_token_contexts(uint64_t *count, const pp_token_net *net, const pp_token_setup *setup);
+
 typedef struct pp_token_leave {
     uint64_t time_ps;
     uint32_t sequence, position;

@@ -51,7 +51,7 @@ typedef struct pp_token_fifo {
 
 typedef struct pp_token_repeat pp_token_repeat;
 
-typedef struct pp_tokens {
+typedef struct pp_token_sim {
     const pp_token_net *net;
     const pp_token_setup *setup;
     pp_kernel *kernel;      /* NULL: own loop over queue */
@@ -77,41 +77,41 @@ typedef struct pp_tokens {
     pp_token_result *result;
     PP_VEC(pp_token_leave) leave;
     pp_token_repeat *repeat; /* NULL: exact */
-} pp_tokens;
+} pp_token_sim;
 
-pp_status pp_tokens_schedule(pp_tokens *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload);
+pp_status pp_token_sim_schedule(pp_token_sim *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload);
 /* Starts `actor` with `token`, whose inputs are there now. */
-pp_status pp_tokens_fire(pp_tokens *s, uint32_t actor, uint64_t token);
+pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token);
 
 /* Sequences: arrival, admission, entry, exit (tokens_source.c). */
-pp_status pp_tokens_source_new(pp_tokens *s);
-void pp_tokens_source_free(pp_tokens *s);
-void pp_tokens_arrive(pp_tokens *s, uint32_t sequence);
+pp_status pp_token_sim_source_new(pp_token_sim *s);
+void pp_token_sim_source_free(pp_token_sim *s);
+void pp_token_sim_arrive(pp_token_sim *s, uint32_t sequence);
 /* Lets tokens enter as long as there are some, the pipeline has room and the source is free. */
-pp_status pp_tokens_enter(pp_tokens *s);
-pp_status pp_tokens_left(pp_tokens *s, uint64_t token);
+pp_status pp_token_sim_enter(pp_token_sim *s);
+pp_status pp_token_sim_left(pp_token_sim *s, uint64_t token);
 /* The sampled token of `sequence` is back at the source. */
-pp_status pp_tokens_returned(pp_tokens *s, uint32_t sequence);
-pp_status pp_tokens_request(pp_tokens *s, uint32_t hop, uint64_t payload, uint64_t time_ps);
+pp_status pp_token_sim_returned(pp_token_sim *s, uint32_t sequence);
+pp_status pp_token_sim_request(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps);
 
 /* Context that a token attends to. */
-static inline uint32_t pp_tokens_context(const pp_tokens *s, pp_token_flight f)
+static inline uint32_t pp_token_sim_context(const pp_token_sim *s, pp_token_flight f)
 {
     return s->net->encoder ? s->setup->sequence[f.sequence].prompt : f.position + 1;
 }
-static inline pp_token_flight pp_tokens_flight(const pp_tokens *s, uint64_t token)
+static inline pp_token_flight pp_token_sim_flight(const pp_token_sim *s, uint64_t token)
 {
     return s->flight[token & s->flight_mask];
 }
-static inline uint32_t pp_tokens_fifo_at(const pp_token_fifo *q, uint32_t i)
+static inline uint32_t pp_token_sim_fifo_at(const pp_token_fifo *q, uint32_t i)
 {
     return q->data[(q->head + i) % q->cap];
 }
-static inline void pp_tokens_fifo_push(pp_token_fifo *q, uint32_t v)
+static inline void pp_token_sim_fifo_push(pp_token_fifo *q, uint32_t v)
 {
     q->data[(q->head + q->len++) % q->cap] = v;
 }
-static inline uint32_t pp_tokens_fifo_pop(pp_token_fifo *q)
+static inline uint32_t pp_token_sim_fifo_pop(pp_token_fifo *q)
 {
     const uint32_t v = q->data[q->head];
     q->head = (q->head + 1) % q->cap;
@@ -120,13 +120,13 @@ static inline uint32_t pp_tokens_fifo_pop(pp_token_fifo *q)
 }
 
 /* Repetition (tokens_repeat.c): `sequence` is about to let a token enter; may move the run ahead in time. */
-pp_status pp_tokens_repeat_new(pp_tokens *s);
-void pp_tokens_repeat_free(pp_token_repeat *r);
-pp_status pp_tokens_repeat_look(pp_tokens *s, uint32_t sequence);
+pp_status pp_token_sim_repeat_new(pp_token_sim *s);
+void pp_token_sim_repeat_free(pp_token_repeat *r);
+pp_status pp_token_sim_repeat_look(pp_token_sim *s, uint32_t sequence);
 
 /* Figures from the leaves (tokens_result.c). */
-pp_status pp_tokens_finish(pp_tokens *s);
+pp_status pp_token_sim_finish(pp_token_sim *s);
 /* Busy time that all tokens of the setup put on the busiest actor or server. */
-pp_status pp_tokens_bound(uint64_t *out, const pp_token_net *net, const pp_token_setup *setup);
+pp_status pp_token_sim_bound(uint64_t *out, const pp_token_net *net, const pp_token_setup *setup);
 
 #endif

@@ -286,8 +286,7 @@ pp_status pp_token_fill(uint64_t *out, const pp_token_net *net, uint32_t max_con
 
 /* ---- a whole scenario ---- */
 
-/* How often each context is attended to. */
-static void count_contexts(uint64_t *count, const pp_token_net *net, const pp_token_setup *setup)
+void pp_token_contexts(uint64_t *count, const pp_token_net *net, const pp_token_setup *setup)
 {
     for (uint32_t i = 0; i < setup->n_sequences; i++) {
         const pp_token_sequence *q = &setup->sequence[i];
@@ -332,7 +331,7 @@ static pp_status busiest(uint64_t *out, walk *w, const uint64_t *count)
     return PP_OK;
 }
 
-pp_status pp_tokens_bound(uint64_t *out, const pp_token_net *net, const pp_token_setup *setup)
+pp_status pp_token_sim_bound(uint64_t *out, const pp_token_net *net, const pp_token_setup *setup)
 {
     walk w;
     uint64_t *count = pp_calloc((size_t)net->max_context + 1, sizeof *count);
@@ -341,7 +340,7 @@ pp_status pp_tokens_bound(uint64_t *out, const pp_token_net *net, const pp_token
     if (status == PP_OK && count == NULL)
         status = PP_ENOMEM;
     if (status == PP_OK && net->experts == 0) { /* experts are drawn: their sums are not known beforehand */
-        count_contexts(count, net, setup);
+        pp_token_contexts(count, net, setup);
         walk_all(&w);
         status = busiest(out, &w, count);
     }

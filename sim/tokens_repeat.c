@@ -47,7 +47,7 @@ struct pp_token_repeat {
 /* ---- the state in words ---- */
 
 typedef struct writer {
-    const pp_tokens *s;
+    const pp_token_sim *s;
     words *to;
     uint32_t base;           /* sequence that counts as 0 */
     bool by_position;        /* positions as they are; else by what they decide */
@@ -73,7 +73,7 @@ static void put_sequence(writer *w, uint32_t i)
 /* What a position decides: attention's time, whether a token is sampled behind it, whether it is the last. */
 static void put_position(writer *w, uint32_t sequence, uint32_t position)
 {
-    const pp_tokens *s = w->s;
+    const pp_token_sim *s = w->s;
     const pp_token_sequence *q = &s->setup->sequence[sequence];
     if (w->by_position) {
         put(w, position);
@@ -97,7 +97,7 @@ static void put_servers(writer *w)
 
 static void put_actors(writer *w)
 {
-    const pp_tokens *s = w->s;
+    const pp_token_sim *s = w->s;
     for (uint32_t i = 0; i < s->net->n_actors; i++) {
         const pp_token_actor_state *a = &s->actor[i];
         put_future(w, a->done_ps);
@@ -116,10 +116,10 @@ static void put_actors(writer *w)
 
 static void put_tokens(writer *w)
 {
-    const pp_tokens *s = w->s;
+    const pp_token_sim *s = w->s;
     put(w, s->entered - s->left);
     for (uint64_t n = s->left; n < s->entered; n++) {
-        const pp_token_flight f = pp_tokens_flight(s, n);
+        const pp_token_flight f = pp_token_sim_flight(s, n);
         put_sequence(w, f.sequence);
         put_position(w, f.sequence, f.position);
     }
@@ -129,12 +129,12 @@ static void put_fifo(writer *w, const pp_token_fifo *q)
 {
     put(w, q->len);
     for (uint32_t i = 0; i < q->len; i++)
-        put_sequence(w, pp_tokens_fifo_at(q, i));
+        put_sequence(w, pp_token_sim_fifo_at(q, i));
 }
 
 static void put_source(writer *w)
 {
-    const pp_tokens *s = w->s;
+    const pp_token_sim *s = w->s;
     put_fifo(w, &s->ready);
     put_fifo(w, &s->prefill);
     put(w, s->waking);
@@ -192,7 +192,7 @@ static bool names_sequence(uint32_t target, uint64_t payload)
     return PP_TARGET_HANDLER(target) == PP_TOKEN_RETURN || (payload & PP_TOKEN_RETURNS) != 0;
 }
 
-static void put_events(writer *w, pp_tokens *s, pp_token_repeat *r)
+static void put_events(writer *w, pp_token_sim *s, pp_token_repeat *r)
 {
     r->pending.len = 0;
     w->ok = w->ok && each_event(&s->queue, collect, r);
@@ -211,14 +211,14 @@ static void put_events(writer *w, pp_tokens *s, pp_token_repeat *r)
 
 /* ---- snapshots ---- */
 
-static void copy_counters(const pp_tokens *s, uint64_t *out)
+static void copy_counters(const pp_token_sim *s, uint64_t *out)
 {
     memcpy(out, s->result->actor, s->net->n_actors * sizeof *s->result->actor);
     out += s->net->n_actors * (sizeof *s->result->actor / sizeof *out);
     memcpy(out, s->result->server, s->net->n_servers * sizeof *s->result->server);
 }
 
-static pp_status take(pp_tokens *s, moment m, uint32_t sequence)
+static pp_status take(pp_token_sim *s, moment m, uint32_t sequence)
 {
     pp_token_repeat *r = s->repeat;
     snapshot *to = &r->now;
@@ -259,7 +259,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /* Periods before the next arrival. */
-static uint64_t until_arrival(const pp_tokens *s, uint64_t period_ps)
+static uint64_t until_arrival(const pp_token_sim *s, uint64_t period_ps)
 {
     if (s->arrived == s->setup->n_sequences)
         return UINT64_MAX;
@@ -281,10 +281,10 @@ static uint64_t same_work_until(const pp_token_net *net, uint64_t context, uint6
 }
 
 /* Lowest position of a sequence that was or is in the pipeline since the last snapshot. */
-static uint32_t lowest_position(const pp_tokens *s, uint32_t sequence, uint32_t first)
+static uint32_t lowest_position(const pp_token_sim *s, uint32_t sequence, uint32_t first)
 {
     for (uint64_t n = s->left; n < s->entered; n++) {
-        const pp_token_flight f = pp_tokens_flight(s, n);
+        const pp_token_flight f = pp_token_sim_flight(s, n);
         if (f.sequence == sequence && f.position < first)
             first = f.position;
     }
@@ -292,7 +292,7 @@ static uint32_t lowest_position(const pp_tokens *s, uint32_t sequence, uint32_t 
 }
 
 /* Periods that one sequence may go on: within its prompt or its decoding, all tokens with the same attention times. */
-static uint64_t rounds_of(const pp_tokens *s, uint32_t i, uint32_t before)
+static uint64_t rounds_of(const pp_token_sim *s, uint32_t i, uint32_t before)
 {
     const uint32_t next = s->seq[i].next, moves = next - before;
     if (moves == 0)
@@ -306,7 +306,7 @@ static uint64_t rounds_of(const pp_tokens *s, uint32_t i, uint32_t before)
     return until >= next ? least(room, (until - next) / moves) : 0;
 }
 
-static uint64_t rounds(const pp_tokens *s, const snapshot *a)
+static uint64_t rounds(const pp_token_sim *s, const snapshot *a)
 {
     uint64_t k = UINT64_MAX;
     if (s->net->encoder || a->lowest != s->lowest || a->waiting != s->waiting)
@@ -318,7 +318,7 @@ static uint64_t rounds(const pp_tokens *s, const snapshot *a)
     return k;
 }
 
-static uint64_t sequences(const pp_tokens *s, const pp_token_repeat *r, const snapshot *a, uint32_t sequence)
+static uint64_t sequences(const pp_token_sim *s, const pp_token_repeat *r, const snapshot *a, uint32_t sequence)
 {
     const uint32_t step = sequence - a->sequence;
     uint64_t k = (s->arrived - 1 - sequence) / step;
@@ -346,13 +346,13 @@ static void add_counters(pp_token_counters *c, const uint64_t *before, uint32_t 
 }
 static_assert(sizeof(pp_token_counters) == 3 * sizeof(uint64_t), "counters are copied as words");
 
-static uint32_t moves_of(const pp_tokens *s, const leap *l, uint32_t sequence)
+static uint32_t moves_of(const pp_token_sim *s, const leap *l, uint32_t sequence)
 {
     return l->sequences > 0 ? 0 : s->seq[sequence].next - (uint32_t)l->from->next.data[sequence - l->from->lowest];
 }
 
 /* The tokens that left in the last period, again and again. */
-static pp_status repeat_leaves(pp_tokens *s, const leap *l)
+static pp_status repeat_leaves(pp_token_sim *s, const leap *l)
 {
     const size_t first = l->from->leaves, n = s->leave.len - first;
     for (uint64_t k = 1; k <= l->times; k++) {
@@ -372,7 +372,7 @@ static pp_status repeat_leaves(pp_tokens *s, const leap *l)
     return PP_OK;
 }
 
-static void move_rounds(pp_tokens *s, const leap *l)
+static void move_rounds(pp_token_sim *s, const leap *l)
 {
     for (uint64_t n = s->left; n < s->entered; n++) {
         pp_token_flight *f = &s->flight[n & s->flight_mask];
@@ -399,7 +399,7 @@ static void shift_fifo(pp_token_fifo *q, uint32_t by)
         q->data[(q->head + i) % q->cap] += by;
 }
 
-static void move_sequences(pp_tokens *s, const leap *l)
+static void move_sequences(pp_token_sim *s, const leap *l)
 {
     uint32_t by = (uint32_t)l->times * l->sequences;
     for (uint32_t i = l->from->sequence; i < s->waiting - 1; i++) {
@@ -419,7 +419,7 @@ static void move_sequences(pp_tokens *s, const leap *l)
     each_event(&s->queue, shift_event, &by);
 }
 
-static pp_status jump(pp_tokens *s, const leap *l)
+static pp_status jump(pp_token_sim *s, const leap *l)
 {
     const uint64_t *before = l->from->counters;
     add_counters(s->result->actor, before, s->net->n_actors, l->times);
@@ -436,7 +436,7 @@ static pp_status jump(pp_tokens *s, const leap *l)
 
 /* ---- looking ---- */
 
-static pp_status compare(pp_tokens *s, moment m, uint32_t sequence)
+static pp_status compare(pp_token_sim *s, moment m, uint32_t sequence)
 {
     pp_token_repeat *r = s->repeat;
     snapshot *a = &r->last[m], swap;
@@ -459,7 +459,7 @@ static pp_status compare(pp_tokens *s, moment m, uint32_t sequence)
     return PP_OK;
 }
 
-pp_status pp_tokens_repeat_look(pp_tokens *s, uint32_t sequence)
+pp_status pp_token_sim_repeat_look(pp_token_sim *s, uint32_t sequence)
 {
     pp_token_repeat *r = s->repeat;
     if (s->setup->prefill_chunk == 0 && s->seq[sequence].phase == PP_SEQ_PREFILL && s->seq[sequence].next == 0)
@@ -478,7 +478,7 @@ static pp_status new_snapshot(snapshot *a, size_t counters)
     return a->counters != NULL ? PP_OK : PP_ENOMEM;
 }
 
-pp_status pp_tokens_repeat_new(pp_tokens *s)
+pp_status pp_token_sim_repeat_new(pp_token_sim *s)
 {
     pp_token_repeat *r = s->repeat = pp_calloc(1, sizeof *r);
     if (r == NULL)
@@ -503,7 +503,7 @@ static void free_snapshot(snapshot *a)
     free(a->counters);
 }
 
-void pp_tokens_repeat_free(pp_token_repeat *r)
+void pp_token_sim_repeat_free(pp_token_repeat *r)
 {
     if (r == NULL)
         return;

@@ -36,7 +36,7 @@ static pp_token_spread spread_of(double *v, size_t n)
 }
 
 /* First sampled token: that of the prompt's last one, or of the first decoded where prompts were cached. */
-static void fill_sequences(pp_tokens *s)
+static void fill_sequences(pp_token_sim *s)
 {
     pp_token_result *r = s->result;
     const bool cached = s->setup->scenario == PP_SCENARIO_DECODE;
@@ -55,7 +55,7 @@ static void fill_sequences(pp_tokens *s)
     }
 }
 
-static pp_status fill_spreads(pp_tokens *s)
+static pp_status fill_spreads(pp_token_sim *s)
 {
     pp_token_result *r = s->result;
     const uint32_t cached = s->setup->scenario == PP_SCENARIO_DECODE;
@@ -82,7 +82,7 @@ static double rate(uint64_t tokens, uint64_t from_ps, uint64_t to_ps)
     return to_ps > from_ps ? (double)tokens / ((double)(to_ps - from_ps) * 1e-12) : 0;
 }
 
-static void fill_rates(pp_tokens *s)
+static void fill_rates(pp_token_sim *s)
 {
     pp_token_result *r = s->result;
     uint64_t prompts_ps = 0, sampled_ps = UINT64_MAX;
@@ -101,7 +101,7 @@ static void fill_rates(pp_tokens *s)
     r->decode_tokens_s = r->decode_tokens > 0 ? rate(r->decode_tokens, sampled_ps, r->end_ps) : 0;
 }
 
-pp_status pp_tokens_finish(pp_tokens *s)
+pp_status pp_token_sim_finish(pp_token_sim *s)
 {
     pp_token_result *r = s->result;
     uint64_t wanted = 0;
@@ -123,5 +123,5 @@ pp_status pp_tokens_finish(pp_tokens *s)
     r->events = s->events;
     r->trace_hash = pp_fnv1a(PP_FNV_START, r->leave, r->n_leaves * sizeof *r->leave);
     r->extrapolated_share = (double)r->extrapolated_tokens / (double)r->n_leaves;
-    return pp_tokens_bound(&r->bound_ps, s->net, s->setup);
+    return pp_token_sim_bound(&r->bound_ps, s->net, s->setup);
 }

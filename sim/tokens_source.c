@@ -7,12 +7,12 @@
 
 #include <stdlib.h>
 
-static uint32_t length(const pp_tokens *s, uint32_t sequence)
+static uint32_t length(const pp_token_sim *s, uint32_t sequence)
 {
     return s->setup->sequence[sequence].prompt + s->setup->sequence[sequence].decode;
 }
 
-static bool decodes_only(const pp_tokens *s)
+static bool decodes_only(const pp_token_sim *s)
 {
     return s->setup->scenario == PP_SCENARIO_DECODE;
 }
@@ -57,7 +57,7 @@ static uint32_t longest(const pp_token_setup *setup)
     return most;
 }
 
-static pp_status set_limit(pp_tokens *s)
+static pp_status set_limit(pp_token_sim *s)
 {
     const uint32_t most = longest(s->setup);
     s->limit = s->setup->in_flight;
@@ -82,7 +82,7 @@ static pp_status new_fifo(pp_token_fifo *q, uint32_t cap)
     return q->data != NULL ? PP_OK : PP_ENOMEM;
 }
 
-pp_status pp_tokens_source_new(pp_tokens *s)
+pp_status pp_token_sim_source_new(pp_token_sim *s)
 {
     PP_TRY(check_setup(s->net, s->setup));
     PP_TRY(set_limit(s));
@@ -92,7 +92,7 @@ pp_status pp_tokens_source_new(pp_tokens *s)
     return s->seq != NULL ? PP_OK : PP_ENOMEM;
 }
 
-void pp_tokens_source_free(pp_tokens *s)
+void pp_token_sim_source_free(pp_token_sim *s)
 {
     free(s->flight);
     free(s->seq);
@@ -102,7 +102,7 @@ void pp_tokens_source_free(pp_tokens *s)
 
 /* ---- admission ---- */
 
-static void admit(pp_tokens *s)
+static void admit(pp_token_sim *s)
 {
     const uint32_t i = s->waiting++;
     s->kv_reserved += length(s, i);
@@ -111,14 +111,14 @@ static void admit(pp_tokens *s)
     if (decodes_only(s)) {
         s->seq[i] = (pp_token_seq_state){s->setup->sequence[i].prompt, PP_SEQ_READY};
         s->kv_tokens += s->setup->sequence[i].prompt;
-        pp_tokens_fifo_push(&s->ready, i);
+        pp_token_sim_fifo_push(&s->ready, i);
     } else {
         s->seq[i] = (pp_token_seq_state){0, PP_SEQ_PREFILL};
-        pp_tokens_fifo_push(&s->prefill, i);
+        pp_token_sim_fifo_push(&s->prefill, i);
     }
 }
 
-static bool can_admit(const pp_tokens *s)
+static bool can_admit(const pp_token_sim *s)
 {
     const uint64_t room = s->net->kv_tokens_max;
     return s->waiting < s->arrived && (room == 0 || s->kv_reserved + length(s, s->waiting) <= room);
@@ -126,13 +126,13 @@ static bool can_admit(const pp_tokens *s)
 
 /* Prompts are admitted when one is wanted, so that waiting sequences hold no memory; sequences that only
  * decode as soon as they fit. */
-static void admit_decoding(pp_tokens *s)
+static void admit_decoding(pp_token_sim *s)
 {
     while (decodes_only(s) && can_admit(s))
         admit(s);
 }
 
-void pp_tokens_arrive(pp_tokens *s, uint32_t sequence)
+void pp_token_sim_arrive(pp_token_sim *s, uint32_t sequence)
 {
     s->arrived = sequence + 1;
     admit_decoding(s);
@@ -141,34 +141,34 @@ void pp_tokens_arrive(pp_tokens *s, uint32_t sequence)
 /* ---- entry ---- */
 
 /* The sequence that goes next; PP_NONE when there is none. Only looks, but for admission. */
-static uint32_t pick(pp_tokens *s)
+static uint32_t pick(pp_token_sim *s)
 {
     if (s->ready.len > 0)
-        return pp_tokens_fifo_at(&s->ready, 0);
+        return pp_token_sim_fifo_at(&s->ready, 0);
     if (s->prefill.len == 0 && can_admit(s)) {
         admit(s);
         s->chunk_left = s->setup->prefill_chunk;
     }
-    return s->prefill.len > 0 ? pp_tokens_fifo_at(&s->prefill, 0) : PP_NONE;
+    return s->prefill.len > 0 ? pp_token_sim_fifo_at(&s->prefill, 0) : PP_NONE;
 }
 
 /* The prompt in front has given a token: it ends, or its chunk does and another one's turn comes. */
-static void turn_prompts(pp_tokens *s, uint32_t i)
+static void turn_prompts(pp_token_sim *s, uint32_t i)
 {
     const bool ended = s->seq[i].next == s->setup->sequence[i].prompt;
     if (!ended && (s->setup->prefill_chunk == 0 || --s->chunk_left > 0))
         return;
     s->chunk_left = s->setup->prefill_chunk;
-    pp_tokens_fifo_pop(&s->prefill);
+    pp_token_sim_fifo_pop(&s->prefill);
     if (s->setup->prefill_chunk > 0 && can_admit(s))
         admit(s);
     if (ended)
         s->seq[i].phase = PP_SEQ_BUSY;
     else
-        pp_tokens_fifo_push(&s->prefill, i);
+        pp_token_sim_fifo_push(&s->prefill, i);
 }
 
-static pp_status enter_one(pp_tokens *s, uint32_t i)
+static pp_status enter_one(pp_token_sim *s, uint32_t i)
 {
     const uint64_t token = s->entered++;
     s->flight[token & s->flight_mask] = (pp_token_flight){i, s->seq[i].next};
@@ -181,13 +181,13 @@ static pp_status enter_one(pp_tokens *s, uint32_t i)
     if (s->seq[i].phase == PP_SEQ_PREFILL) {
         turn_prompts(s, i);
     } else {
-        pp_tokens_fifo_pop(&s->ready);
+        pp_token_sim_fifo_pop(&s->ready);
         s->seq[i].phase = PP_SEQ_BUSY;
     }
-    return pp_tokens_fire(s, s->net->source, token);
+    return pp_token_sim_fire(s, s->net->source, token);
 }
 
-pp_status pp_tokens_enter(pp_tokens *s)
+pp_status pp_token_sim_enter(pp_token_sim *s)
 {
     const pp_token_server_state *source = &s->server[s->net->actor[s->net->source].server];
     while (s->entered - s->left < s->limit) {
@@ -199,10 +199,10 @@ pp_status pp_tokens_enter(pp_tokens *s)
             if (s->waking)
                 return PP_OK;
             s->waking = true;
-            return pp_tokens_schedule(s, free_ps, PP_TOKEN_WAKE, 0, 0);
+            return pp_token_sim_schedule(s, free_ps, PP_TOKEN_WAKE, 0, 0);
         }
         if (s->repeat != NULL)
-            PP_TRY(pp_tokens_repeat_look(s, i));
+            PP_TRY(pp_token_sim_repeat_look(s, i));
         PP_TRY(enter_one(s, s->repeat != NULL ? pick(s) : i));
     }
     return PP_OK;
@@ -210,7 +210,7 @@ pp_status pp_tokens_enter(pp_tokens *s)
 
 /* ---- exit ---- */
 
-static void finish(pp_tokens *s, uint32_t i)
+static void finish(pp_token_sim *s, uint32_t i)
 {
     s->seq[i].phase = PP_SEQ_DONE;
     s->kv_reserved -= length(s, i);
@@ -221,25 +221,25 @@ static void finish(pp_tokens *s, uint32_t i)
     admit_decoding(s);
 }
 
-pp_status pp_tokens_returned(pp_tokens *s, uint32_t sequence)
+pp_status pp_token_sim_returned(pp_token_sim *s, uint32_t sequence)
 {
     s->seq[sequence].phase = PP_SEQ_READY;
-    pp_tokens_fifo_push(&s->ready, sequence);
-    return pp_tokens_enter(s);
+    pp_token_sim_fifo_push(&s->ready, sequence);
+    return pp_token_sim_enter(s);
 }
 
-static pp_status go_back(pp_tokens *s, uint32_t sequence)
+static pp_status go_back(pp_token_sim *s, uint32_t sequence)
 {
     if (s->net->n_back == 0)
-        return pp_tokens_returned(s, sequence);
+        return pp_token_sim_returned(s, sequence);
     for (uint32_t i = 0; i < s->net->n_back; i++)
-        PP_TRY(pp_tokens_request(s, s->net->back_first + i, sequence | PP_TOKEN_RETURNS, s->now_ps));
-    return pp_tokens_enter(s);
+        PP_TRY(pp_token_sim_request(s, s->net->back_first + i, sequence | PP_TOKEN_RETURNS, s->now_ps));
+    return pp_token_sim_enter(s);
 }
 
-pp_status pp_tokens_left(pp_tokens *s, uint64_t token)
+pp_status pp_token_sim_left(pp_token_sim *s, uint64_t token)
 {
-    const pp_token_flight f = pp_tokens_flight(s, token);
+    const pp_token_flight f = pp_token_sim_flight(s, token);
     const pp_token_leave leave = {s->now_ps + s->skipped_ps, f.sequence, f.position, (uint32_t)(s->entered - s->left),
                                   (uint32_t)s->kv_tokens};
     if (!pp_push(&s->leave, leave))
@@ -251,5 +251,5 @@ pp_status pp_tokens_left(pp_tokens *s, uint64_t token)
         finish(s, f.sequence);
     else if (f.position + 1 >= s->setup->sequence[f.sequence].prompt)
         return go_back(s, f.sequence);
-    return pp_tokens_enter(s);
+    return pp_token_sim_enter(s);
 }

@@ -1,0 +1,23 @@
+/* What the parts of a language model's report share. */
+#ifndef PP_REPORT_LM_REPORT_INTERNAL_H
+#define PP_REPORT_LM_REPORT_INTERNAL_H
+
+#include "report/lm_report.h"
+#include "report/summary_internal.h"
+#include "report/tables_internal.h"
+
+typedef struct pp_lm_field {
+    const char *group;
+    pp_h5_column column;
+} pp_lm_field;
+extern const pp_lm_field pp_lm_fields[];
+extern const size_t pp_lm_n_fields;
+
+/* Longest sequence of a setup. */
+uint32_t pp_lm_longest(const pp_token_setup *setup);
+/* Busy share of a server over the run, of all its copies. */
+double pp_lm_server_share(const pp_lm_run *r, uint32_t server);
+/* "attention of block 3", "q_proj -> attention of block 0". */
+void pp_lm_server_name(const pp_lm_run *r, uint32_t server, char *out, size_t size);
+
+#endif
