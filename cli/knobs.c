@@ -39,7 +39,7 @@ pp_knob_table pp_run_knobs(void)
 
 const pp_knob_table *pp_all_knobs(size_t *n)
 {
-    static pp_knob_table all[12];
+    static pp_knob_table all[13];
     all[0] = pp_workload_knobs();
     all[1] = pp_quant_knobs();
     all[2] = pp_arch_knobs();
@@ -52,6 +52,7 @@ const pp_knob_table *pp_all_knobs(size_t *n)
     all[9] = pp_noise_knobs();
     all[10] = pp_lm_graph_knobs();
     all[11] = pp_lmq_knobs();
+    all[12] = pp_token_knobs();
     *n = sizeof all / sizeof *all;
     return all;
 }

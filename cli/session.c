@@ -80,6 +80,8 @@ static pp_status bind_all(pp_session *s)
     PP_TRY(pp_config_bind(s->config, &table, &s->lm_quant));
     table = pp_lm_graph_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->lm_graph));
+    table = pp_token_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->tokens));
     table = pp_map_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->map_options));
     table = pp_sim_knobs();
@@ -156,6 +158,7 @@ static pp_status find_files(pp_session *s, const char *run_file)
 {
     PP_TRY(find_beside(s, run_file, &s->workload.model));
     PP_TRY(find_beside(s, run_file, &s->workload.data));
+    PP_TRY(find_beside(s, run_file, &s->tokens.trace));
     PP_TRY(find_beside(s, run_file, &s->quant.calib));
     return find_beside(s, run_file, &s->fabric_options.file);
 }

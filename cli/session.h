@@ -7,6 +7,7 @@
 #include "report/accuracy.h"
 #include "quant/lmq.h"
 #include "report/report.h"
+#include "sim/tokens.h"
 #include "workloads/lm_graph.h"
 #include "report/trace.h"
 
@@ -35,6 +36,7 @@ typedef struct pp_session {
     pp_quant_options quant;
     pp_lmq_settings lm_quant;
     pp_lm_graph_options lm_graph;
+    pp_token_options tokens;
     pp_fabric_options fabric_options;
     pp_map_options map_options;
     pp_sim_options sim_options;

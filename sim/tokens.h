@@ -88,7 +88,7 @@ typedef struct pp_token_options {
     double arrival_rate;    /* sequences a second */
     const char *trace;      /* CSV: arrival in seconds, prompt tokens, decode tokens */
     int64_t prefill_chunk;  /* prompt tokens of one sequence before the next one's turn; 0: all */
-    int64_t in_flight;      /* most tokens in the pipeline; 0: as many as fill it */
+    int64_t in_flight;      /* most tokens in the pipeline; 0: as many as fill it, and an eighth more */
 } pp_token_options;
 pp_knob_table pp_token_knobs(void);
 
@@ -107,7 +107,7 @@ typedef struct pp_token_setup {
     uint32_t n_sequences;
     int scenario;           /* pp_token_scenario */
     uint32_t prefill_chunk; /* 0: all */
-    uint64_t in_flight;     /* 0: pp_token_fill */
+    uint64_t in_flight;     /* 0: pp_token_fill and an eighth */
     uint64_t seed;          /* of the choice of experts */
     bool exact;             /* true: nothing is extrapolated */
     int kernel;             /* 0: own loop; 1 + pp_kernel_kind: that kernel, never extrapolates */

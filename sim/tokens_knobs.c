@@ -27,7 +27,7 @@ static const pp_knob knobs[] = {
      "language models: prompt tokens of a sequence before another one's turn; 0: the whole prompt",
      ROW(prefill_chunk)},
     {"workload", "in_flight", PP_KNOB_INT, "token", "0", 0, 1073741824, NULL,
-     "language models: most tokens in the pipeline at once; 0: as many as fill it", ROW(in_flight)},
+     "language models: most tokens in the pipeline at once; 0: as many as fill it, and an eighth more", ROW(in_flight)},
 };
 
 pp_knob_table pp_token_knobs(void)
