@@ -37,6 +37,17 @@ class Devices(Case):
         self.assertGreater(os.path.getsize(snr), 2000)
         self.assertIn("compensation", self.done("report", "csv", report, "accuracy").out)
 
+    def test_the_noise_path_against_the_training(self):
+        """Gaussian noise of 3.8 % of the layer's largest weight: the training's own figures on 10,000 images and 20 draws, within three
+        standard errors of our draws and images."""
+        draws, images = (2, 24) if SHORT else (5, 250)
+        d = self.json("infer", example("resnet32-pcm.yaml"), *(settings(quant__calib_images=2, noise__calib_images=2) if SHORT else []),
+                      *settings(device__model="gaussian", device__sigma=0.038, device__times_s=25, noise__compensation="none",
+                                noise__snr="false", noise__seeds=draws, workload__images=images))
+        for row, mean, std in zip(d["rows"], (0.813, 0.928), (0.059, 0.002)):
+            error = (std ** 2 / draws + std ** 2 / 20 + mean * (1 - mean) / images) ** 0.5
+            self.assertLess(abs(row["top1_mean"] - mean), 3 * error, row)
+
     def test_threads_do_not_matter(self):
         a, b = self.path("a.h5"), self.path("b.h5")
         more = settings(device__times_s="86400", noise__read="both", noise__out_std=0.04, noise__seeds=1, noise__snr="false")
