@@ -387,7 +387,7 @@ void pp_html_drawing_svg(FILE *f, pp_html_drawing *d, const pp_content *c)
 {
     fputs("<div class=\"legends\">\n", f);
     put_legend(f, d, c);
-    fputs("</div>\n<div class=\"fabric-box\"><div class=\"fabric-view\" id=\"fabric-view\">\n", f);
+    fprintf(f, "</div>\n<div class=\"fabric-box%s\"><div class=\"fabric-view\" id=\"fabric-view\">\n", d->width > 4 * d->height ? " flat" : "");
     fprintf(f, "<svg id=\"fabric-svg\" role=\"img\" aria-labelledby=\"fabric-title fabric-desc\" tabindex=\"0\" viewBox=\"0 0 %.0f %.0f\" "
                "preserveAspectRatio=\"xMidYMid meet\">\n<title id=\"fabric-title\">Cores and channels of the fabric</title>\n"
                "<desc id=\"fabric-desc\">%u cores as squares, coloured by the layer that they hold; %u channels and ports, network channels as "

@@ -50,6 +50,20 @@ void pp_html_title(FILE *f, const pp_content *c)
 
 /* ---- cards ---- */
 
+/* Reports say "a -> b"; here is room for an arrow that no line breaks. */
+static void put_arrows(FILE *f, const char *text)
+{
+    const char *arrow;
+    char part[256];
+    while ((arrow = strstr(text, " -> ")) != NULL) {
+        snprintf(part, sizeof part, "%.*s", (int)(arrow - text), text);
+        pp_html_text(f, part);
+        fputs(" \xE2\x86\x92\xC2\xA0", f);
+        text = arrow + 4;
+    }
+    pp_html_text(f, text);
+}
+
 static void card(FILE *f, const char *name, const char *value, const char *note)
 {
     fputs("<div class=\"card\"><dt>", f);
@@ -59,7 +73,7 @@ static void card(FILE *f, const char *name, const char *value, const char *note)
     fputs("</b>", f);
     if (note[0] != 0) {
         fputs("<span>", f);
-        pp_html_text(f, note);
+        put_arrows(f, note);
         fputs("</span>", f);
     }
     fputs("</dd></div>\n", f);
@@ -91,10 +105,10 @@ static void mapping_cards(FILE *f, const pp_content *c)
     if (scalar(c, "/mapping/n_tiles") == NULL)
         return;
     snprintf(value, sizeof value, "%.0f of %.0f", number(c, "/mapping/cores_used"), number(c, "/fabric/n_cores"));
-    snprintf(note, sizeof note, "%.0f tiles of %.0f x %.0f, up to %.0f copies of a layer", number(c, "/mapping/n_tiles"),
+    snprintf(note, sizeof note, "%.0f tiles of %.0f × %.0f; copies of a layer: %.0f at most", number(c, "/mapping/n_tiles"),
              number(c, "/arch/array_rows"), number(c, "/arch/array_cols"), number(c, "/mapping/copies_max"));
     card(f, "Cores used", value, note);
-    snprintf(note, sizeof note, "%.0f of %.0f flows ride one channel; at most %.0f hops", number(c, "/mapping/single_channel_flows"),
+    snprintf(note, sizeof note, "%.0f of %.0f flows ride one channel; hops at most %.0f", number(c, "/mapping/single_channel_flows"),
              number(c, "/mapping/n_flows"), number(c, "/mapping/max_hops"));
     card(f, "Certificate", text_of(c, "/mapping/certificate"), note);
     pp_html_si(value, sizeof value, number(c, "/bandwidth/max_channel_required_gbps") * 1e9, "bit/s");
@@ -156,7 +170,7 @@ static void other_cards(FILE *f, const pp_content *c)
         card(f, "Curves", value, "");
         snprintf(value, sizeof value, "%zu", rows_of(c, "/traffic/points"));
         card(f, "Loads", value, "simulated");
-        snprintf(value, sizeof value, "%.0f x %.0f flits", number(c, "/traffic/vcs"), number(c, "/traffic/buffer_flits"));
+        snprintf(value, sizeof value, "%.0f × %.0f", number(c, "/traffic/vcs"), number(c, "/traffic/buffer_flits"));
         card(f, "Buffers", value, "virtual channels a port, flits each");
     }
     const pp_content_set *methods = pp_content_find(c, "/quantize/methods");

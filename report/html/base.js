@@ -74,6 +74,7 @@ function panel(id, title, note, wide = true) {
 
 // ---- numbers ----
 
+const group2 = (text) => { const [a, b] = text.split("."); return b === undefined ? group(a) : `${group(a)}.${b}`; };
 const group = (text) => text.replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 function plain(v, digits = 4) {
   if (v === null || v === undefined) return "–";
@@ -106,6 +107,7 @@ function withUnits(v, units, digits = 4) {
   const s = scaleOf(units, Math.abs(v));
   return plain(v / s.factor, digits) + (s.name ? "\u00a0" + s.name : "");
 }
+const plural = (n, word) => `${group(String(n))} ${word}${n === 1 ? "" : "s"}`;
 const percent = (v, digits = 3) => (typeof v === "number" ? plain(100 * v, digits) + "\u00a0%" : "–");
 const maximum = (values) => values.reduce((most, v) => (typeof v === "number" && v > most ? v : most), 0);
 function duration(s) {

@@ -1,7 +1,7 @@
 // Charts as SVG: axes, lines with bands, bars, heat maps. Every chart has a title for those who do not see it.
 
 const ink = ["var(--s0)", "var(--s1)", "var(--s2)", "var(--s3)", "var(--s4)", "var(--s5)", "var(--s6)", "var(--s7)"];
-const dashes = ["", "6 3", "2 3", "8 3 2 3"];
+const dashes = ["", "7 3", "2 3", "9 3 2 3"];
 // The ramp of the drawing's cores, 0 ... 1.
 function ramp(share) {
   const stop = [[72, 36, 117], [62, 74, 137], [42, 120, 142], [34, 168, 132], [122, 209, 81], [253, 231, 37]];
@@ -27,7 +27,7 @@ function decades(a, b) {
 
 // Frame with axes. o: {title, width, height, x: axis, y: axis, left, bottom}; an axis: {min, max, log, label, text, ticks}.
 function frame(o) {
-  const w = o.width || 560, h = o.height || 300, left = o.left || 58, right = o.right || 14, top = 12, bottom = o.bottom || 44;
+  const w = o.width || 560, h = o.height || 300, left = o.left || 58, right = o.right || 20, top = 12, bottom = o.bottom || 44;
   const root = svg("svg", { viewBox: `0 0 ${w} ${h}`, class: "chart", role: "img", "aria-label": o.title }, svg("title", {}, o.title));
   const place = (axis, a, b) => {
     const f = axis.log ? Math.log10 : (v) => v, lo = f(axis.min), span = f(axis.max) - lo || 1;
@@ -65,7 +65,7 @@ function lineChart(o, series) {
       f.root.append(svg("polygon", { points: [...up, ...down].join(" "), fill: colour, opacity: 0.16 }));
       for (const p of points) if (p.ci > 0) f.root.append(svg("line", { class: "error", stroke: colour, x1: f.x(p.x), x2: f.x(p.x), y1: f.y(inside(p.y - p.ci)), y2: f.y(inside(p.y + p.ci)) }));
     }
-    f.root.append(svg("polyline", { class: "line", points: points.map((p) => `${f.x(p.x)},${f.y(inside(p.y))}`).join(" "), stroke: colour, "stroke-dasharray": dashes[Math.floor(k / 4) % 4] }));
+    f.root.append(svg("polyline", { class: "line", points: points.map((p) => `${f.x(p.x)},${f.y(inside(p.y))}`).join(" "), stroke: colour, "stroke-dasharray": dashes[k % 4] }));
     for (const p of points) {
       f.root.append(svg("circle", { class: "point", cx: f.x(p.x), cy: f.y(inside(p.y)), r: points.length > 60 ? 1.8 : 3.2, fill: colour }),
         telling(svg("circle", { class: "hit", cx: f.x(p.x), cy: f.y(inside(p.y)), r: 9 }), [s.name, ...(p.lines || [])]));

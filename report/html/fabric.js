@@ -111,7 +111,7 @@ function startFabric() {
   function tellChannel(c) {
     const list = flowList(c);
     side.replaceChildren(el("h3", {}, `Channel ${channelTitle(c)}`), facts(channelFigures(c)),
-      el("h4", {}, list.length ? `${list.length} flow${list.length === 1 ? "" : "s"}` : "no flow"),
+      el("h4", {}, list.length ? plural(list.length, "flow") : "no flow"),
       el("ul", { class: "flows" }, list.slice(0, 200).map((f) => el("li", {}, el("button", { type: "button", onclick: () => showFlow(f.flow) }, f.text), el("small", {}, `${f.kind}, ${withUnits(f.bits, "bit")} an inference`)))),
       list.length > 200 ? el("p", { class: "note" }, `and ${list.length - 200} more`) : "");
   }
@@ -122,7 +122,7 @@ function startFabric() {
       if (at >= 0) rows.push(["busy", percent(work.col("utilisation")[at])], ["firings", plain(work.col("firings")[at])], ["memory, most", withUnits(work.col("memory_high_bytes")[at], "byte")]);
     }
     const out = flows && tiles ? flows.col("src").reduce((all, t, f) => (list.includes(t) ? [...all, f] : all), []) : [];
-    side.replaceChildren(el("h3", {}, `Core ${corePlace(i)}`), facts(rows), el("h4", {}, list.length ? `${list.length} tile${list.length === 1 ? "" : "s"}` : "holds no tile"),
+    side.replaceChildren(el("h3", {}, `Core ${corePlace(i)}`), facts(rows), el("h4", {}, list.length ? plural(list.length, "tile") : "holds no tile"),
       el("ul", {}, coreLines(i).map((line) => el("li", {}, line))), out.length ? el("h4", {}, "Sends") : "",
       el("ul", { class: "flows" }, out.slice(0, 100).map((f) => el("li", {}, el("button", { type: "button", onclick: () => showFlow(f) }, `to ${stageName(tiles.col("stage")[flows.col("dst")[f]])}`),
         el("small", {}, `${flows.col("kind")[f]}, ${withUnits(flows.col("bits")[f], "bit")}`)))));
@@ -133,7 +133,7 @@ function startFabric() {
     shares.sort((a, b) => load(b) - load(a));
     if (!shares.length) return;
     side.append(el("h4", {}, "Most loaded channels"), el("ul", { class: "flows" }, shares.slice(0, 8).map((c) => el("li", {},
-      el("button", { type: "button", onclick: () => pick({ channel: c }, true) }, channelTitle(c)), el("small", {}, `${percent(load(c))}, ${(flowsOn.get(c) || []).length} flows`)))));
+      el("button", { type: "button", onclick: () => pick({ channel: c }, true) }, channelTitle(c)), el("small", {}, `${percent(load(c))}, ${plural((flowsOn.get(c) || []).length, "flow")}`)))));
   }
 
   // ---- marks ----
@@ -176,7 +176,13 @@ function startFabric() {
 
   const whole = { x: 0, y: 0, w: geometry.width, h: geometry.height };
   let view = { ...whole };
-  const apply = () => root.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
+  function apply() {
+    root.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
+    root.classList.toggle("near", view.w < whole.w * 0.99);
+    widths();
+  }
+  // Lines keep their width in pixels, but thin out where the drawing is small.
+  const widths = () => root.style.setProperty("--w", Math.min(1.6, Math.max(0.3, 1.5 * root.clientWidth / view.w)).toFixed(2));
   function zoom(factor, cx = view.x + view.w / 2, cy = view.y + view.h / 2) {
     const w = Math.min(whole.w * 1.2, Math.max(pitch * 2, view.w * factor)), f = w / view.w;
     view = { x: cx - (cx - view.x) * f, y: cy - (cy - view.y) * f, w, h: view.h * f };
@@ -249,6 +255,8 @@ function startFabric() {
   }
   const button = (text, label, act) => el("button", { type: "button", "aria-label": label, title: label, onclick: act }, text);
   document.getElementById("fabric-view").append(el("div", { class: "zoom" }, button("+", "zoom in", () => zoom(1 / 1.4)), button("−", "zoom out", () => zoom(1.4)), button("⤢", "all of it", () => { view = { ...whole }; apply(); })));
+  widths();
+  addEventListener("resize", widths);
   intro();
   window.pentaprism = { pickChannel: (c) => pick({ channel: c }, true), pickCore: (i) => pick({ core: i }, true) };
 }

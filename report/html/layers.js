@@ -36,8 +36,8 @@ function layerTable() {
   if (plan) add("patch", (i) => `${plan.col("patch_y")[i]}×${plan.col("patch_x")[i]}`, "1", "output pixels that one MVM computes");
   join("/mapping/plan", "stage", "positions", "firings");
   join("/timing/stages", "stage", "utilisation", "busy", share);
-  join("/timing/stages", "stage", "wait_input_ps", "waits for input");
-  join("/timing/stages", "stage", "wait_room_ps", "waits for room");
+  join("/timing/stages", "stage", "wait_input_ps", "input wait");
+  join("/timing/stages", "stage", "wait_room_ps", "room wait");
   join("/energy/stages", "stage", "energy_pj", "energy");
   snrColumns(names, add);
   const rows = columns.filter((c) => c.label === "#" || Array.from({ length: n }, (_, i) => c.get(i)).some((v) => v !== undefined && v !== null && !(c.label === "rotated kurtosis" && v === 0)));

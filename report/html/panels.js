@@ -82,6 +82,11 @@ function driftChart(t) {
   });
   const label = isShare ? "top-1, %" : "bits per byte";
   const o = { title: "Accuracy against time, mean over the devices' draws with 95 % bands", x: { log: true, label: "time after programming", text: duration }, y: { label } };
+  if (isShare) { // shares end at 0 and 1, whatever an interval of few draws says
+    const ends = mean.map((m, i) => [k * (m - (ci[i] || 0)), k * (m + (ci[i] || 0))]), lo = Math.min(...ends.map((e) => e[0])), hi = Math.max(...ends.map((e) => e[1]));
+    o.y.min = Math.max(0, lo - 0.05 * (hi - lo) - 0.5);
+    o.y.max = Math.min(100, hi + 0.05 * (hi - lo) + 0.5);
+  }
   const all = [...new Set(time)].sort((a, b) => a - b);
   if (all.length < 8) o.x.ticks = all.filter((v, i) => i === 0 || Math.log10(v / all[0]) / Math.log10(all[all.length - 1] / all[0] || 10) > 0.08).map((v) => Math.max(v, 1e-3));
   return el("div", {}, el("h3", {}, "Accuracy against time"), lineChart(o, [...series.values()]));

@@ -12,7 +12,7 @@ function pipelineChart() {
   rows = rows.filter((r) => Number.isFinite(r.from) && Number.isFinite(r.to) && r.to >= r.from && r.stage < names.length);
   if (!rows.length) return;
   const count = 1 + maximum(rows.map((r) => r.n)), body = panel("pipeline", "Pipeline",
-    count > 1 ? `When each layer worked on each of the first ${count} inferences, from its first firing to its last result. The lines of one inference move down the network; its distance to the next is the interval.`
+    count > 1 ? `When each layer worked on each of the first ${count} inferences, from its first firing to its last result. Bars of one colour are one inference; from one colour to the next it is the interval.`
       : "When each layer worked on the first inference, from its first firing to its last result.");
   const interval = scalar("/timing/initiation_interval_ps"), n = names.length;
   const h = Math.max(4, Math.min(18, 760 / n)), width = 1180, left = 168, top = 8, height = top + n * h + 40;

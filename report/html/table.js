@@ -10,9 +10,26 @@ function dataTable(columns, n, o = {}) {
     if (c.number === undefined) c.number = n > 0 && typeof firstValue(c, n) === "number";
     c.scale = c.number && scales[c.units] ? scaleOf(c.units, maximum(order.map((i) => Math.abs(c.get(i))))) : { factor: 1, name: c.units && c.units !== "1" ? c.units : "" };
   }
+  // A column of fractions has one number of decimals, so that its points stand below each other.
+  function decimals(c) {
+    if (c.places !== undefined) return c.places;
+    c.places = -1;
+    let most = 0, least = Infinity, whole = true;
+    for (let i = 0; i < n; i++) {
+      const v = c.get(i);
+      if (typeof v !== "number" || v === 0) continue;
+      const size = Math.abs(v / c.scale.factor);
+      most = Math.max(most, size);
+      least = Math.min(least, size);
+      whole = whole && Number.isInteger(size);
+    }
+    if (!whole && most < 1e6 && least > most * 1e-4) c.places = Math.max(0, Math.min(9, 3 - Math.floor(Math.log10(most))));
+    return c.places;
+  }
+  const number = (c, v) => (decimals(c) < 0 ? plain(v / c.scale.factor) : group2((v / c.scale.factor).toFixed(decimals(c))));
   const text = (c, i) => {
     const v = c.get(i);
-    return c.show ? c.show(v, i) : typeof v === "number" ? plain(v / c.scale.factor) : v === null || v === undefined ? "–" : String(v);
+    return c.show ? c.show(v, i) : typeof v === "number" ? number(c, v) : v === null || v === undefined ? "–" : String(v);
   };
   function draw() {
     const rows = order.slice(0, shown).map((i) => {
@@ -50,7 +67,7 @@ function dataTable(columns, n, o = {}) {
   more.addEventListener("click", () => { shown += 10 * step; draw(); });
   const filter = n > 12 && el("input", { type: "search", placeholder: "Filter", "aria-label": `Filter ${o.caption || "the table"}`, oninput: (e) => { words = e.target.value.trim().toLowerCase(); arrange(); } });
   draw();
-  return el("div", { class: "table" }, el("div", { class: "tools" }, filter, count),
+  return el("div", { class: "table" }, filter && el("div", { class: "tools" }, filter, count),
     el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": o.caption || "table" }, el("table", {}, o.caption && el("caption", {}, o.caption), el("thead", {}, head), body)), more);
 }
 function firstValue(c, n) {
