@@ -1,5 +1,6 @@
 /* map: tiles on cores, flows on channels, bounds; certificates and their verification. */
 #include "cli/commands.h"
+#include "cli/lm_map.h"
 #include "cli/session.h"
 
 #include <inttypes.h>
@@ -150,8 +151,10 @@ static pp_status shortcuts(pp_session *s, const pp_parsed *p)
     const char *network = pp_args_get(p, "network"), *fabric = pp_args_get(p, "fabric");
     if (network != NULL)
         s->workload.model = network;
-    if (fabric != NULL)
+    if (fabric != NULL) {
+        s->fabric_options.level_list = NULL;
         PP_TRY(pp_fabric_parse(&s->fabric_options, s->arena, fabric));
+    }
     return pp_args_has(p, "layer-a-core") ? layer_a_core(s) : PP_OK;
 }
 
@@ -183,6 +186,8 @@ static pp_status write_certificate(const pp_session *s, const char *path, bool f
 static pp_status map(pp_session *s, const pp_parsed *p)
 {
     PP_TRY(shortcuts(s, p));
+    if (pp_lm_is_known(s->workload.model))
+        return pp_map_lm(s, p);
     PP_TRY(pp_session_network(s));
     /* Tiles and flows need shapes and widths only. */
     PP_TRY(pp_quantize(&s->q, s->net, s->stages, &s->quant, NULL, s->pool));

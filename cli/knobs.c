@@ -39,7 +39,7 @@ pp_knob_table pp_run_knobs(void)
 
 const pp_knob_table *pp_all_knobs(size_t *n)
 {
-    static pp_knob_table all[13];
+    static pp_knob_table all[14];
     all[0] = pp_workload_knobs();
     all[1] = pp_quant_knobs();
     all[2] = pp_arch_knobs();
@@ -53,6 +53,7 @@ const pp_knob_table *pp_all_knobs(size_t *n)
     all[10] = pp_lm_graph_knobs();
     all[11] = pp_lmq_knobs();
     all[12] = pp_token_knobs();
+    all[13] = pp_lm_map_knobs();
     *n = sizeof all / sizeof *all;
     return all;
 }

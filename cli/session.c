@@ -84,6 +84,8 @@ static pp_status bind_all(pp_session *s)
     PP_TRY(pp_config_bind(s->config, &table, &s->tokens));
     table = pp_map_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->map_options));
+    table = pp_lm_map_knobs();
+    PP_TRY(pp_config_bind(s->config, &table, &s->lm_map_options));
     table = pp_sim_knobs();
     PP_TRY(pp_config_bind(s->config, &table, &s->sim_options));
     table = pp_device_knobs();
@@ -191,6 +193,7 @@ void pp_session_reset(pp_session *s)
     pp_energy_free(s->energy);
     pp_run_result_free(s->run);
     pp_mapping_free(s->mapping);
+    pp_lm_mapping_free(s->lm);
     pp_fabric_free(s->fabric);
     pp_qnetwork_free(s->q);
     pp_dataset_free(s->data);
@@ -201,6 +204,7 @@ void pp_session_reset(pp_session *s)
     s->crossbar = NULL;
     s->run = NULL;
     s->mapping = NULL;
+    s->lm = NULL;
     s->fabric = NULL;
     s->q = NULL;
     s->data = s->calib = NULL;
@@ -265,6 +269,26 @@ pp_status pp_session_map(pp_session *s)
 {
     return pp_map(&s->mapping, &s->fabric, s->q, &s->arch, &s->fabric_options, &s->map_options,
                   (uint64_t)s->run_options.seed, s->pool);
+}
+
+pp_status pp_session_lm_map(pp_session *s)
+{
+    pp_lm_config config;
+    pp_progress progress;
+    PP_TRY(pp_lm_find(&config, NULL, s->workload.model));
+    pp_progress_begin(&progress, "map", (size_t)config.layers + 2);
+    const pp_lm_map_input input = {.config = &config,
+                                   .arch = &s->arch,
+                                   .quant = &s->quant,
+                                   .graph = s->lm_graph,
+                                   .fabric = &s->fabric_options,
+                                   .map = &s->map_options,
+                                   .lm = s->lm_map_options,
+                                   .seed = (uint64_t)s->run_options.seed,
+                                   .progress = &progress};
+    const pp_status status = pp_lm_map(&s->lm, &input);
+    pp_progress_end(&progress);
+    return status;
 }
 
 static pp_status need_data(pp_session *s)

@@ -4,11 +4,11 @@
 #define PP_CLI_SESSION_H
 
 #include "cli/args.h"
+#include "mapper/lm_map.h"
 #include "report/accuracy.h"
 #include "quant/lmq.h"
 #include "report/report.h"
 #include "sim/tokens.h"
-#include "workloads/lm_graph.h"
 #include "report/trace.h"
 
 /* Section "workload", and the run's own knobs in other sections (cli/knobs.c). */
@@ -39,6 +39,7 @@ typedef struct pp_session {
     pp_token_options tokens;
     pp_fabric_options fabric_options;
     pp_map_options map_options;
+    pp_lm_map_options lm_map_options;
     pp_sim_options sim_options;
     pp_device_options device_options;
     pp_noise_options noise;
@@ -51,6 +52,7 @@ typedef struct pp_session {
     pp_qnetwork *q;
     pp_fabric *fabric;
     pp_mapping *mapping;
+    pp_lm_mapping *lm;           /* of a language model, in place of net, stages, q, fabric and mapping */
     pp_run_result *run;
     pp_trace *trace;             /* NULL: nobody watches */
     pp_energy *energy;
@@ -74,6 +76,8 @@ void pp_session_reset(pp_session *s);
 pp_status pp_session_network(pp_session *s);
 pp_status pp_session_quantize(pp_session *s);
 pp_status pp_session_map(pp_session *s);
+/* In place of network, quantize and map when workload.model is a language model (pp_lm_is_known). */
+pp_status pp_session_lm_map(pp_session *s);
 /* Executed inferences (simulate.execute) are compared with the integer reference: unequal is an error. */
 pp_status pp_session_simulate(pp_session *s);
 /* Top-1 of float, quantized and crossbar networks on workload.images images. */

@@ -189,10 +189,16 @@ typedef struct pp_lm_mapping {
     char *placement;            /* what was chosen, in words */
 } pp_lm_mapping;
 
+/* Columns of a matrix follow each other along a walk through the cores of a group: row by row from the left, or back
+ * and forth. Auto lays out a block both ways and keeps the one whose busiest channel carries less. */
+typedef enum pp_lm_walk { PP_LM_WALK_AUTO, PP_LM_WALK_RASTER, PP_LM_WALK_SNAKE } pp_lm_walk;
+/* Where a group below the top level ends: at the places that the least traffic crosses, or when it is full. */
+typedef enum pp_lm_chip_cut { PP_LM_CUT_TRAFFIC, PP_LM_CUT_FILLED } pp_lm_chip_cut;
+
 /* Knobs of section mapping that concern language models alone (mapper/lm_knobs.c). */
 typedef struct pp_lm_map_options {
-    const char *order;          /* mapping.lm_order: auto | raster | snake: walk through the cores of a group */
-    int align;                  /* mapping.chip_cut: 0 traffic: blocks begin where chip boundaries carry least; 1 filled */
+    int walk;                   /* pp_lm_walk, mapping.walk: how tiles walk through the cores of a group */
+    int chip_cut;               /* pp_lm_chip_cut, mapping.chip_cut */
     int64_t attention_context;  /* mapping.attention_context: tokens at which bounds take attention */
 } pp_lm_map_options;
 pp_knob_table pp_lm_map_knobs(void);

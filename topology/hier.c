@@ -34,7 +34,15 @@ pp_status pp_hier_fit(pp_hier_options *o, uint64_t cores)
     if (members > PP_FABRIC_MAX_CORES)
         return pp_fail(PP_EINFEASIBLE, "fabric: %llu groups of %llu cores are needed, at most %d can be built",
                        (unsigned long long)members, (unsigned long long)below, PP_FABRIC_MAX_CORES);
-    return pp_fabric_fit(&o->level[o->n_levels - 1], (uint32_t)(members > 0 ? members : 1));
+    pp_fabric_options *top = &o->level[o->n_levels - 1];
+    const uint32_t n = (uint32_t)(members > 0 ? members : 1);
+    const pp_fabric_kind_row *row = NULL;
+    PP_TRY(pp_kind_find(&row, top->kind));
+    if (row->fit == pp_fit_5pp && top->rows == 0 && top->cols == 0) { /* one row is for pipelines of few tiles */
+        top->rows = pp_root(n) + (pp_root(n) * pp_root(n) < n);
+        top->cols = pp_divide_up(n, top->rows);
+    }
+    return pp_fabric_fit(top, n);
 }
 
 /* ---- gateways ---- */
@@ -185,8 +193,8 @@ static pp_status number_channels(pp_hier *h)
         v->first_channel = (uint32_t)next;
         v->channels = v->unit->n_channels + 2 * v->gateways;
         next += (uint64_t)v->channels * v->groups;
-        if (next >= PP_NO_CHANNEL)
-            return pp_fail(PP_ERANGE, "fabric %s: more than 2^32 channels", h->name);
+        if (next >= PP_HIER_MAX_CHANNELS)
+            return pp_fail(PP_ERANGE, "fabric %s: more than %u channels", h->name, PP_HIER_MAX_CHANNELS);
     }
     h->n_channels = (uint32_t)next;
     h->n_cores = (uint32_t)h->level[h->n_levels - 1].cores;

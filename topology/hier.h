@@ -18,6 +18,7 @@
 
 #define PP_HIER_MAX_LEVELS 8
 #define PP_HIER_MAX_CORES (UINT32_C(1) << 28)
+#define PP_HIER_MAX_CHANNELS (UINT32_C(1) << 31)
 
 typedef struct pp_hier_level {
     char *name;              /* "cluster", "chip", "board", or as given */

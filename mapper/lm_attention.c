@@ -1,0 +1,81 @@
+/* Attention units: work that grows with the context. */
+#include "mapper/lm_map.h"
+
+#include <math.h>
+
+static const char *const binding_names[] = {
+    [PP_LM_BIND_MVM] = "mvm",         [PP_LM_BIND_ADC] = "adc",         [PP_LM_BIND_CHANNEL] = "channel",
+    [PP_LM_BIND_PORT] = "port",       [PP_LM_BIND_DIGITAL] = "digital", [PP_LM_BIND_ATTENTION] = "attention",
+    [PP_LM_BIND_KV] = "kv_bandwidth",
+};
+
+const char *pp_lm_binding_name(pp_lm_binding b)
+{
+    return binding_names[b];
+}
+
+static uint64_t divide_up(uint64_t a, uint64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+/* Tokens that a query with `context` tokens before and including it sees. */
+static uint64_t seen_by(const pp_lm_attention *a, uint64_t context)
+{
+    return a->window > 0 && a->window < context ? a->window : context;
+}
+
+static uint64_t query_cycles(const pp_lm_attention *a, uint64_t seen)
+{
+    return 2 * divide_up(seen * a->group * a->head_dim, a->macs) + divide_up(seen * a->group, a->softmax_lanes);
+}
+
+static uint64_t cycles_ps(const pp_lm_attention *a, uint64_t cycles)
+{
+    return (uint64_t)((double)cycles * (1e12 / a->clock_hz) + 0.5);
+}
+
+pp_lm_attention_time pp_lm_attention_work(const pp_lm_attention *a, uint64_t context, uint32_t queries)
+{
+    pp_lm_attention_time t = {0};
+    uint64_t cycles = 0, most = 0;
+    for (uint32_t i = 0; i < queries; i++) {
+        const uint64_t own = a->causal ? (context > queries - 1 - i ? context - (queries - 1 - i) : 1) : context;
+        const uint64_t seen = seen_by(a, own);
+        cycles += query_cycles(a, seen);
+        t.macs += 2 * seen * a->group * a->head_dim;
+        t.scores += seen * a->group;
+    }
+    /* Keys and values are read once for all queries: what the first query sees to what the last one does. */
+    if (queries > 0) {
+        most = seen_by(a, context) + (a->causal && a->window > 0 && context > a->window ? queries - 1 : 0);
+        most = most < context ? most : context;
+    }
+    t.kv_bits = most * a->kv_bits_token;
+    t.compute_ps = cycles_ps(a, cycles);
+    t.memory_ps = (uint64_t)ceil((double)t.kv_bits * 1000.0 / a->kv_gbps);
+    t.total_ps = t.compute_ps > t.memory_ps ? t.compute_ps : t.memory_ps;
+    return t;
+}
+
+uint64_t pp_lm_attention_step(const pp_lm_attention *a, uint64_t context)
+{
+    const uint64_t now = pp_lm_attention_work(a, context, 1).total_ps;
+    if (a->window > 0 && context >= a->window)
+        return UINT64_MAX;
+    uint64_t lo = context, hi = context;
+    for (uint64_t step = 1; pp_lm_attention_work(a, hi + step, 1).total_ps == now; step *= 2) {
+        hi += step;
+        if (a->window > 0 && hi >= a->window)
+            return UINT64_MAX;
+    }
+    /* The end lies between hi and twice as far: halve the way. */
+    for (uint64_t end = 2 * hi + 2 - lo; lo < end;) {
+        const uint64_t mid = lo + (end - lo + 1) / 2;
+        if (pp_lm_attention_work(a, mid, 1).total_ps == now)
+            lo = mid;
+        else
+            end = mid - 1;
+    }
+    return a->window > 0 && lo >= a->window ? UINT64_MAX : lo;
+}
