@@ -182,6 +182,20 @@ static int choice_index(const char *choices, const char *word)
     }
 }
 
+/* The line that was recorded, with the nearest choice behind it. */
+static pp_status add_hint(pp_status status, const char *text, const char *choices)
+{
+    char hint[PP_HINT_MAX];
+    if (pp_hint(text, choices, hint)[0] == '\0')
+        return status;
+    char *line = pp_strf("%s%s", pp_error_text(), hint);
+    if (!line)
+        return PP_ENOMEM;
+    (void)pp_fail(status, "%s", line);
+    free(line);
+    return status;
+}
+
 static pp_status parse_choice(entry *e, const given *g)
 {
     const int index = g->text ? choice_index(e->knob->choices, g->text) : -1;
@@ -189,7 +203,7 @@ static pp_status parse_choice(entry *e, const given *g)
         char *expected = describe_choices(e->knob->choices);
         const pp_status status = expected ? unexpected(g, PP_EFORMAT, expected) : PP_ENOMEM;
         free(expected);
-        return status;
+        return status == PP_EFORMAT && g->text ? add_hint(status, g->text, e->knob->choices) : status;
     }
     e->choice = index;
     e->text = pp_strdup(g->text);

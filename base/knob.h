@@ -67,5 +67,9 @@ const pp_knob *pp_config_knob(const pp_config *config, size_t i);
 /* The candidate with the smallest edit distance to `word`, the first of several; NULL when none is
  * near (more than 3 edits, or than half the letters of `word`). */
 const char *pp_nearest(const char *word, const char *const *candidates, size_t n);
+/* For the end of an error line: "; did you mean X?" when a word of `list` ("a, b or c", "a|b|c") is near to `word`,
+ * else "". At most 64 words count. Returns `buffer`. */
+#define PP_HINT_MAX 96
+const char *pp_hint(const char *word, const char *list, char buffer[PP_HINT_MAX]);
 
 #endif

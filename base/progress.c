@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +39,12 @@ double pp_peak_rss_mb(void)
     if (getrusage(RUSAGE_SELF, &usage) != 0)
         return 0.0;
     return (double)usage.ru_maxrss / 1024.0; /* Linux counts KiB */
+}
+
+bool pp_term_colour(void)
+{
+    const char *off = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) == 1 && (!off || off[0] == '\0') && (!term || strcmp(term, "dumb") != 0);
 }
 
 static void wipe(void)

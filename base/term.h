@@ -7,6 +7,8 @@
 
 /* --quiet: no progress, no warnings. */
 void pp_term_set_quiet(bool quiet);
+/* Whether stdout may be coloured: it is a terminal that can, and NO_COLOR is not set (or empty). */
+bool pp_term_colour(void);
 /* One warning line: "pentaprism: warning: ...". Thread-safe. */
 void pp_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -71,9 +71,42 @@ static pp_status take_option(pp_parsed *p, int argc, char **argv, int *i)
     return PP_OK;
 }
 
+const char *pp_command_verbs(const pp_command *c, char buffer[PP_VERBS_MAX])
+{
+    size_t used = 0;
+    buffer[0] = 0;
+    for (const char *at = c->operands; *at != 0;) {
+        const size_t length = strcspn(at, " ");
+        const char *next = strstr(at, " | ");
+        if (at[0] < 'a' || at[0] > 'z') {
+            buffer[0] = 0; /* this alternative begins with something else */
+            return buffer;
+        }
+        used += (size_t)snprintf(buffer + used, PP_VERBS_MAX - used, "%s%.*s", used == 0 ? "" : next != NULL ? ", " : " or ",
+                                 (int)length, at);
+        at = next != NULL ? next + 3 : "";
+    }
+    return buffer;
+}
+
+/* Where the first operand must be a verb, it is one: whole word of `verbs`. */
+static bool is_verb(const char *word, const char *verbs)
+{
+    const size_t length = strlen(word);
+    for (const char *at = verbs; length > 0 && (at = strstr(at, word)) != NULL; at++)
+        if ((at == verbs || at[-1] == ' ') && (at[length] == 0 || at[length] == ' ' || at[length] == ','))
+            return strcmp(word, "or") != 0;
+    return false;
+}
+
 static pp_status check_operands(const pp_parsed *p)
 {
     const pp_command *c = p->command;
+    char verbs[PP_VERBS_MAX], hint[PP_HINT_MAX];
+    pp_command_verbs(c, verbs);
+    if (verbs[0] != 0 && p->n_operands > 0 && !is_verb(p->operand[0], verbs))
+        return pp_fail(PP_EUSAGE, "%s: unknown '%s'; expected %s%s", c->name, p->operand[0], verbs,
+                       pp_hint(p->operand[0], verbs, hint));
     if (p->n_operands < c->min_operands)
         return pp_fail(PP_EUSAGE, "%s: expected %s (see pentaprism %s --help)", c->name, c->operands, c->name);
     if (p->n_operands > c->max_operands)
@@ -139,13 +172,13 @@ pp_status pp_args_i64(const pp_parsed *p, const char *name, int64_t def, int64_t
 static void print_args(const pp_arg *table, FILE *f)
 {
     for (const pp_arg *a = table; a != NULL && a->name != NULL; a++) {
-        char left[64];
+        char left[96];
         char letter[8] = "    ";
         if (a->letter != 0)
             snprintf(letter, sizeof letter, "-%c, ", a->letter);
         snprintf(left, sizeof left, "%s--%s%s%s", letter, a->name, a->value != NULL ? " " : "",
                  a->value != NULL ? a->value : "");
-        fprintf(f, "  %-31s %s\n", left, a->text);
+        fprintf(f, strlen(left) > 31 ? "  %s\n%34s%s\n" : "  %-31s%s%s\n", left, strlen(left) > 31 ? "" : " ", a->text);
     }
 }
 

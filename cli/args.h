@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-/* One option. `value` names its argument in the help ("FILE"); NULL: a flag. */
+/* One option. `value` names its argument in the help ("FILE", or its choices: "rtn|gptq"); NULL: a flag. */
 typedef struct pp_arg {
     char letter;       /* 0: none */
     const char *name;  /* without dashes */
@@ -16,7 +16,8 @@ typedef struct pp_parsed pp_parsed;
 
 typedef struct pp_command {
     const char *name;      /* "run" */
-    const char *operands;  /* "FILE.yaml" */
+    const char *operands;  /* "FILE.yaml", "list | show MODEL": alternatives; words in small letters are verbs. What the
+                              capitals mean: cli/completion_words.c */
     unsigned min_operands, max_operands;
     const char *text;      /* first line: one sentence; the rest: what a newcomer needs to know */
     const char *examples;  /* lines, shown as they are */
@@ -43,6 +44,9 @@ const char *pp_args_get(const pp_parsed *p, const char *name);
 bool pp_args_has(const pp_parsed *p, const char *name);
 /* Integer option within [min, max], or `def` when it was not given. */
 pp_status pp_args_i64(const pp_parsed *p, const char *name, int64_t def, int64_t min, int64_t max, int64_t *out);
+/* Verbs that the first operand may be: "list or show"; "" when it may be anything else, too. */
+#define PP_VERBS_MAX 128
+const char *pp_command_verbs(const pp_command *command, char buffer[PP_VERBS_MAX]);
 void pp_command_help(const pp_command *command, void *stdio_file);
 
 #endif

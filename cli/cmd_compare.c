@@ -190,12 +190,11 @@ static int run(const pp_parsed *p)
 }
 
 static const pp_arg args[] = {
-    {0, "networks", "A,B", "networks: built-in names or paths"},
-    {0, "fabrics", "F,G", "fabrics: kind[:key=value,...]; sizes that are left free are fitted to each network"},
+    {0, "networks", "MODEL,...", "networks: built-in names or paths"},
+    {0, "fabrics", "FABRIC,...", "fabrics: kind[:key=value,...]; sizes that are left free are fitted to each network"},
     {0, "arrays", "RxC,...", "array sizes, for instance 256x256,512x512; default: arch.rows x arch.cols"},
     {0, "images", "N", "inferences that are simulated; default simulate.images"},
-    {0, "normalise", "WHAT",
-     "what all fabrics have the same: channel, pins, wire, bisection, area; default fabric.normalise"},
+    {0, "normalise", "channel|pins|wire|bisection|area", "what all fabrics have the same; default fabric.normalise"},
     {0, "csv", "F.csv", "write all rows as CSV"},
     {0, "draw", "F.svg", "write the heat map of required rates, .svg or .png"},
     {0, "certificates", "DIR", "write the certificate of each pair's best placement into this folder"},

@@ -43,6 +43,30 @@ static void print_text(const pp_knob *k, const char **section)
     putchar('\n');
 }
 
+/* Names of all sections, in the order of the tables, into `list`: "workload quant arch". */
+static void list_sections(char *list, size_t size)
+{
+    size_t n, used = 0;
+    const pp_knob_table *tables = pp_all_knobs(&n);
+    list[0] = 0;
+    for (size_t t = 0; t < n; t++) {
+        for (size_t i = 0; i < tables[t].n; i++) {
+            const char *name = tables[t].knobs[i].section, *at = strstr(list, name);
+            const char end = at != NULL ? at[strlen(name)] : 'x';
+            if (at == NULL || (end != 0 && end != ' '))
+                used += (size_t)snprintf(list + used, used < size ? size - used : 0, "%s%s", used > 0 ? " " : "", name);
+        }
+    }
+}
+
+static pp_status unknown_section(const char *section)
+{
+    char list[256];
+    list_sections(list, sizeof list);
+    return pp_fail(PP_ENOTFOUND, "knobs: no section '%s': expected one of %s%s", section, list,
+                   pp_hint(section, list, (char[PP_HINT_MAX]){0}));
+}
+
 static pp_status print_all(const pp_parsed *p, const char *section)
 {
     size_t n, shown = 0;
@@ -66,7 +90,7 @@ static pp_status print_all(const pp_parsed *p, const char *section)
         return json != NULL ? pp_print_json(json) : PP_OK;
     if (json != NULL)
         pp_json_free(json);
-    return pp_fail(PP_ENOTFOUND, "knobs: no section '%s': expected workload, quant, arch, fabric, mapping or simulate", section);
+    return unknown_section(section);
 }
 
 static int run(const pp_parsed *p)
@@ -75,7 +99,7 @@ static int run(const pp_parsed *p)
 }
 
 static const pp_arg args[] = {
-    {0, "section", "S", "only the settings of one section"},
+    {0, "section", "SECTION", "only the settings of one section"},
     {0, NULL, NULL, NULL},
 };
 

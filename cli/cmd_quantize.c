@@ -13,7 +13,7 @@ static pp_status apply_options(pp_session *s, const pp_parsed *p)
 {
     const char *method = pp_args_get(p, "method");
     if (method != NULL && strcmp(method, "rtn") != 0)
-        return pp_fail(PP_EUSAGE, "quantize: --method %s is not available for this network: expected rtn", method);
+        return pp_fail(PP_EUSAGE, "quantize: --method %s is not available for this network: expected rtn%s", method, pp_hint(method, "rtn", (char[PP_HINT_MAX]){0}));
     int64_t v;
     PP_TRY(pp_args_i64(p, "wbits", s->quant.wbits, 2, 8, &v));
     s->quant.wbits = v;
@@ -165,7 +165,8 @@ static int run(const pp_parsed *p)
         return pp_finish(pp_quantize_lm_compare(p, p->operand[1]));
     }
     if (p->n_operands != 1)
-        return pp_finish(pp_fail(PP_EUSAGE, "quantize: expected `quantize MODEL` or `quantize compare MODEL`"));
+        return pp_finish(pp_fail(PP_EUSAGE, "quantize: expected `quantize MODEL` or `quantize compare MODEL`%s",
+                                 pp_hint(p->operand[0], "compare", (char[PP_HINT_MAX]){0})));
     if (pp_quantize_is_lm(p->operand[0]))
         return pp_finish(pp_quantize_lm(p, p->operand[0]));
     pp_session s;
@@ -177,12 +178,12 @@ static int run(const pp_parsed *p)
 }
 
 static const pp_arg args[] = {
-    {0, "method", "NAME", "networks: rtn. Language models: rtn, gptq, quarot, kurtail (default), quarot-gptq, kurtail-gptq"},
+    {0, "method", "rtn|gptq|quarot|kurtail|quarot-gptq|kurtail-gptq", "networks: rtn alone. Language models: default kurtail"},
     {0, "weights", "rtn|gptq", "language models: quantizer of weights (default rtn)"},
     {0, "wbits", "N", "bits of a weight, 2 to 8, language models also 16: float (default 4)"},
     {0, "abits", "N", "bits of an activation: networks 4 to 8 (default 8), language models 2 to 8 or 16 (default 4)"},
     {0, "kvbits", "N", "language models: bits of the KV cache, 2 to 8 or 16 (default 4)"},
-    {0, "format", "NAME", "language models: number format of weights in place of integers: fp4, nf4, mxfp4, fp8-e4m3, fp8-e5m2"},
+    {0, "format", "fp4|nf4|mxfp4|fp8-e4m3|fp8-e5m2", "language models: number format of weights in place of integers"},
     {0, "wgroup", "N", "language models: columns that share a weight scale (default: the row)"},
     {0, "agroup", "N", "language models: activations of a token that share a scale (default: all)"},
     {0, "act-clip", "X", "language models: share of the largest activation that is the range (default 0.9)"},
@@ -193,8 +194,8 @@ static const pp_arg args[] = {
     {0, "static-groups", NULL, "GPTQ: scales of all groups from the original weights"},
     {0, "smooth", "ALPHA", "SmoothQuant's scales, for methods without rotation"},
     {0, "no-online", NULL, "no rotation at run time: R3 and R4 left out, down_proj keeps 8 bits"},
-    {0, "learner", "NAME", "KurTail: sgd (default), cayley, qr"},
-    {0, "loss", "NAME", "KurTail: kurtosis pooled (default), of each token, of each channel"},
+    {0, "learner", "sgd|cayley|qr", "KurTail: how rotations are learned (default sgd)"},
+    {0, "loss", "pooled|token|channel", "KurTail: kurtosis of all values (default), of each token, of each channel"},
     {0, "steps", "N", "KurTail: steps of learning (default 300)"},
     {0, "rate", "X", "KurTail: angle of a step (default 0.05)"},
     {0, "calib-windows", "N", "language models: windows of calibration text (default 64)"},

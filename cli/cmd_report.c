@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/session.h"
 
@@ -249,7 +248,7 @@ static pp_status run_on(const pp_parsed *p, int *rc)
         size_t n = p->n_operands - 1;
         if (strcmp(word, v->name) != 0 || n < v->min_operands || n > v->max_operands)
             continue;
-        job j = {.p = p, .file = {p->operand[1], v->files > 1 ? p->operand[2] : NULL}, .colour = isatty(1) && getenv("NO_COLOR") == NULL};
+        job j = {.p = p, .file = {p->operand[1], v->files > 1 ? p->operand[2] : NULL}, .colour = pp_term_colour()};
         j.table = n > v->files ? p->operand[2] : NULL;
         return run_verb(&j, v, rc);
     }

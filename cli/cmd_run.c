@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Name of the report when -o is not given: FILE.yaml -> FILE.h5 in the current folder. */
 static char *default_output(const char *file)
@@ -45,7 +44,7 @@ static pp_status print_result(pp_session *s, const char *path)
         pp_session_trace_json(s, json);
         return pp_print_json(json);
     }
-    pp_summary_print(&summary, stdout, isatty(1) && getenv("NO_COLOR") == NULL);
+    pp_summary_print(&summary, stdout, pp_term_colour());
     printf("\nreport      %s\n", path);
     pp_session_trace_print(s);
     printf("time taken  %.2f s, of which simulation %.3f s\n", wall_s, s->run->simulate_s);

@@ -42,12 +42,18 @@ static pp_status whole(const pp_parsed *p, const char *name, int64_t min, int64_
 static pp_status choice(const pp_parsed *p, const char *name, const char *const *words, size_t n, unsigned *out)
 {
     const char *text = pp_args_get(p, name);
-    for (size_t i = 0; text && i < n; i++)
+    char list[128] = "";
+    for (size_t i = 0; text && i < n; i++) {
         if (strcmp(text, words[i]) == 0) {
             *out = (unsigned)i;
             return PP_OK;
         }
-    return text ? pp_fail(PP_EUSAGE, "traffic: --%s: unknown word '%.40s'; the help lists what it takes", name, text) : PP_OK;
+        const size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
+    }
+    return text ? pp_fail(PP_EUSAGE, "traffic: --%s: unknown word '%.40s'; expected %s%s", name, text, list,
+                          pp_hint(text, list, (char[PP_HINT_MAX]){0}))
+                : PP_OK;
 }
 
 static pp_status read_network(pp_ask *a)
@@ -307,11 +313,11 @@ static const pp_arg args[] = {
     {0, "rates", "LIST", "loads of the curve: 0.1,0.2 or FIRST:LAST:STEP"},
     {0, "saturation", NULL, "find the highest stable load by bisection"},
     {0, "packet-flits", "N", "flits a packet, or sizes with shares: 1:0.6,8:0.4 (default 1)"},
-    {0, "arrival", "KIND", "bernoulli, poisson or onoff (--peak, --burst)"},
+    {0, "arrival", "bernoulli|poisson|onoff", "when packets are created; onoff: --peak, --burst (default bernoulli)"},
     {0, "peak", "R", "on-off: load inside a burst (default 1)"},
     {0, "burst", "N", "on-off: mean cycles of a burst (default 50)"},
     {0, "reply-flits", "N", "destinations answer each packet with one of N flits; two message classes"},
-    {0, "switching", "KIND", "flit, vct, saf or ideal (default flit)"},
+    {0, "switching", "ideal|saf|vct|flit", "how packets move (default flit)"},
     {0, "vcs", "V", "virtual channels a port (default 4)"},
     {0, "buffer", "B", "flits a virtual channel holds (default 8)"},
     {0, "routing", "R", "routing function (default auto; docs/network.md)"},

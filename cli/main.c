@@ -5,29 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const pp_command *const commands[] = {
-    &pp_cmd_run,   &pp_cmd_model,  &pp_cmd_quantize, &pp_cmd_map,   &pp_cmd_simulate,
-    &pp_cmd_infer, &pp_cmd_compare, &pp_cmd_fabric, &pp_cmd_report,   &pp_cmd_knobs, &pp_cmd_traffic, &pp_cmd_version,
-};
-#define N_COMMANDS (sizeof commands / sizeof *commands)
-
-int pp_finish(pp_status status)
-{
-    if (status == PP_OK)
-        return 0;
-    const char *text = pp_error_text();
-    fprintf(stderr, "pentaprism: %s\n", text[0] != 0 ? text : pp_status_text(status));
-    return status == PP_EUSAGE ? 2 : 1;
-}
-
 static void help(FILE *f)
 {
     fputs("usage: pentaprism COMMAND [arguments] [options]\n\n"
           "An architecture simulator for in-memory computing: a network is quantized, mapped onto\n"
           "crossbar cores, placed on a fabric and simulated as a pipeline of discrete events.\n\ncommands\n",
           f);
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(f, "  %-10s %.*s\n", commands[i]->name, (int)strcspn(commands[i]->text, "\n"), commands[i]->text);
+    const pp_command *c;
+    for (size_t i = 0; (c = pp_command_at(i)) != NULL; i++)
+        fprintf(f, "  %-10s %.*s\n", c->name, (int)strcspn(c->text, "\n"), c->text);
     fputs("\n`pentaprism COMMAND --help` teaches the command. A first run:\n"
           "  pentaprism run examples/resnet32-5pp.yaml -o out.h5\n",
           f);
@@ -35,10 +21,11 @@ static void help(FILE *f)
 
 static int unknown(const char *word)
 {
-    const char *names[N_COMMANDS];
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        names[i] = commands[i]->name;
-    const char *near = pp_nearest(word, names, N_COMMANDS);
+    const char *names[64];
+    size_t n = 0;
+    for (const pp_command *c; n < 64 && (c = pp_command_at(n)) != NULL; n++)
+        names[n] = c->name;
+    const char *near = pp_nearest(word, names, n);
     if (near != NULL)
         return pp_finish(pp_fail(PP_EUSAGE, "unknown command '%s'; did you mean %s?", word, near));
     return pp_finish(pp_fail(PP_EUSAGE, "unknown command '%s' (see pentaprism --help)", word));
@@ -69,9 +56,10 @@ int main(int argc, char **argv)
         return 0;
     }
     const char *word = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(commands[i]->name, word) == 0)
-            return dispatch(commands[i], argc - 2, argv + 2);
+    const pp_command *c;
+    for (size_t i = 0; (c = pp_command_at(i)) != NULL; i++) {
+        if (strcmp(c->name, word) == 0)
+            return dispatch(c, argc - 2, argv + 2);
     }
     return unknown(argv[1]);
 }

@@ -49,7 +49,8 @@ static pp_status choice(const pp_parsed *p, const char *name, const char *const 
         }
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i > 0 ? ", " : "", words[i]);
     }
-    return text == NULL ? PP_OK : pp_fail(PP_EUSAGE, "quantize: --%s %s: expected one of %s", name, text, list);
+    return text == NULL ? PP_OK : pp_fail(PP_EUSAGE, "quantize: --%s %s: expected one of %s%s", name, text, list, 
+                                                       pp_hint(text, list, (char[PP_HINT_MAX]){0}));
 }
 
 static pp_status u32_option(const pp_parsed *p, const char *name, int64_t min, int64_t max, uint32_t *out)

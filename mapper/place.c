@@ -246,8 +246,9 @@ pp_status pp_map_place(pp_mapping *m, const pp_fabric *fabric, const pp_map_opti
         p.moves = (uint64_t)options->effort * task->n_tiles;
     list_starts(&p, options->placement);
     if (!p.n_starts) {
-        status = pp_fail(PP_EINVAL, "mapping.placement is '%s', expected auto, linear, snake, zigzag, bisection or search",
-                         options->placement);
+        status = pp_fail(PP_EINVAL, "mapping.placement is '%s', expected auto, linear, snake, zigzag, bisection or search%s",
+                         options->placement,
+                         pp_hint(options->placement, "auto linear snake zigzag bisection search", (char[PP_HINT_MAX]){0}));
         goto done;
     }
     bool embed = strcmp(options->placement, "auto") == 0 || strcmp(options->placement, "search") == 0;

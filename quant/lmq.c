@@ -27,7 +27,8 @@ pp_status pp_lmq_method_parse(const char *text, int *method, bool *gptq)
             *gptq = known[i].gptq;
             return PP_OK;
         }
-    return pp_fail(PP_EUSAGE, "quantize: method '%s': expected rtn, gptq, quarot, kurtail, quarot-gptq or kurtail-gptq", text);
+    return pp_fail(PP_EUSAGE, "quantize: method '%s': expected rtn, gptq, quarot, kurtail, quarot-gptq or kurtail-gptq%s", text,
+                   pp_hint(text, "rtn gptq quarot kurtail quarot-gptq kurtail-gptq", (char[PP_HINT_MAX]){0}));
 }
 
 pp_lm_exec_options pp_lmq_exec_options(pp_pool *pool)

@@ -41,7 +41,7 @@ pp_status pp_number_parse(pp_number *out, const char *name)
             return PP_OK;
         }
     return pp_fail(PP_ENOTFOUND,
-                   "number format '%s': expected int2 to int8, fp4, fp8-e4m3, fp8-e5m2, nf4 or mxfp4", name);
+                   "number format '%s': expected int2 to int8, fp4, fp8-e4m3, fp8-e5m2, nf4 or mxfp4%s", name, pp_hint(name, "fp4 fp8-e4m3 fp8-e5m2 nf4 mxfp4", (char[PP_HINT_MAX]){0}));
 }
 
 pp_number pp_number_int(uint32_t bits)

@@ -48,12 +48,24 @@ static const char *name_of(const char *path)
     return "";
 }
 
+static pp_status unknown_table(const char *table)
+{
+    const char *names[64], *text;
+    size_t n = 0;
+    while (n < 64 && (names[n] = pp_report_table_name(n, &text)) != NULL)
+        n++;
+    const char *near = pp_nearest(table, names, n);
+    if (near != NULL)
+        return pp_fail(PP_ENOTFOUND, "report: no table '%s'; did you mean %s?", table, near);
+    return pp_fail(PP_ENOTFOUND, "report: no table '%s' (`pentaprism report csv` lists them; a path such as /timing/stages will do)", table);
+}
+
 pp_status pp_content_csv(const pp_content *c, const char *table, void *stdio_file)
 {
     FILE *f = stdio_file;
     const char *path = table[0] == '/' ? table : path_of(table);
     if (path == NULL)
-        return pp_fail(PP_ENOTFOUND, "report: no table '%s' (`pentaprism report csv` lists them; a path such as /timing/stages will do)", table);
+        return unknown_table(table);
     const pp_content_set *set = pp_content_find(c, path);
     if (set == NULL)
         return pp_fail(PP_ENOTFOUND, "%s: %s is not in this report", c->path, path);

@@ -84,14 +84,16 @@ static pp_status set_key(pp_noc_options *o, const char *key, const char *value)
     if (known)
         return pp_fail(PP_EINVAL, "router: %s: value %.40s is not known (arbiter: rr, matrix; alloc: output, input; "
                                   "spec, atomic, shared: 0, 1)", key, value);
-    return pp_fail(PP_EINVAL, "router: unknown key %.40s; expected one of " ALL_KEYS, key);
+    return pp_fail(PP_EINVAL, "router: unknown key %.40s; expected one of " ALL_KEYS "%s", key,
+                   pp_hint(key, ALL_KEYS, (char[PP_HINT_MAX]){0}));
 }
 
 pp_status pp_noc_preset(pp_noc_options *o, const char *text)
 {
     const size_t name = strcspn(text, ":");
     if (strncmp(text, "booksim", name) != 0 || name != strlen("booksim"))
-        return pp_fail(PP_EINVAL, "router: unknown preset %.80s; expected booksim[:KEY=VALUE,...] with " ALL_KEYS, text);
+        return pp_fail(PP_EINVAL, "router: unknown preset %.80s; expected booksim[:KEY=VALUE,...] with " ALL_KEYS "%s", text,
+                       pp_hint(text, "booksim", (char[PP_HINT_MAX]){0}));
     const char *rest = text + name;
     while (*rest == ':' || *rest == ',') {
         char word[96], *equals;

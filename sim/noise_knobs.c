@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define D(name) offsetof(pp_device_options, name)
@@ -135,9 +136,11 @@ pp_status pp_compensation_list(pp_compensation **out, size_t *n, const char *tex
     for (const char *c = skip(text); *c != 0; c = skip(c)) {
         const size_t length = strcspn(c, ",[] \t");
         const int found = find_compensation(c, length);
+        char word[41];
+        (void)snprintf(word, sizeof word, "%.*s", (int)length, c);
         pp_status status = found >= 0 ? PP_OK
-                                      : pp_fail(PP_EINVAL, "noise.compensation: '%.*s' is unknown; expected none, global, tile, layer or column",
-                                                (int)(length < 40 ? length : 40), c);
+                                      : pp_fail(PP_EINVAL, "noise.compensation: '%.*s' is unknown; expected none, global, tile, layer or column%s",
+                                                (int)(length < 40 ? length : 40), c, pp_hint(word, "none global tile layer column", (char[PP_HINT_MAX]){0}));
         if (status == PP_OK && !pp_push(&list, (pp_compensation)found))
             status = PP_ENOMEM;
         if (status != PP_OK) {

@@ -16,7 +16,7 @@ pp_status pp_row_direction_parse(pp_row_direction *out, const char *text)
             *out = (pp_row_direction)i;
             return PP_OK;
         }
-    return pp_fail(PP_EINVAL, "fabric row_direction: expected both, forward or alternate, found %.40s", text);
+    return pp_fail(PP_EINVAL, "fabric row_direction: expected both, forward or alternate, found %.40s%s", text, pp_hint(text, "both forward alternate", (char[PP_HINT_MAX]){0}));
 }
 
 const char *pp_row_direction_name(pp_row_direction d)

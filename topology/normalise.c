@@ -23,7 +23,7 @@ pp_status pp_normalise_parse(pp_normalise *out, const char *text)
             return PP_OK;
         }
     }
-    return pp_fail(PP_EINVAL, "fabric.normalise: expected channel, pins, wire, bisection or area, found %.40s", text);
+    return pp_fail(PP_EINVAL, "fabric.normalise: expected channel, pins, wire, bisection or area, found %.40s%s", text, pp_hint(text, "channel pins wire bisection area", (char[PP_HINT_MAX]){0}));
 }
 
 /* What ends at each vertex: the sums that radix, pins and area are made of. */

@@ -39,7 +39,7 @@ pp_status pp_routing_parse(pp_routing *out, const char *text, const pp_fabric *f
             *out = (pp_routing)i;
             return PP_OK;
         }
-    return pp_fail(PP_EINVAL, "fabric.routing: expected auto, xy, yx, shortest, native or balanced, found %.40s", text);
+    return pp_fail(PP_EINVAL, "fabric.routing: expected auto, xy, yx, shortest, native or balanced, found %.40s%s", text, pp_hint(text, "auto xy yx shortest native balanced", (char[PP_HINT_MAX]){0}));
 }
 
 static pp_status no_way(const pp_fabric *f, pp_routing routing, uint32_t src, uint32_t dst)

@@ -44,8 +44,8 @@ static pp_status read_path(pp_dataset *data, const char *path, uint32_t limit)
         return pp_cifar_read_(data, path, limit);
     return pp_fail(PP_EINVAL,
                    "data '%s' is neither cifar10-test-1000, cifar10-calib, fashion-mnist, fashion-mnist-train nor a "
-                   "CIFAR-10 .bin file, a folder with test_batch.bin or an IDX file (...-images-idx3-ubyte)",
-                   path);
+                   "CIFAR-10 .bin file, a folder with test_batch.bin or an IDX file (...-images-idx3-ubyte)%s",
+                   path, pp_hint(path, "cifar10-test-1000 cifar10-calib fashion-mnist fashion-mnist-train", (char[PP_HINT_MAX]){0}));
 }
 
 static pp_status read_any(pp_dataset *data, const char *name, uint32_t limit)

@@ -1,0 +1,23 @@
+/* The table of commands, and how a command ends. */
+#include "cli/commands.h"
+
+#include <stdio.h>
+
+static const pp_command *const commands[] = {
+    &pp_cmd_run,    &pp_cmd_model,  &pp_cmd_quantize, &pp_cmd_map,     &pp_cmd_simulate,   &pp_cmd_infer, &pp_cmd_compare,
+    &pp_cmd_fabric, &pp_cmd_report, &pp_cmd_knobs,    &pp_cmd_traffic, &pp_cmd_completion, &pp_cmd_man,   &pp_cmd_version,
+};
+
+const pp_command *pp_command_at(size_t i)
+{
+    return i < sizeof commands / sizeof *commands ? commands[i] : NULL;
+}
+
+int pp_finish(pp_status status)
+{
+    if (status == PP_OK)
+        return 0;
+    const char *text = pp_error_text();
+    fprintf(stderr, "pentaprism: %s\n", text[0] != 0 ? text : pp_status_text(status));
+    return status == PP_EUSAGE ? 2 : 1;
+}
