@@ -21,27 +21,28 @@ static void put_words(FILE *f, const char *usage)
     pp_words_of(&w, usage);
     switch (w.kind) {
     case PP_WORDS_NONE:
+        fputs(" -f", f);
         break;
     case PP_WORDS_FILE:
         if (w.list[0] == 0)
             fputs(" -F", f);
         else
-            fprintf(f, " -k -a '(__fish_complete_suffix %.*s)'", (int)strcspn(w.list, " "), w.list);
+            fprintf(f, " -f -k -a '(__fish_complete_suffix %.*s)'", (int)strcspn(w.list, " "), w.list);
         break;
     case PP_WORDS_FOLDER:
-        fputs(" -a '(__fish_complete_directories)'", f);
+        fputs(" -f -a '(__fish_complete_directories)'", f);
         break;
     case PP_WORDS_LIST:
-        fprintf(f, " -a '%s'", w.list);
+        fprintf(f, " -f -a '%s'", w.list);
         break;
     case PP_WORDS_MODEL:
         fputs(" -F -a '(__pentaprism_models)'", f);
         break;
     case PP_WORDS_FABRIC:
-        fputs(" -a '(__pentaprism_fabrics)'", f);
+        fputs(" -f -a '(__pentaprism_fabrics)'", f);
         break;
     case PP_WORDS_SETTING:
-        fputs(" -a '(__pentaprism_settings)'", f);
+        fputs(" -f -a '(__pentaprism_settings)'", f);
         break;
     }
 }
@@ -56,7 +57,7 @@ static void put_options(FILE *f, const char *command, const pp_arg *args)
         fprintf(f, " -l %s -d ", a->name);
         put_quoted(f, a->text, strlen(a->text));
         if (a->value != NULL) {
-            fputs(" -x", f);
+            fputs(" -r", f);
             put_words(f, a->value);
         }
         fputs("\n", f);

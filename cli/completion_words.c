@@ -29,9 +29,9 @@ static const struct {
 
 static void list_tables(pp_words *out)
 {
-    const char *name, *text;
+    const char *name;
     out->kind = PP_WORDS_LIST;
-    for (size_t i = 0; (name = pp_report_table_name(i, &text)) != NULL; i++) {
+    for (size_t i = 0; (name = pp_report_table_name(i, NULL, NULL)) != NULL; i++) {
         const size_t used = strlen(out->list);
         (void)snprintf(out->list + used, sizeof out->list - used, "%s%s", used > 0 ? " " : "", name);
     }

@@ -50,9 +50,9 @@ static const char *name_of(const char *path)
 
 static pp_status unknown_table(const char *table)
 {
-    const char *names[64], *text;
+    const char *names[64];
     size_t n = 0;
-    while (n < 64 && (names[n] = pp_report_table_name(n, &text)) != NULL)
+    while (n < 64 && (names[n] = pp_report_table_name(n, NULL, NULL)) != NULL)
         n++;
     const char *near = pp_nearest(table, names, n);
     if (near != NULL)
