@@ -97,13 +97,51 @@ static bool is_circular(const pp_content *c)
     return false;
 }
 
-static void make_circle(pp_html_drawing *d)
+static void put_at(pp_html_drawing *d, uint32_t v, double radius, double turn)
 {
-    double radius = fmax(1.0, 0.75 * d->n_vertices / TAU);
-    for (uint32_t v = 0; v < d->n_vertices; v++) {
-        d->x[v] = radius * sin(TAU * v / d->n_vertices);
-        d->y[v] = -radius * cos(TAU * v / d->n_vertices);
+    d->x[v] = radius * sin(TAU * turn);
+    d->y[v] = -radius * cos(TAU * turn);
+}
+
+/* Number and mean of the cores that stand at each switch. */
+static pp_status count_cores(const pp_html_drawing *d, uint32_t *cores, double *mean)
+{
+    uint32_t *core_of = pp_alloc(d->n_vertices, sizeof *core_of);
+    if (core_of == NULL)
+        return PP_ENOMEM;
+    for (uint32_t v = 0; v < d->n_vertices; v++)
+        core_of[v] = PP_NONE;
+    for (uint32_t i = 0; i < d->n_cores; i++)
+        core_of[d->core_vertex[i]] = i;
+    for (uint32_t c = 0; c < d->n_channels; c++) {
+        if (d->src[c] == PP_NONE || d->dst[c] == PP_NONE || core_of[d->src[c]] == PP_NONE || core_of[d->dst[c]] != PP_NONE)
+            continue;
+        cores[d->dst[c]]++;
+        mean[d->dst[c]] += core_of[d->src[c]];
     }
+    for (uint32_t v = 0; v < d->n_vertices; v++)
+        mean[v] = cores[v] > 0 ? mean[v] / cores[v] : 0;
+    free(core_of);
+    return PP_OK;
+}
+
+/* Cores on a circle, a switch inside of it before the middle of its cores; one that has most of them in the centre. */
+static pp_status make_circle(pp_html_drawing *d)
+{
+    double radius = fmax(1.0, 0.85 * d->n_cores / TAU);
+    uint32_t *cores = pp_calloc(d->n_vertices, sizeof *cores);
+    double *mean = pp_calloc(d->n_vertices, sizeof *mean);
+    pp_status status = cores != NULL && mean != NULL ? count_cores(d, cores, mean) : PP_ENOMEM;
+    for (uint32_t v = 0; status == PP_OK && v < d->n_vertices; v++) {
+        bool middle = 2 * cores[v] > d->n_cores;
+        double turn = cores[v] > 0 ? mean[v] / d->n_cores : (double)v / d->n_vertices;
+        put_at(d, v, middle ? 0 : radius * (cores[v] > 0 ? 0.78 : 0.55), turn);
+    }
+    for (uint32_t i = 0; status == PP_OK && i < d->n_cores; i++)
+        put_at(d, d->core_vertex[i], radius, (double)i / d->n_cores);
+    free(cores);
+    free(mean);
+    return status;
 }
 
 static void scale(pp_html_drawing *d)
@@ -209,8 +247,10 @@ pp_status pp_html_drawing_new(pp_html_drawing *d, const pp_content *c)
         d->src[i] = src != NULL ? index_below(src, i, d->n_vertices) : PP_NONE;
         d->dst[i] = dst != NULL ? index_below(dst, i, d->n_vertices) : PP_NONE;
     }
-    if (is_circular(c) || places_collide(d))
-        make_circle(d);
+    if ((is_circular(c) || places_collide(d)) && make_circle(d) != PP_OK) {
+        pp_html_drawing_free(d);
+        return PP_ENOMEM;
+    }
     scale(d);
     take_stages(d, c);
     take_loads(d, c);

@@ -145,7 +145,7 @@ class Report(Case):
         for path, (value, _) in datasets(self.report).items():
             if getattr(value, "dtype", None) is not None and value.dtype.names:
                 by_columns[value.dtype.names] = value
-        others = ["compare", "accuracy", "draws", "snr", "leave_one_ideal", "models"]  # of compare and of infer's studies
+        others = ["compare", "orders", "curves", "points", "methods", "matrices", "accuracy", "draws", "snr", "leave_one_ideal", "models"]  # of other commands, and of infer's studies
         for name in others:
             names.remove(name)
             self.refused("report", "csv", self.report, name, words=["is not in this report"])
