@@ -169,6 +169,15 @@ typedef struct pp_lm_frame {
     uint32_t *edge_at;        /* [edges of the part] index in edge[]; PP_NONE: empty, or from the instance before */
 } pp_lm_frame;
 
+/* Kept with a mapping: plan and layout, and copies of the options that nets are made from. */
+struct pp_lm_store {
+    pp_arch arch;
+    pp_quant_options quant;
+    pp_map_options map;
+    pp_lm_map_input in;       /* points into the copies above */
+    pp_lm_ctx x;
+};
+
 typedef struct pp_lm_build {
     pp_lm_ctx x;
     pp_lm_mapping *m;

@@ -8,6 +8,9 @@ void pp_lm_mapping_free(pp_lm_mapping *m)
 {
     if (!m)
         return;
+    if (m->store)
+        pp_lm_ctx_free(&m->store->x);
+    free(m->store);
     pp_lm_graph_free(m->graph);
     pp_hier_free(m->fabric);
     free(m->template_);
@@ -405,6 +408,25 @@ static void take_arrays(pp_lm_build *b)
     TAKE(share, shares);
 }
 
+/* Plan and layout stay with the mapping, and copies of what they point to. */
+static pp_status keep_store(pp_lm_build *b)
+{
+    struct pp_lm_store *s = pp_calloc(1, sizeof *s);
+    b->m->store = s;
+    if (!s)
+        return PP_ENOMEM;
+    s->arch = *b->x.in->arch;
+    s->quant = *b->x.in->quant;
+    s->map = *b->x.in->map;
+    s->in = (pp_lm_map_input){.config = &b->m->graph->config, .arch = &s->arch, .quant = &s->quant, .map = &s->map,
+                              .graph.act_scale = b->x.in->graph.act_scale, .lm = b->x.in->lm};
+    s->x = b->x;
+    s->x.in = &s->in;
+    b->x.plan = NULL;
+    b->x.layout = NULL;
+    return PP_OK;
+}
+
 static pp_status analyse(pp_lm_build *b)
 {
     pp_lm_mapping *m = b->m;
@@ -421,7 +443,8 @@ static pp_status analyse(pp_lm_build *b)
     m->cut_bits_filled = b->cuts.filled_bits;
     m->bounds.attention_context = (uint64_t)b->x.in->lm.attention_context;
     m->certificate = certificate_of(m);
-    return pp_lm_make_bounds(b);
+    PP_TRY(pp_lm_make_bounds(b));
+    return keep_store(b);
 }
 
 static pp_status plan(pp_lm_build *b, const pp_lm_map_input *in)

@@ -187,6 +187,7 @@ typedef struct pp_lm_mapping {
     double cut_bits;            /* bits a token over chip boundaries (up at the level below the top), as placed */
     double cut_bits_filled;     /* the same when chips are filled to the last core */
     char *placement;            /* what was chosen, in words */
+    struct pp_lm_store *store;  /* the mapper's own: what expanding needs */
 } pp_lm_mapping;
 
 /* Columns of a matrix follow each other along a walk through the cores of a group: row by row from the left, or back
@@ -233,13 +234,13 @@ typedef struct pp_lm_tile {
 typedef struct pp_lm_net {
     uint32_t instance;          /* that owns the edge (the receiver of edges between instances) */
     uint32_t edge;              /* edge[] */
-    uint32_t copy;              /* goes only with tokens of this copy of the receiving stage; PP_NONE: with all */
+    uint32_t phase, phases;     /* goes with tokens whose number mod phases is phase (copies); else 0 and 1 */
     uint32_t src;               /* tile; of digital stages: the tile whose core they use */
     uint32_t bits;              /* payload */
     uint32_t first_hop, n_hops; /* hop[]: parents first */
     uint32_t first_end, n_ends; /* end[] */
-    uint32_t wait;              /* nets of partial sums: the net before it in a chain or the nets of a tree are
-                                   those that end at tile src on the same edge: it leaves when all have come */
+    bool sum;                   /* inside a stage: leaves when the nets of the same edge and phase that end at tile src
+                                   have come (those stand before it) */
 } pp_lm_net;
 typedef struct pp_lm_hop {
     uint32_t channel, parent;   /* parent: index in hop[], PP_NONE at the root */
@@ -255,7 +256,7 @@ typedef struct pp_lm_expanded {
     pp_lm_net *net;
     pp_lm_hop *hop;
     pp_lm_end *end;
-    uint32_t *tile_first;       /* [instances x stages of the largest template]: see pp_lm_expanded_tile */
+    uint32_t *tile_first;       /* [instances x stages_max]: first tile of stage k of an instance; PP_NONE: has none */
     uint32_t stages_max;
 } pp_lm_expanded;
 /* PP_ERANGE beyond `max_tiles` (0: 65,536). */

@@ -1,0 +1,480 @@
+/* Language models on cores: published counts, a two-layer model by hand, and small models of every kind taken apart
+ * tile by tile. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "mapper/lm_map.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Settings of all rooms at their defaults, changed by "section.key=value". */
+typedef struct world {
+    pp_config *config;
+    pp_arena *arena;
+    pp_arch arch;
+    pp_quant_options quant;
+    pp_fabric_options fabric;
+    pp_map_options map;
+    pp_lm_map_input input;
+} world;
+
+static void bind(const pp_config *c, pp_knob_table table, void *out)
+{
+    if (pp_config_bind(c, &table, out) != PP_OK)
+        fail_msg("%s", pp_error_text());
+}
+
+/* `sets`: NULL-terminated. */
+static void world_open(world *w, const pp_lm_config *config, const char *const *sets)
+{
+    const pp_knob_table tables[] = {pp_arch_knobs(), pp_quant_knobs(), pp_fabric_knobs(), pp_map_knobs(),
+                                    pp_lm_graph_knobs(), pp_lm_map_knobs()};
+    *w = (world){0};
+    assert_int_equal(pp_config_new(&w->config, tables, 6), PP_OK);
+    assert_int_equal(pp_arena_new(&w->arena), PP_OK);
+    for (; *sets; sets++)
+        if (pp_config_set(w->config, *sets) != PP_OK)
+            fail_msg("%s", pp_error_text());
+    assert_int_equal(pp_arch_resolve(&w->arch, w->config), PP_OK);
+    bind(w->config, pp_quant_knobs(), &w->quant);
+    bind(w->config, pp_fabric_knobs(), &w->fabric);
+    bind(w->config, pp_map_knobs(), &w->map);
+    bind(w->config, pp_lm_graph_knobs(), &w->input.graph);
+    bind(w->config, pp_lm_map_knobs(), &w->input.lm);
+    assert_int_equal(pp_fabric_parse(&w->fabric, w->arena, w->fabric.kind), PP_OK);
+    w->input.config = config;
+    w->input.arch = &w->arch;
+    w->input.quant = &w->quant;
+    w->input.fabric = &w->fabric;
+    w->input.map = &w->map;
+    w->input.seed = 3;
+}
+
+static void world_close(world *w)
+{
+    pp_config_free(w->config);
+    pp_arena_free(w->arena);
+}
+
+static pp_lm_mapping *map_model(const pp_lm_config *config, const char *const *sets)
+{
+    world w;
+    pp_lm_mapping *m = NULL;
+    world_open(&w, config, sets);
+    const pp_status status = pp_lm_map(&m, &w.input);
+    world_close(&w);
+    if (status != PP_OK)
+        fail_msg("%s", pp_error_text());
+    return m;
+}
+
+#define SETS(...) (const char *const[]){__VA_ARGS__, NULL}
+
+/* A small Llama: 3 blocks, odd sizes. */
+static pp_lm_config small(void)
+{
+    pp_lm_config c;
+    assert_int_equal(pp_lm_shape(&c, "llama3-8b"), PP_OK);
+    c.layers = 3;
+    c.hidden = 72;
+    c.ffn = 160;
+    c.heads = 6;
+    c.kv_heads = 2;
+    c.head_dim = c.rope.rotary_dim = 12;
+    c.vocab = 100;
+    return c;
+}
+
+/* ---- published counts ---- */
+
+static void llama3_8b_has_106496_tiles(void **state)
+{
+    (void)state;
+    pp_lm_config c;
+    assert_int_equal(pp_lm_shape(&c, "llama3-8b"), PP_OK);
+    pp_lm_mapping *m = map_model(&c, SETS("fabric.kind=mesh:rows=16,cols=16,gateways=8/mesh:rows=4,cols=4,gateways=4/mesh",
+                                          "fabric.channel=llm"));
+    assert_int_equal(m->tiles - m->tiles_head, 106496);
+    assert_int_equal(m->tiles, 114512);
+    assert_int_equal(m->cores_used, 114512 + 32 * 8 + 16); /* attention units, slices of the embedding */
+    assert_true(m->cut_bits <= m->cut_bits_filled);
+    assert_true(m->n_templates < 8);
+    assert_int_equal(pp_lm_mapping_check(m), PP_OK);
+    pp_lm_mapping_free(m);
+}
+
+/* ---- a two-layer model by hand (docs/llm-mapping.md) ---- */
+
+static pp_lm_config two_layers(void)
+{
+    pp_lm_config c = small();
+    c.layers = 2;
+    c.hidden = c.ffn = c.vocab = 32;
+    c.heads = 2;
+    c.kv_heads = 1;
+    c.head_dim = c.rope.rotary_dim = 16;
+    return c;
+}
+
+static void two_layers_by_hand(void **state)
+{
+    (void)state;
+    const pp_lm_config c = two_layers();
+    pp_lm_mapping *m = map_model(&c, SETS("fabric.kind=mesh:rows=1,cols=18", "fabric.local_ports=per_link", "arch.rows=32",
+                                          "arch.cols=32", "fabric.rate_gbps=10", "fabric.router_ps=1000", "mapping.walk=snake",
+                                          "mapping.attention_context=100"));
+    /* embedding 0; blocks 1-8 and 9-16: q k v attention o gate up down; head 17 */
+    assert_int_equal(m->cores_used, 18);
+    for (uint32_t p = 0; p < 18; p++)
+        assert_int_equal(m->order[p], p);
+    assert_int_equal(m->template_[m->instance[1].template_].latency_ps, 595600);
+    assert_int_equal(m->bounds.latency_ps, 2 * 595600 + 127600);
+    assert_int_equal(m->bounds.attention_ps, 25000);
+    assert_int_equal(m->bounds.stage_ps, 100000);
+    assert_int_equal(m->bounds.interval_ps, 118400);
+    const pp_channel *busiest = pp_hier_channel(m->fabric, m->bounds.channel);
+    assert_true(busiest->src == 2 && busiest->dst == 3);
+    assert_true(m->load[m->bounds.channel] == 1184.0);
+    assert_int_equal(pp_lm_mapping_check(m), PP_OK);
+    pp_lm_mapping_free(m);
+}
+
+static void attention_by_hand(void **state)
+{
+    (void)state;
+    const pp_lm_attention a = {.units = 1, .group = 2, .head_dim = 16, .causal = true, .macs = 1024, .softmax_lanes = 16,
+                               .clock_hz = 1e9, .kv_gbps = 512, .kv_bytes = 1 << 20, .kv_bits_token = 128};
+    pp_lm_attention_time t = pp_lm_attention_work(&a, 100, 1);
+    assert_int_equal(t.compute_ps, 21000); /* 2 x ceil(100 x 32 / 1024) + ceil(200 / 16) cycles */
+    assert_int_equal(t.memory_ps, 25000);
+    assert_int_equal(t.total_ps, 25000);
+    t = pp_lm_attention_work(&a, 100, 4); /* queries that see 97, 98, 99, 100 */
+    assert_int_equal(t.scores, 2 * (97 + 98 + 99 + 100));
+    assert_int_equal(t.memory_ps, 25000);
+    pp_lm_attention slow = a;
+    slow.kv_gbps = 1e6;
+    for (uint64_t c = 1; c < 200; c++) {
+        uint64_t last = c;
+        while (pp_lm_attention_work(&slow, last + 1, 1).total_ps == pp_lm_attention_work(&slow, c, 1).total_ps)
+            last++;
+        assert_int_equal(pp_lm_attention_step(&slow, c), last);
+    }
+    slow.window = 64;
+    assert_true(pp_lm_attention_step(&slow, 64) == UINT64_MAX);
+    assert_int_equal(pp_lm_attention_work(&slow, 500, 1).total_ps, pp_lm_attention_work(&slow, 64, 1).total_ps);
+}
+
+/* ---- small models, tile by tile ---- */
+
+/* Values of input [0, in) that reach a matrix tile, summed over nets: each exactly once. */
+static void assert_inputs_arrive(const pp_lm_mapping *m, const pp_lm_expanded *x)
+{
+    uint64_t *bits = calloc(x->n_tiles, sizeof *bits);
+    for (uint32_t n = 0; n < x->n_nets; n++) {
+        const pp_lm_net *net = &x->net[n];
+        const uint32_t link = m->edge[net->edge].link;
+        if (link == PP_NONE || m->graph->link[link].scalar)
+            continue;
+        for (uint32_t e = net->first_end; e < net->first_end + net->n_ends; e++) {
+            const pp_lm_tile *t = &x->tile[x->end[e].tile];
+            if (t->stage == x->end[e].stage && m->stage[t->stage].tiles > 0)
+                bits[x->end[e].tile] += net->bits * (uint64_t)m->stage[t->stage].copies / net->phases;
+        }
+    }
+    for (uint32_t t = 0; t < x->n_tiles; t++) {
+        const pp_lm_tile *tile = &x->tile[t];
+        const bool fed = tile->instance > 0 || m->graph->part[m->instance[0].part].attention != PP_NONE;
+        if (m->stage[tile->stage].tiles > 0 && fed)
+            assert_int_equal(bits[t], (uint64_t)(tile->in_hi - tile->in_lo) * m->graph->abits);
+    }
+    free(bits);
+}
+
+/* Partial sums of every column reach its last row tile. */
+static void assert_sums_meet(const pp_lm_mapping *m, const pp_lm_expanded *x)
+{
+    uint32_t *sum = malloc(x->n_tiles * sizeof *sum);
+    for (uint32_t t = 0; t < x->n_tiles; t++)
+        sum[t] = 1;
+    for (uint32_t n = 0; n < x->n_nets; n++) {
+        const pp_lm_net *net = &x->net[n];
+        if (m->edge[net->edge].link == PP_NONE && net->sum && m->stage[x->tile[net->src].stage].tiles > 0 &&
+            x->end[net->first_end].stage == x->tile[net->src].stage)
+            sum[x->end[net->first_end].tile] += sum[net->src];
+    }
+    for (uint32_t t = 0; t < x->n_tiles; t++) {
+        const pp_lm_stage *s = &m->stage[x->tile[t].stage];
+        if (s->tiles > 0 && x->tile[t].row == s->row_tiles - 1)
+            assert_int_equal(sum[t], s->row_tiles);
+    }
+    free(sum);
+}
+
+/* Packets on every channel, one by one: loads, and which edges meet nobody. */
+static void assert_loads(const pp_lm_mapping *m, const pp_lm_expanded *x)
+{
+    double *load = calloc(m->fabric->n_channels, sizeof *load);
+    uint32_t *phase_max = calloc(m->fabric->n_channels, sizeof *phase_max);
+    bool *meets = calloc(m->n_edges, sizeof *meets);
+    for (uint32_t n = 0; n < x->n_nets; n++) {
+        const pp_lm_net *net = &x->net[n];
+        const uint32_t expert = m->edge[net->edge].expert;
+        const double share = expert == PP_NONE ? 1.0 : m->graph->config.experts_per_token * m->graph->expert_share[expert];
+        for (uint32_t h = 0; h < net->n_hops; h++) {
+            const uint32_t c = x->hop[net->first_hop + h].channel;
+            load[c] += share / net->phases * (net->bits + pp_hier_header_bits(m->fabric, c));
+            phase_max[c] += net->phases == 1;
+        }
+    }
+    for (uint32_t c = 0; c < m->fabric->n_channels; c++)
+        assert_true(fabs(load[c] - m->load[c]) <= 1e-9 * (1.0 + load[c]));
+    if (m->copies_max == 1)
+        for (uint32_t n = 0; n < x->n_nets; n++)
+            for (uint32_t h = 0; h < x->net[n].n_hops; h++)
+                meets[x->net[n].edge] = meets[x->net[n].edge] || phase_max[x->hop[x->net[n].first_hop + h].channel] > 1;
+    for (uint32_t e = 0; m->copies_max == 1 && e < m->n_edges; e++)
+        assert_int_equal(m->edge[e].exact, !meets[e]);
+    free(load);
+    free(phase_max);
+    free(meets);
+}
+
+/* An exact edge: latencies of the way and serialisation on its slowest channel, nothing else. */
+static void assert_exact_times(const pp_lm_mapping *m, const pp_lm_expanded *x)
+{
+    for (uint32_t n = 0; n < x->n_nets; n++) {
+        const pp_lm_net *net = &x->net[n];
+        const pp_lm_edge *e = &m->edge[net->edge];
+        for (uint32_t k = net->first_end; e->exact && e->link != PP_NONE && k < net->first_end + net->n_ends; k++) {
+            uint64_t way = 0, slowest = 0, bound = 0;
+            for (uint32_t h = x->end[k].hop; h != PP_NONE; h = x->hop[h].parent) {
+                const pp_channel *c = pp_hier_channel(m->fabric, x->hop[h].channel);
+                const uint64_t ser = pp_channel_serialise_ps(c, net->bits + pp_hier_header_bits(m->fabric, x->hop[h].channel));
+                way += c->latency_ps;
+                slowest = ser > slowest ? ser : slowest;
+            }
+            for (uint32_t t = 0; t < e->n_targets; t++)
+                if (m->target[e->first_target + t].stage == x->end[k].stage)
+                    bound = e->serialisation_ps + m->target[e->first_target + t].latency_ps;
+            assert_true(way + slowest <= bound);
+        }
+    }
+}
+
+/* Every channel has a server of its instance that asks at least as much of each of its edges. */
+static void assert_servers_cover(const pp_lm_mapping *m, const pp_lm_expanded *x)
+{
+    for (uint32_t i = 0; m->copies_max == 1 && i < m->n_instances; i++) {
+        const pp_lm_template *t = &m->template_[m->instance[i].template_];
+        uint64_t *busy = calloc((size_t)m->fabric->n_channels * t->n_edges + 1, sizeof *busy);
+        for (uint32_t n = 0; n < x->n_nets; n++) {
+            const pp_lm_net *net = &x->net[n];
+            if (net->instance != i || net->edge < t->first_edge || net->edge >= t->first_edge + t->n_edges)
+                continue;
+            for (uint32_t h = net->first_hop; h < net->first_hop + net->n_hops; h++) {
+                const uint32_t c = x->hop[h].channel;
+                busy[(size_t)c * t->n_edges + net->edge - t->first_edge] += pp_channel_serialise_ps(
+                    pp_hier_channel(m->fabric, c), net->bits + pp_hier_header_bits(m->fabric, c));
+            }
+        }
+        uint64_t *asked = calloc((size_t)t->n_servers * t->n_edges + 1, sizeof *asked);
+        for (uint32_t e = 0; e < t->n_edges; e++)
+            for (uint32_t s = 0; s < m->edge[t->first_edge + e].n_shares; s++) {
+                const pp_lm_share *share = &m->share[m->edge[t->first_edge + e].first_share + s];
+                asked[(size_t)share->server * t->n_edges + e] = share->busy_ps;
+            }
+        for (uint32_t c = 0; c < m->fabric->n_channels; c++) {
+            bool found = false;
+            for (uint32_t s = 0; s < t->n_servers && !found; s++) {
+                found = true;
+                for (uint32_t e = 0; e < t->n_edges; e++)
+                    found = found && asked[(size_t)s * t->n_edges + e] >= busy[(size_t)c * t->n_edges + e];
+            }
+            assert_true(found);
+        }
+        free(busy);
+        free(asked);
+    }
+}
+
+static void take_apart(const pp_lm_config *c, const char *const *sets)
+{
+    pp_lm_mapping *m = map_model(c, sets);
+    pp_lm_expanded *x = NULL;
+    if (pp_lm_mapping_check(m) != PP_OK || pp_lm_mapping_expand(&x, m, 0) != PP_OK)
+        fail_msg("%s", pp_error_text());
+    assert_int_equal(x->n_tiles, m->cores_used);
+    assert_inputs_arrive(m, x);
+    assert_sums_meet(m, x);
+    assert_loads(m, x);
+    assert_exact_times(m, x);
+    assert_servers_cover(m, x);
+    pp_lm_expanded_free(x);
+    pp_lm_mapping_free(m);
+}
+
+#define SMALL_ARCH "arch.rows=24", "arch.cols=24", "fabric.router_ps=500"
+
+static void small_llamas_on_many_fabrics(void **state)
+{
+    (void)state;
+    const pp_lm_config c = small();
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp", "mapping.walk=raster"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=torus", "fabric.header_bits=16"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=hypercube"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4,gateways=4/mesh"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp:rows=6,cols=6,gateways=3/ring:cores=4,gateways=2/mesh", "fabric.header_bits=8"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=flatfly:rows=2,cols=4,nodes=4/tree", "mapping.chip_cut=filled"));
+}
+
+static void reductions_and_copies(void **state)
+{
+    (void)state;
+    const pp_lm_config c = small();
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.reduction=star"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4,gateways=4/mesh", "mapping.reduction=tree"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=600"));
+    pp_lm_mapping *m = map_model(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=600"));
+    assert_int_equal(m->copies_max, 2);
+    assert_true(m->cores_used <= 600);
+    pp_lm_mapping_free(m);
+}
+
+static void other_kinds_of_models(void **state)
+{
+    (void)state;
+    pp_lm_config c = small();
+    c.experts = 4;
+    c.experts_per_token = 2;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "workload.experts=seeded"));
+    c = small();
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "quant.online_rotations=both", "quant.online_block=full",
+                        "quant.activation_scale=token"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "arch.cell_bits=2", "quant.activation_scale=tile"));
+    c.norm = PP_LM_NORM_LAYER;
+    c.position_kind = PP_LM_POSITIONS_LEARNED;
+    c.gated = false;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp"));
+    c.causal = false;
+    strcpy(c.model_type, "bert");
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp"));
+    c.vocab = 0;
+    c.patch_values = 48;
+    c.classes = 30;
+    strcpy(c.model_type, "vit");
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4/mesh"));
+}
+
+/* ---- where groups end ---- */
+
+/* Least sum of cuts at most `group` apart, by trying every beginning of every group. */
+static double least_cuts(const double *cross, uint32_t n, uint32_t group)
+{
+    double *cost = calloc(n + 1, sizeof *cost), best = INFINITY;
+    for (uint32_t p = 1; p < n; p++) {
+        cost[p] = INFINITY;
+        for (uint32_t q = p > group ? p - group : 0; q < p; q++)
+            cost[p] = cost[q] + cross[p] < cost[p] ? cost[q] + cross[p] : cost[p];
+    }
+    for (uint32_t p = n > group ? n - group : 0; p < n; p++)
+        best = cost[p] < best ? cost[p] : best;
+    free(cost);
+    return best;
+}
+
+static void groups_end_where_least_crosses(void **state)
+{
+    (void)state;
+    const pp_lm_config c = small();
+    static const char *const fabrics[] = {"fabric.kind=mesh:rows=4,cols=4/mesh", "fabric.kind=mesh:rows=5,cols=7/mesh",
+                                          "fabric.kind=mesh:rows=8,cols=8/mesh"};
+    for (size_t f = 0; f < 3; f++) {
+        pp_lm_mapping *m = map_model(&c, SETS(SMALL_ARCH, fabrics[f]));
+        pp_lm_expanded *x = NULL;
+        assert_int_equal(pp_lm_mapping_expand(&x, m, 0), PP_OK);
+        const uint32_t n = m->n_places;
+        uint32_t *place = calloc(m->fabric->n_cores, sizeof *place);
+        double *cross = calloc(n + 1, sizeof *cross);
+        for (uint32_t p = 0; p < n; p++)
+            place[m->order[p]] = p;
+        for (uint32_t k = 0; k < x->n_nets; k++) {
+            const pp_lm_net *net = &x->net[k];
+            uint32_t lo = place[x->tile[net->src].core], hi = lo;
+            for (uint32_t e = net->first_end; e < net->first_end + net->n_ends; e++) {
+                const uint32_t p = place[x->tile[x->end[e].tile].core];
+                lo = p < lo ? p : lo;
+                hi = p > hi ? p : hi;
+            }
+            const bool comes_back = net->instance == 0 && m->edge[net->edge].link != PP_NONE;
+            for (uint32_t p = lo + 1; !comes_back && p <= hi; p++)
+                cross[p] += net->bits;
+        }
+        assert_true(fabs(m->cut_bits - least_cuts(cross, n, m->fabric->level[0].size)) < 0.5);
+        assert_true(m->cut_bits <= m->cut_bits_filled);
+        free(place);
+        free(cross);
+        pp_lm_expanded_free(x);
+        pp_lm_mapping_free(m);
+    }
+}
+
+/* ---- the same whoever asks, and what cannot be ---- */
+
+static void mappings_are_deterministic(void **state)
+{
+    (void)state;
+    const pp_lm_config c = small();
+    char *text[2] = {NULL};
+    for (int k = 0; k < 2; k++) {
+        pp_lm_mapping *m = map_model(&c, SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4,gateways=4/mesh"));
+        assert_int_equal(pp_lm_mapping_dump(&text[k], m), PP_OK);
+        pp_lm_mapping_free(m);
+    }
+    assert_string_equal(text[0], text[1]);
+    free(text[0]);
+    free(text[1]);
+}
+
+static void refused(const char *const *sets, const char *message)
+{
+    const pp_lm_config c = small();
+    world w;
+    pp_lm_mapping *m = NULL;
+    world_open(&w, &c, sets);
+    assert_int_not_equal(pp_lm_map(&m, &w.input), PP_OK);
+    assert_null(m);
+    assert_string_equal(pp_error_text(), message);
+    world_close(&w);
+}
+
+static void wrong_input_is_one_line(void **state)
+{
+    (void)state;
+    refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=100"),
+            "mapping.core_budget: one copy of llama3-8b takes 285 cores, the budget is 100");
+    refused(SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4"), "fabric mesh:rows=4,cols=4 has 16 cores, 285 are needed");
+    refused(SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4/mesh:rows=2,cols=2"),
+            "fabric mesh:rows=4,cols=4/mesh:rows=2,cols=2 has 4 groups on its top level, 17 are needed");
+    refused(SETS("arch.cell_bits=1", "arch.cols=2", "fabric.kind=mesh"),
+            "arch.cols: a weight of 4 bits takes 3 columns, a crossbar has 2");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_layers_by_hand),         cmocka_unit_test(attention_by_hand),
+        cmocka_unit_test(small_llamas_on_many_fabrics), cmocka_unit_test(reductions_and_copies),
+        cmocka_unit_test(other_kinds_of_models),      cmocka_unit_test(groups_end_where_least_crosses),
+        cmocka_unit_test(mappings_are_deterministic), cmocka_unit_test(wrong_input_is_one_line),
+        cmocka_unit_test(llama3_8b_has_106496_tiles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
