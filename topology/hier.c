@@ -42,7 +42,8 @@ pp_status pp_hier_fit(pp_hier_options *o, uint64_t cores)
         top->rows = pp_root(n) + (pp_root(n) * pp_root(n) < n);
         top->cols = pp_divide_up(n, top->rows);
     }
-    return pp_fabric_fit(top, n);
+    const pp_status status = pp_fabric_fit(top, n);
+    return status == PP_OK || o->n_levels == 1 ? status : pp_fail_in(status, "groups on the top level");
 }
 
 /* ---- gateways ---- */

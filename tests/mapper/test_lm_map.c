@@ -462,7 +462,7 @@ static void wrong_input_is_one_line(void **state)
             "mapping.core_budget: one copy of llama3-8b takes 285 cores, the budget is 100");
     refused(SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4"), "fabric mesh:rows=4,cols=4 has 16 cores, 285 are needed");
     refused(SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4/mesh:rows=2,cols=2"),
-            "fabric mesh:rows=4,cols=4/mesh:rows=2,cols=2 has 4 groups on its top level, 17 are needed");
+            "groups on the top level: fabric mesh:rows=2,cols=2 has 4 cores, 18 are needed");
     refused(SETS("arch.cell_bits=1", "arch.cols=2", "fabric.kind=mesh"),
             "arch.cols: a weight of 4 bits takes 3 columns, a crossbar has 2");
 }
