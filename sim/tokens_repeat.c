@@ -464,9 +464,9 @@ pp_status pp_token_sim_repeat_look(pp_token_sim *s, uint32_t sequence)
     pp_token_repeat *r = s->repeat;
     if (s->setup->prefill_chunk == 0 && s->seq[sequence].phase == PP_SEQ_PREFILL && s->seq[sequence].next == 0)
         return compare(s, SEQUENCE, sequence);
-    /* A snapshot costs about as much as an event for each of its words: not more often than that. */
-    const size_t words_before = r->last[ROUND].state.len > s->net->n_actors ? r->last[ROUND].state.len : s->net->n_actors;
-    if (sequence != s->lowest || s->events - r->last[ROUND].events < words_before)
+    /* Not more words written down than a few times the events that happened. */
+    const size_t events = s->net->n_actors > r->last[ROUND].state.len / 8 ? s->net->n_actors : r->last[ROUND].state.len / 8;
+    if (sequence != s->lowest || s->events - r->last[ROUND].events < events)
         return PP_OK;
     return compare(s, ROUND, sequence);
 }
