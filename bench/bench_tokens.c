@@ -1,4 +1,4 @@
-/* The token simulator: events per second against the same model on pp_kernel, and what repetition saves.
+/* The token simulator: services (starts of actors, packets on servers) per second against the same model on pp_kernel, and what repetition saves.
  *
  * Blocks of nine actors, eleven edges and three shared channels; prompts, decoding and both. Each scenario runs with
  * extrapolation, without, and on the native kernel; leaves must be the same. Times are CPU time, the
@@ -103,8 +103,8 @@ static pp_status bench(const char *name, const pp_token_net *net, pp_token_setup
     PP_GOTO(done, status, timed(&kernel, net, &setup));
     if (fast->trace_hash != full->trace_hash || full->trace_hash != kernel->trace_hash)
         status = pp_fail(PP_EINTERNAL, "%s: results differ", name);
-    printf("%-8s %9" PRIu64 " %12" PRIu64 " %9.1f %9.1f %7.2f %11.1f %%  %8.3f %8.3f %7.1f\n", name, full->n_leaves, full->events,
-           (double)full->events / full->simulate_s * 1e-6, (double)kernel->events / kernel->simulate_s * 1e-6,
+    printf("%-8s %9" PRIu64 " %12" PRIu64 " %12" PRIu64 " %9.1f %9.1f %7.2f %11.1f %%  %8.3f %8.3f %7.1f\n", name, full->n_leaves, full->events,
+           full->services, (double)full->services / full->simulate_s * 1e-6, (double)kernel->services / kernel->simulate_s * 1e-6,
            kernel->simulate_s / full->simulate_s, 100 * fast->extrapolated_share, full->simulate_s, fast->simulate_s,
            full->simulate_s / fast->simulate_s);
 done:
@@ -125,7 +125,7 @@ static pp_status run(uint32_t blocks, uint32_t n)
         uint32_t prompt, decode;
     } cases[] = {{"prefill", PP_SCENARIO_PREFILL, 512, 0}, {"decode", PP_SCENARIO_DECODE, 512, 512}, {"mixed", PP_SCENARIO_MIXED, 256, 256}};
     printf("%u blocks, %u actors, %u sequences; attention in steps of %d tokens\n\n", blocks, m.net.n_actors, n, LANES);
-    printf("scenario    tokens       events  M ev/s   kernel   ratio   repeated    all s   jumps s   ratio\n");
+    printf("scenario    tokens       events     services   M sv/s   kernel   ratio   repeated    all s   jumps s   ratio\n");
     for (size_t c = 0; c < sizeof cases / sizeof *cases && status == PP_OK; c++) {
         for (uint32_t i = 0; i < n; i++)
             q[i] = (pp_token_sequence){0, cases[c].prompt, cases[c].decode};

@@ -1,5 +1,6 @@
 /* run and simulate: the whole way from a run file to a report and a printed summary. */
 #include "cli/commands.h"
+#include "cli/run_lm.h"
 #include "cli/session.h"
 
 #include <stdio.h>
@@ -73,6 +74,10 @@ static int run_with(const pp_parsed *p, bool values)
     path = pp_args_has(p, "output") ? pp_strdup(pp_args_get(p, "output")) : default_output(file);
     PP_GOTO(done, status, path != NULL ? PP_OK : PP_ENOMEM);
     PP_GOTO(done, status, check_output(path, force));
+    if (pp_lm_is_known(s.workload.model)) {
+        status = pp_run_lm(&s, path, force);
+        goto done;
+    }
     PP_GOTO(done, status, pp_session_trace(&s));
     PP_GOTO(done, status, run_steps(&s, values));
     pp_report_input in = pp_session_report(&s);
@@ -95,7 +100,11 @@ static int simulate(const pp_parsed *p)
     return run_with(p, false);
 }
 
-static const pp_arg args[] = {PP_TRACE_ARGS, {0, NULL, NULL, NULL}};
+static const pp_arg args[] = {
+    PP_TRACE_ARGS,
+    {0, "plot", "FILE", "language models: figures FILE-progress and FILE-contexts, .svg or .png"},
+    {0, NULL, NULL, NULL},
+};
 
 const pp_command pp_cmd_run = {
     .name = "run",

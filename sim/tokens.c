@@ -1,8 +1,8 @@
 /* The token simulator's events: actors fire, packets take hops, tokens leave.
  *
- * Results of an actor leave in the order of its tokens, so a channel that only one hop uses needs no event:
- * its requests come in order and are served when they are made. Where hops share a server each request is
- * an event. The loop is the kernel's queue without its table of handlers; with setup->kernel the same
+ * Results of an actor leave in the order of its tokens. So a server that only one actor or hop uses needs no
+ * event: its requests come in order and are served when they are known, be it ahead of time. Where several
+ * share a server, each request is an event. The loop is the kernel's queue without its table of handlers; with setup->kernel the same
  * functions run on pp_kernel (the tests compare both). */
 #include "sim/tokens_internal.h"
 
@@ -35,12 +35,24 @@ static pp_status grow_slots(pp_token_actor_state *a, uint64_t oldest, uint64_t t
     return PP_OK;
 }
 
+/* Now if its server is its own, else by an event. Chains of such starts are cut where they get deep. */
+static pp_status start(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps)
+{
+    enum { DEEPEST = 256 };
+    if (s->server[s->net->actor[actor].server].shared || s->depth == DEEPEST)
+        return pp_token_sim_schedule(s, time_ps, PP_TOKEN_FIRE, actor, token);
+    s->depth++;
+    const pp_status status = pp_token_sim_fire(s, actor, token, time_ps);
+    s->depth--;
+    return status;
+}
+
 static pp_status ready(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps)
 {
     pp_token_actor_state *a = &s->actor[actor];
     a->slot[token & a->mask].arrived = 0;
     a->ready_ps = time_ps > a->ready_ps ? time_ps : a->ready_ps;
-    return pp_token_sim_schedule(s, a->ready_ps, PP_TOKEN_FIRE, actor, token);
+    return start(s, actor, token, a->ready_ps);
 }
 
 static bool complete(const pp_token_sim *s, uint32_t actor, uint64_t token)
@@ -80,7 +92,7 @@ static pp_status arrive(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_
     const pp_token_actor *def = &s->net->actor[actor];
     pp_token_actor_state *a = &s->actor[actor];
     if (a->slot == NULL)
-        return pp_token_sim_schedule(s, time_ps, PP_TOKEN_FIRE, actor, token);
+        return start(s, actor, token, time_ps);
     const uint64_t oldest = def->order == PP_TOKEN_SUBSTREAM ? s->left : a->next;
     if (token - oldest > a->mask)
         PP_TRY(grow_slots(a, oldest, token));
@@ -103,6 +115,7 @@ static uint64_t take(pp_token_sim *s, uint32_t server, uint64_t time_ps, uint64_
     v->turn = v->turn + 1 == v->copies ? 0 : v->turn + 1;
     const uint64_t start_ps = *free_ps > time_ps ? *free_ps : time_ps;
     *free_ps = start_ps + busy_ps;
+    s->services++;
     pp_token_counters *c = &s->result->server[server];
     c->served++;
     c->busy_ps += busy_ps;
@@ -123,8 +136,8 @@ static pp_status pass(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t 
     const uint64_t head_ps = start_ps + h->latency_ps;
     if (h->to != PP_NONE)
         PP_TRY(deliver(s, h->to, payload, head_ps + h->tail_ps));
-    for (uint32_t i = 0; i < h->n_children; i++)
-        PP_TRY(pp_token_sim_request(s, h->child_first + i, payload, head_ps));
+    for (uint32_t i = h->child_first; i < h->child_first + h->n_children; i++)
+        PP_TRY(pp_token_sim_request(s, i, payload, head_ps));
     return PP_OK;
 }
 
@@ -163,17 +176,17 @@ static uint64_t work_ps(const pp_token_sim *s, const pp_token_actor *def, uint64
     return s->net->work_ps[row + pp_token_sim_context(s, pp_token_sim_flight(s, token))];
 }
 
-pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token)
+pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps)
 {
     const pp_token_actor *def = &s->net->actor[actor];
     pp_token_actor_state *a = &s->actor[actor];
     const uint64_t work = work_ps(s, def, token);
-    const uint64_t start_ps = take(s, def->server, s->now_ps, def->interval_ps + work);
+    const uint64_t start_ps = take(s, def->server, time_ps, def->interval_ps + work);
     const uint64_t done_ps = start_ps + def->latency_ps + work;
     pp_token_counters *c = &s->result->actor[actor];
     c->served++;
     c->busy_ps += def->interval_ps + work;
-    c->wait_ps += start_ps - s->now_ps;
+    c->wait_ps += start_ps - time_ps;
     a->done_ps = done_ps > a->done_ps ? done_ps : a->done_ps;
     if (actor == s->net->sink)
         return pp_token_sim_schedule(s, a->done_ps, PP_TOKEN_LEAVE, 0, token);
@@ -189,7 +202,7 @@ static pp_status handle(pp_token_sim *s, uint32_t handler, uint32_t index, uint6
     s->events++;
     switch (handler) {
     case PP_TOKEN_FIRE:
-        return pp_token_sim_fire(s, index, payload);
+        return pp_token_sim_fire(s, index, payload, s->now_ps);
     case PP_TOKEN_HOP:
         return pass(s, index, payload, s->now_ps);
     case PP_TOKEN_LEAVE:
@@ -275,14 +288,17 @@ static pp_status new_servers(pp_token_sim *s)
     return PP_OK;
 }
 
-/* Two users share a server; all users but hops ask when an event of theirs happens anyway. */
+/* Two users share a server. */
 static pp_status find_shared(pp_token_sim *s)
 {
     bool *used = pp_calloc(s->net->n_servers, sizeof *used);
     if (used == NULL)
         return PP_ENOMEM;
-    for (uint32_t i = 0; i < s->net->n_actors; i++)
-        used[s->net->actor[i].server] = true;
+    for (uint32_t i = 0; i < s->net->n_actors; i++) {
+        const uint32_t server = s->net->actor[i].server;
+        s->server[server].shared |= used[server];
+        used[server] = true;
+    }
     for (uint32_t h = 0; h < s->net->n_hops; h++) {
         const uint32_t server = s->net->hop[h].server;
         if (server == PP_NONE)

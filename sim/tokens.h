@@ -160,7 +160,8 @@ typedef struct pp_token_result {
     uint64_t kv_tokens_high, kv_tokens_end; /* most; before the last token leaves */
     uint32_t sequences_high;    /* most sequences at work at once */
     uint64_t bound_ps;          /* no run of these tokens ends earlier than this after the first arrival */
-    uint64_t events;            /* simulated ones */
+    uint64_t events, services;  /* simulated ones; a service is a start of an actor or a packet on a server, most need
+                                   no event of their own */
     uint64_t trace_hash;        /* of the leaves */
     uint64_t extrapolated_tokens;
     double extrapolated_share;  /* of all tokens */

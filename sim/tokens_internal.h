@@ -29,7 +29,7 @@ typedef struct pp_token_actor_state {
 typedef struct pp_token_server_state {
     uint64_t *free_ps; /* [copies] */
     uint32_t copies, turn;
-    bool shared;       /* several users: a hop's request is an event */
+    bool shared;       /* several users: a request is an event; a lone user's requests come in order by themselves */
 } pp_token_server_state;
 
 typedef struct pp_token_flight {
@@ -58,7 +58,8 @@ typedef struct pp_token_sim {
     pp_queue queue;
     uint64_t now_ps;        /* of the events; time in results is now_ps + skipped_ps */
     uint64_t skipped_ps;
-    uint64_t events;
+    uint64_t events, services;
+    uint32_t depth;         /* of actors started by one event, each by the one before */
     pp_token_actor_state *actor;
     pp_token_server_state *server;
     uint64_t *server_free;  /* all copies, one after the other */
@@ -80,8 +81,8 @@ typedef struct pp_token_sim {
 } pp_token_sim;
 
 pp_status pp_token_sim_schedule(pp_token_sim *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload);
-/* Starts `actor` with `token`, whose inputs are there now. */
-pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token);
+/* Starts `actor` with `token`, whose inputs are there from time_ps on. */
+pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps);
 
 /* Sequences: arrival, admission, entry, exit (tokens_source.c). */
 pp_status pp_token_sim_source_new(pp_token_sim *s);

@@ -282,7 +282,7 @@ static pp_status push_psum(builder *b, const pp_lm_edge *e, uint32_t instance)
         if (next == PP_NONE)
             return PP_ENOMEM;
         if (last != PP_NONE) {
-            b->hop.data[last].child_first = next;
+                b->hop.data[last].child_first = next;
             b->hop.data[last].n_children = 1;
         }
         last = next;

@@ -25,7 +25,7 @@ typedef struct snapshot {
     words state;
     uint64_t *counters;      /* [n_counters] */
     uint64_t time_ps;        /* of results */
-    uint64_t entered, events;
+    uint64_t entered, services;
     size_t leaves;
     uint32_t sequence;       /* that lets a token in */
     uint32_t lowest, waiting;
@@ -237,7 +237,7 @@ static pp_status take(pp_token_sim *s, moment m, uint32_t sequence)
     to->valid = true;
     to->time_ps = s->now_ps + s->skipped_ps;
     to->entered = s->entered;
-    to->events = s->events;
+    to->services = s->services;
     to->leaves = s->leave.len;
     to->sequence = sequence;
     to->lowest = s->lowest;
@@ -464,9 +464,9 @@ pp_status pp_token_sim_repeat_look(pp_token_sim *s, uint32_t sequence)
     pp_token_repeat *r = s->repeat;
     if (s->setup->prefill_chunk == 0 && s->seq[sequence].phase == PP_SEQ_PREFILL && s->seq[sequence].next == 0)
         return compare(s, SEQUENCE, sequence);
-    /* Not more words written down than a few times the events that happened. */
-    const size_t events = s->net->n_actors > r->last[ROUND].state.len / 8 ? s->net->n_actors : r->last[ROUND].state.len / 8;
-    if (sequence != s->lowest || s->events - r->last[ROUND].events < events)
+    /* Not more words written down than a few times the services since the last time. */
+    const size_t least_services = r->last[ROUND].state.len / 8;
+    if (sequence != s->lowest || s->services - r->last[ROUND].services < least_services)
         return PP_OK;
     return compare(s, ROUND, sequence);
 }

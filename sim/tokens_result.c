@@ -121,6 +121,7 @@ pp_status pp_token_sim_finish(pp_token_sim *s)
     r->kv_tokens_high = s->kv_high;
     r->kv_tokens_end = r->leave[r->n_leaves - 1].kv_tokens;
     r->events = s->events;
+    r->services = s->services;
     r->trace_hash = pp_fnv1a(PP_FNV_START, r->leave, r->n_leaves * sizeof *r->leave);
     r->extrapolated_share = (double)r->extrapolated_tokens / (double)r->n_leaves;
     return pp_token_sim_bound(&r->bound_ps, s->net, s->setup);

@@ -186,7 +186,7 @@ static pp_status enter_one(pp_token_sim *s, uint32_t i)
         pp_token_sim_fifo_pop(&s->ready);
         s->seq[i].phase = PP_SEQ_BUSY;
     }
-    return pp_token_sim_fire(s, s->net->source, token);
+    return pp_token_sim_fire(s, s->net->source, token, s->now_ps);
 }
 
 pp_status pp_token_sim_enter(pp_token_sim *s)

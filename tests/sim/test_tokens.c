@@ -90,7 +90,7 @@ static void decoding_takes_the_sum_of_latencies(void **state)
     (void)state;
     builder b;
     pp_token_net net;
-    hand_model(&b, &net, 3000, 4, 200);
+    hand_model(&b, &net, 3000, 16, 200);
     pp_token_sequence *q = equal_sequences(1, 100, 60);
     const pp_token_setup setup = {.sequence = q, .n_sequences = 1, .scenario = PP_SCENARIO_DECODE};
     pp_token_result *r = run(&net, &setup);
@@ -105,7 +105,7 @@ static void decoding_takes_the_sum_of_latencies(void **state)
     assert_int_equal(bounds.latency_ps, hand_latency(b.work_ps[101]));
     assert_int_equal(bounds.back_ps, HAND_BACK_PS);
     assert_int_equal(bounds.interval_ps, HAND_LINEAR_PS);
-    assert_true(r->extrapolated_share > 0); /* steps of four tokens */
+    assert_true(r->extrapolated_share > 0); /* steps of 16 tokens */
     pp_token_result_free(r);
     free(q);
     free(b.work_ps);

@@ -1,0 +1,135 @@
+#include "cli/run_lm.h"
+
+#include "report/lm_report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct lm_run {
+    pp_session *s;
+    pp_lm_config config;
+    pp_lm_actors *actors;
+    pp_token_sequence *sequence;
+    pp_token_setup setup;
+    pp_token_result *result;
+    pp_lm_energy *energy;
+    pp_lm_summary summary;
+    pp_lm_tables tables;
+    double map_s;
+} lm_run;
+
+/* ---- steps ---- */
+
+static pp_status map_model(lm_run *r)
+{
+    const double start_s = pp_clock_s();
+    PP_TRY(pp_session_lm_map(r->s));
+    r->map_s = pp_clock_s() - start_s;
+    return PP_OK;
+}
+
+/* Decoding alone of an encoder, or its decoding at all, is refused by the simulator; the default scenario is not. */
+static void settle_scenario(lm_run *r)
+{
+    pp_session *s = r->s;
+    if (!r->config.causal && !pp_config_is_set(s->config, "workload", "scenario"))
+        s->tokens.scenario = PP_SCENARIO_PREFILL;
+}
+
+static pp_status set_up(lm_run *r)
+{
+    pp_session *s = r->s;
+    settle_scenario(r);
+    r->setup = (pp_token_setup){.scenario = s->tokens.scenario, .prefill_chunk = (uint32_t)s->tokens.prefill_chunk,
+                                .in_flight = (uint64_t)s->tokens.in_flight, .seed = (uint64_t)s->run_options.seed,
+                                .exact = s->sim_options.exact};
+    if (s->sim_options.kernel != PP_KERNEL_NATIVE)
+        r->setup.kernel = 1 + s->sim_options.kernel;
+    PP_TRY(pp_token_sequences(&r->sequence, &r->setup.n_sequences, &s->tokens, r->setup.seed));
+    r->setup.sequence = r->sequence;
+    return PP_OK;
+}
+
+static uint64_t tokens_of(const pp_token_setup *setup)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < setup->n_sequences; i++)
+        n += setup->sequence[i].decode + (setup->scenario == PP_SCENARIO_DECODE ? 0 : setup->sequence[i].prompt);
+    return n;
+}
+
+static pp_status simulate(lm_run *r)
+{
+    pp_session *s = r->s;
+    pp_progress bar;
+    PP_TRY(pp_lm_actors_new(&r->actors, s->lm, 0));
+    pp_progress_begin(&bar, "tokens", tokens_of(&r->setup));
+    r->setup.progress = &bar;
+    pp_status status = pp_simulate_tokens(&r->result, &r->actors->net, &r->setup);
+    pp_progress_end(&bar);
+    r->setup.progress = NULL;
+    PP_TRY(status);
+    return pp_lm_energy_new(&r->energy, &s->cost, &s->arch, (uint32_t)s->quant.wbits, r->s->lm, r->actors, &r->setup, r->result);
+}
+
+/* ---- results ---- */
+
+static pp_status print(lm_run *r, const char *path)
+{
+    const double wall_s = pp_clock_s() - r->s->start_s;
+    if (pp_args_has(r->s->args, "json")) {
+        pp_json *json = pp_json_object();
+        pp_lm_summary_json(&r->summary, json);
+        pp_lm_tables_json(&r->tables, json);
+        pp_json_add_f64(json, "wall_s", wall_s);
+        pp_json_add_f64(json, "map_s", r->map_s);
+        pp_json_add_f64(json, "simulate_s", r->result->simulate_s);
+        pp_json_add_text(json, "report", path);
+        return pp_print_json(json);
+    }
+    PP_TRY(pp_lm_report_print(&r->summary, &r->tables, stdout, isatty(1) && getenv("NO_COLOR") == NULL));
+    printf("\nreport      %s\ntime taken  %.2f s, of which mapping %.2f s, simulation %.2f s (%.3g million events a second)\n", path, wall_s,
+           r->map_s, r->result->simulate_s, (double)r->result->events * 1e-6 / (r->result->simulate_s > 0 ? r->result->simulate_s : 1));
+    return fflush(stdout) == 0 ? PP_OK : pp_fail(PP_EIO, "stdout: cannot be written");
+}
+
+static pp_status report(lm_run *r, const char *path, bool force)
+{
+    pp_session *s = r->s;
+    static const char *const names[] = {"mixed", "prefill", "decode"};
+    const pp_lm_run run = {.config = s->config, .command = s->command, .seed = (uint64_t)s->run_options.seed,
+                           .wbits = (uint32_t)s->quant.wbits, .arch = &s->arch, .mapping = r->s->lm, .actors = r->actors,
+                           .setup = &r->setup, .result = r->result, .energy = r->energy, .scenario = names[r->setup.scenario],
+                           .switching = s->sim_options.exact ? "exact" : "lockstep"};
+    PP_TRY(pp_lm_summary_fill(&r->summary, &run));
+    PP_TRY(pp_lm_tables_fill(&r->tables, &run));
+    PP_TRY(pp_lm_report_write(path, &run, &r->summary, &r->tables, force));
+    const char *plot = pp_args_get(s->args, "plot");
+    return plot != NULL ? pp_lm_report_draw(&r->summary, &r->tables, plot, force) : PP_OK;
+}
+
+static pp_status run_steps(lm_run *r, const char *path, bool force)
+{
+    PP_TRY(pp_lm_find(&r->config, NULL, r->s->workload.model));
+    PP_TRY(set_up(r));
+    PP_TRY(map_model(r));
+    PP_TRY(simulate(r));
+    PP_TRY(report(r, path, force));
+    return print(r, path);
+}
+
+pp_status pp_run_lm(pp_session *s, const char *path, bool force)
+{
+    lm_run r = {.s = s};
+    if (pp_args_has(s->args, "trace"))
+        return pp_fail(PP_EUNSUPPORTED, "--trace: traces show networks of images; language models have no trace yet");
+    const pp_status status = run_steps(&r, path, force);
+    pp_lm_tables_free(&r.tables);
+    pp_lm_energy_free(r.energy);
+    pp_token_result_free(r.result);
+    pp_lm_actors_free(r.actors);
+    free(r.sequence);
+    return status;
+}
