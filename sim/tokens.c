@@ -111,15 +111,17 @@ static pp_status arrive(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_
 static uint64_t take(pp_token_sim *s, uint32_t server, uint64_t time_ps, uint64_t busy_ps)
 {
     pp_token_server_state *v = &s->server[server];
-    uint64_t *free_ps = &v->free_ps[v->turn];
-    v->turn = v->turn + 1 == v->copies ? 0 : v->turn + 1;
+    uint64_t *free_ps = &v->one;
+    if (v->copies > 1) {
+        free_ps = &v->free_ps[v->turn];
+        v->turn = v->turn + 1 == v->copies ? 0 : v->turn + 1;
+    }
     const uint64_t start_ps = *free_ps > time_ps ? *free_ps : time_ps;
     *free_ps = start_ps + busy_ps;
     s->services++;
-    pp_token_counters *c = &s->result->server[server];
-    c->served++;
-    c->busy_ps += busy_ps;
-    c->wait_ps += start_ps - time_ps;
+    v->counters.served++;
+    v->counters.busy_ps += busy_ps;
+    v->counters.wait_ps += start_ps - time_ps;
     return start_ps;
 }
 
@@ -129,16 +131,43 @@ static pp_status deliver(pp_token_sim *s, uint32_t to, uint64_t payload, uint64_
                                : arrive(s, to, payload, time_ps);
 }
 
-static pp_status pass(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
+/* What stands at a hop's end, when its head is there. */
+static pp_status go_on(pp_token_sim *s, const pp_token_hop *h, uint64_t payload, uint64_t head_ps)
 {
-    const pp_token_hop *h = &s->net->hop[hop];
-    const uint64_t start_ps = h->server == PP_NONE ? time_ps : take(s, h->server, time_ps, h->busy_ps);
-    const uint64_t head_ps = start_ps + h->latency_ps;
     if (h->to != PP_NONE)
         PP_TRY(deliver(s, h->to, payload, head_ps + h->tail_ps));
     for (uint32_t i = h->child_first; i < h->child_first + h->n_children; i++)
         PP_TRY(pp_token_sim_request(s, i, payload, head_ps));
     return PP_OK;
+}
+
+static pp_status pass(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
+{
+    const pp_token_hop *h = &s->net->hop[hop];
+    const uint64_t start_ps = h->server == PP_NONE ? time_ps : take(s, h->server, time_ps, h->busy_ps);
+    return go_on(s, h, payload, start_ps + h->latency_ps);
+}
+
+/* Whether an event for now would be the next one to fire. */
+static bool nothing_else_now(const pp_token_sim *s)
+{
+    return s->kernel == NULL && !(s->queue.used[0] >> (s->now_ps & (PP_QUEUE_SLOTS - 1)) & 1);
+}
+
+/* A hop's event. Where the next hop's request would be the next event, it is served at once. */
+static pp_status pass_now(pp_token_sim *s, uint32_t hop, uint64_t payload)
+{
+    for (;;) {
+        const pp_token_hop *h = &s->net->hop[hop];
+        const uint64_t head_ps = take(s, h->server, s->now_ps, h->busy_ps) + h->latency_ps;
+        const pp_token_hop *next = &s->net->hop[h->child_first];
+        const bool chained = h->n_children == 1 && h->to == PP_NONE && head_ps == s->now_ps && next->server != PP_NONE &&
+                             next->expert == PP_NONE && s->server[next->server].shared && nothing_else_now(s);
+        if (!chained)
+            return go_on(s, h, payload, head_ps);
+        s->events++;
+        hop = h->child_first;
+    }
 }
 
 static bool chose(pp_token_sim *s, uint64_t token, uint32_t block, uint32_t expert)
@@ -204,7 +233,7 @@ static pp_status handle(pp_token_sim *s, uint32_t handler, uint32_t index, uint6
     case PP_TOKEN_FIRE:
         return pp_token_sim_fire(s, index, payload, s->now_ps);
     case PP_TOKEN_HOP:
-        return pass(s, index, payload, s->now_ps);
+        return pass_now(s, index, payload);
     case PP_TOKEN_LEAVE:
         return pp_token_sim_left(s, payload);
     case PP_TOKEN_WAKE:
@@ -281,7 +310,7 @@ static pp_status new_servers(pp_token_sim *s)
         return PP_ENOMEM;
     copies = 0;
     for (uint32_t i = 0; i < net->n_servers; i++) {
-        s->server[i].free_ps = s->server_free + copies;
+        s->server[i].free_ps = net->server_copies[i] > 1 ? s->server_free + copies : &s->server[i].one;
         s->server[i].copies = net->server_copies[i];
         copies += net->server_copies[i];
     }

@@ -27,8 +27,10 @@ typedef struct pp_token_actor_state {
 } pp_token_actor_state;
 
 typedef struct pp_token_server_state {
-    uint64_t *free_ps; /* [copies] */
+    uint64_t *free_ps; /* [copies]; `one` when there is one */
+    uint64_t one;
     uint32_t copies, turn;
+    pp_token_counters counters;
     bool shared;       /* several users: a request is an event; a lone user's requests come in order by themselves */
 } pp_token_server_state;
 

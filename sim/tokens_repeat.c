@@ -215,7 +215,8 @@ static void copy_counters(const pp_token_sim *s, uint64_t *out)
 {
     memcpy(out, s->result->actor, s->net->n_actors * sizeof *s->result->actor);
     out += s->net->n_actors * (sizeof *s->result->actor / sizeof *out);
-    memcpy(out, s->result->server, s->net->n_servers * sizeof *s->result->server);
+    for (uint32_t i = 0; i < s->net->n_servers; i++, out += 3)
+        memcpy(out, &s->server[i].counters, sizeof s->server[i].counters);
 }
 
 static pp_status take(pp_token_sim *s, moment m, uint32_t sequence)
@@ -336,13 +337,11 @@ typedef struct leap {
     const snapshot *from;
 } leap;
 
-static void add_counters(pp_token_counters *c, const uint64_t *before, uint32_t n, uint64_t times)
+static void add_counters(pp_token_counters *c, const uint64_t *before, uint64_t times)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        c[i].served += times * (c[i].served - before[3 * (size_t)i]);
-        c[i].busy_ps += times * (c[i].busy_ps - before[3 * (size_t)i + 1]);
-        c[i].wait_ps += times * (c[i].wait_ps - before[3 * (size_t)i + 2]);
-    }
+    c->served += times * (c->served - before[0]);
+    c->busy_ps += times * (c->busy_ps - before[1]);
+    c->wait_ps += times * (c->wait_ps - before[2]);
 }
 static_assert(sizeof(pp_token_counters) == 3 * sizeof(uint64_t), "counters are copied as words");
 
@@ -422,8 +421,10 @@ static void move_sequences(pp_token_sim *s, const leap *l)
 static pp_status jump(pp_token_sim *s, const leap *l)
 {
     const uint64_t *before = l->from->counters;
-    add_counters(s->result->actor, before, s->net->n_actors, l->times);
-    add_counters(s->result->server, before + 3 * (size_t)s->net->n_actors, s->net->n_servers, l->times);
+    for (uint32_t i = 0; i < s->net->n_actors; i++, before += 3)
+        add_counters(&s->result->actor[i], before, l->times);
+    for (uint32_t i = 0; i < s->net->n_servers; i++, before += 3)
+        add_counters(&s->server[i].counters, before, l->times);
     PP_TRY(repeat_leaves(s, l));
     if (l->sequences > 0)
         move_sequences(s, l);

@@ -120,6 +120,8 @@ pp_status pp_token_sim_finish(pp_token_sim *s)
     r->sequences_high = s->active_high;
     r->kv_tokens_high = s->kv_high;
     r->kv_tokens_end = r->leave[r->n_leaves - 1].kv_tokens;
+    for (uint32_t i = 0; i < r->n_servers; i++)
+        r->server[i] = s->server[i].counters;
     r->events = s->events;
     r->services = s->services;
     r->trace_hash = pp_fnv1a(PP_FNV_START, r->leave, r->n_leaves * sizeof *r->leave);
