@@ -1,6 +1,8 @@
 # Install tree: static libraries, public headers under include/pentaprism/<room>/, the program, the zoo
-# (workloads/CMakeLists.txt), pentaprism.pc and a CMake package. The command line (cli/) is a program,
-# not a library: nothing of it is installed but the binary.
+# (workloads/CMakeLists.txt), pentaprism.pc and a CMake package; manual pages, completion, examples, docs. The
+# command line (cli/) is a program, not a library: nothing of it is installed but the binary.
+#
+# Two components, which the Debian packages carry: `program` (pentaprism) and `development` (pentaprism-dev).
 include(CMakePackageConfigHelpers)
 
 set(PP_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/pentaprism)
@@ -35,9 +37,10 @@ list(REVERSE PP_PC_LIBS)
 list(TRANSFORM PP_PC_LIBS PREPEND "-l")
 list(JOIN PP_PC_LIBS " " PP_PC_LIBS)
 
-install(TARGETS ${pp_installed_rooms} EXPORT pentaprism-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS pentaprism RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(EXPORT pentaprism-targets NAMESPACE pentaprism:: DESTINATION ${PP_PACKAGE_DIR})
+install(TARGETS ${pp_installed_rooms} EXPORT pentaprism-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  COMPONENT development)
+install(TARGETS pentaprism RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
+install(EXPORT pentaprism-targets NAMESPACE pentaprism:: DESTINATION ${PP_PACKAGE_DIR} COMPONENT development)
 # The public headers; tests/install/run compiles each alone, so one that needs another must bring it.
 foreach(header
     base/base.h
@@ -89,18 +92,47 @@ foreach(header
     report/lm_report.h
     report/report.h report/trace.h report/traffic.h)
   cmake_path(GET header PARENT_PATH room)
-  install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room})
+  install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pentaprism/${room}
+    COMPONENT development)
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The prefix stands relative to the .pc file, so that an installed tree can be moved.
 file(RELATIVE_PATH PP_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" PP_PC_PREFIX "${PP_PC_PREFIX}")
 configure_file(${PROJECT_SOURCE_DIR}/cmake/pentaprism.pc.in ${PROJECT_BINARY_DIR}/pentaprism.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/pentaprism.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/pentaprism.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/pentaprism-config.cmake.in
   ${PROJECT_BINARY_DIR}/pentaprism-config.cmake INSTALL_DESTINATION ${PP_PACKAGE_DIR})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/pentaprism-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/pentaprism-config.cmake ${PROJECT_BINARY_DIR}/pentaprism-config-version.cmake
-  DESTINATION ${PP_PACKAGE_DIR})
+  DESTINATION ${PP_PACKAGE_DIR} COMPONENT development)
+
+# Manual pages and completion are printed by the program itself, from its tables.
+set(pp_pages ${PROJECT_BINARY_DIR}/pages)
+find_program(PP_GZIP gzip REQUIRED)
+add_custom_command(OUTPUT ${pp_pages}/stamp
+  COMMAND ${PROJECT_SOURCE_DIR}/cmake/make_pages $<TARGET_FILE:pentaprism> ${pp_pages}
+  DEPENDS pentaprism ${PROJECT_SOURCE_DIR}/cmake/make_pages VERBATIM COMMENT "Manual pages and completion")
+add_custom_target(pages ALL DEPENDS ${pp_pages}/stamp)
+install(DIRECTORY ${pp_pages}/man1 ${pp_pages}/man7 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT program)
+install(FILES ${pp_pages}/pentaprism.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME pentaprism COMPONENT program)
+# Debian's zsh looks in another folder below /usr than below any other prefix.
+install(CODE "
+  set(folder site-functions)
+  if(CMAKE_INSTALL_PREFIX STREQUAL /usr)
+    set(folder vendor-completions)
+  endif()
+  file(INSTALL ${pp_pages}/_pentaprism DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/zsh/\${folder}\")"
+  COMPONENT program)
+install(FILES ${pp_pages}/pentaprism.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs ${PROJECT_SOURCE_DIR}/papers ${PROJECT_SOURCE_DIR}/examples
+  DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program PATTERN CMakeLists.txt EXCLUDE PATTERN __pycache__ EXCLUDE)
+install(FILES ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/copyright.in ${PROJECT_BINARY_DIR}/copyright @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+install(FILES ${PROJECT_BINARY_DIR}/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pentaprism-dev
+  COMPONENT development)
+include(PpPackage)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const pp_model zoo[] = {
     {.name = "resnet32-cifar10", .summary = "ResNet-32, widths 16-28-56, trained on CIFAR-10 (93.87 % top-1)"},
@@ -54,12 +55,30 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* The zoo of the tree that this program is installed in, wherever the tree was moved; NULL: there is none. */
+static char *zoo_beside_program(void)
+{
+    char program[4096];
+    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n <= 0)
+        return NULL;
+    program[n] = '\0';
+    char *bin = pp_path_dir(program), *folder = bin ? pp_path_join(bin, PP_RELATIVE_ZOO) : NULL;
+    free(bin);
+    if (folder && is_folder(folder))
+        return folder;
+    free(folder);
+    return NULL;
+}
+
 pp_status pp_zoo_path(char **out, const char *file)
 {
     const char *dir = getenv("PENTAPRISM_ZOO");
+    char *beside = dir && *dir ? NULL : zoo_beside_program();
     if (!dir || !*dir)
-        dir = is_folder(PP_SOURCE_ZOO) ? PP_SOURCE_ZOO : PP_INSTALL_ZOO;
+        dir = beside ? beside : is_folder(PP_SOURCE_ZOO) ? PP_SOURCE_ZOO : PP_INSTALL_ZOO;
     *out = pp_path_join(dir, file);
+    free(beside);
     return *out ? PP_OK : PP_ENOMEM;
 }
 
