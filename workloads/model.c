@@ -55,28 +55,35 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* The zoo of the tree that this program is installed in, wherever the tree was moved; NULL: there is none. */
-static char *zoo_beside_program(void)
+/* The zoo of the tree that this program is installed in, wherever the tree was moved; *out NULL: there is none. */
+static pp_status zoo_beside_program(char **out)
 {
     char program[4096];
     const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    *out = NULL;
     if (n <= 0)
-        return NULL;
+        return PP_OK;
     program[n] = '\0';
     char *bin = pp_path_dir(program), *folder = bin ? pp_path_join(bin, PP_RELATIVE_ZOO) : NULL;
     free(bin);
-    if (folder && is_folder(folder))
-        return folder;
-    free(folder);
-    return NULL;
+    if (!folder)
+        return PP_ENOMEM;
+    if (is_folder(folder))
+        *out = folder;
+    else
+        free(folder);
+    return PP_OK;
 }
 
 pp_status pp_zoo_path(char **out, const char *file)
 {
     const char *dir = getenv("PENTAPRISM_ZOO");
-    char *beside = dir && *dir ? NULL : zoo_beside_program();
-    if (!dir || !*dir)
+    char *beside = NULL;
+    *out = NULL;
+    if (!dir || !*dir) {
+        PP_TRY(zoo_beside_program(&beside));
         dir = beside ? beside : is_folder(PP_SOURCE_ZOO) ? PP_SOURCE_ZOO : PP_INSTALL_ZOO;
+    }
     *out = pp_path_join(dir, file);
     free(beside);
     return *out ? PP_OK : PP_ENOMEM;
