@@ -64,6 +64,11 @@ static pp_status show_json(const pp_network *net, uint32_t layers)
         pp_json_add_text(o, "kind", pp_op_kind_name(op->kind));
         add_shape(o, "in", op->in);
         add_shape(o, "out", op->out);
+        if (op->kind == PP_OP_TASK) {
+            pp_json_add_i64(o, "ops", (int64_t)op->work.ops);
+            pp_json_add_i64(o, "ps", (int64_t)op->work.ps);
+            pp_json_add_i64(o, "unit_bits", op->work.unit_bits);
+        }
         pp_json_add_i64(o, "parameters", (int64_t)pp_op_parameters(op));
         pp_json_add_i64(o, "macs", (int64_t)pp_op_macs(op));
     }
@@ -77,6 +82,9 @@ static pp_status show_row(pp_table *t, const pp_op *op)
     snprintf(out, sizeof out, "%ux%ux%u", op->out.h, op->out.w, op->out.c);
     bool windowed = op->kind == PP_OP_CONV || op->kind == PP_OP_MAX_POOL || op->kind == PP_OP_AVG_POOL;
     snprintf(window, sizeof window, windowed ? "%ux%u/%u" : "", op->window.kh, op->window.kw, op->window.sh);
+    if (op->kind == PP_OP_TASK)
+        snprintf(window, sizeof window, "%" PRIu64 " %s", op->work.ops ? op->work.ops : op->work.ps,
+                 op->work.ops ? "ops" : "ps");
     snprintf(parameters, sizeof parameters, "%" PRIu64, pp_op_parameters(op));
     snprintf(macs, sizeof macs, "%" PRIu64, pp_op_macs(op));
     const char *cells[] = {op->name, pp_op_kind_name(op->kind), window, in, out, parameters, macs};

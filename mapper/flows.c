@@ -23,10 +23,12 @@ bool pp_tile_needs(const pp_qnetwork *q, const pp_tile *tile, uint32_t k, uint32
         *lo = tile->out_lo;
         *hi = tile->out_hi;
         return tile->head;
-    case PP_ROLE_DATA:
-        *lo = 0;
-        *hi = pp_stream_shape(q->net, q->stages, input->stream).c;
+    case PP_ROLE_DATA: {
+        const pp_op *op = &q->net->ops[q->stages->stage[tile->stage].first_op];
+        *lo = op->part ? op->part[k][0] : 0;
+        *hi = op->part ? op->part[k][1] : pp_stream_shape(q->net, q->stages, input->stream).c;
         return true;
+    }
     }
     return false;
 }

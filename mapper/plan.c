@@ -48,6 +48,9 @@ pp_mvm_time pp_stage_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t sta
 {
     const pp_stage *s = &q->stages->stage[stage];
     uint64_t digital = (uint64_t)arch->digital_interval_ps;
+    const pp_op *op = &q->net->ops[s->first_op];
+    if (op->kind == PP_OP_TASK)
+        digital = op->work.ps + (op->work.ops ? pp_arch_digital_ps(arch, op->work.ops) : 0);
     if (s->matrix == PP_NONE)
         return (pp_mvm_time){.interval_ps = digital, .latency_ps = digital};
     return copy_mvm(q, arch, stage, t, 1);

@@ -43,6 +43,11 @@ static bool needs(const pp_verifier *v, const pp_vtile *t, uint32_t k, uint32_t 
     range[1] = input->role == PP_ROLE_MATRIX ? t->in[1]
                : input->role == PP_ROLE_ADD  ? t->out[1]
                                              : pp_stream_shape(v->net, v->stages, input->stream).c;
+    const pp_op *op = &v->net->ops[v->stages->stage[t->stage].first_op];
+    if (op->kind == PP_OP_TASK && op->part) {
+        range[0] = op->part[k][0];
+        range[1] = op->part[k][1];
+    }
     return input->stream != 0 && (input->role != PP_ROLE_ADD || is_head(v, t));
 }
 

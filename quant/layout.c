@@ -106,6 +106,9 @@ static pp_status layout_stage(pp_qnetwork *q, uint32_t index, bool values)
             PP_TRY(pp_qrotate_new(&s->rotate, q, index));
     }
     pp_format_set(&q->stream[index + 1], (uint32_t)q->options.abits, stream_signed(q, stage));
+    const pp_op *op = &q->net->ops[stage->first_op];
+    if (op->kind == PP_OP_TASK) /* no values: its units are as wide as the graph says */
+        q->stream[index + 1].bits = op->work.unit_bits;
     return values ? allocate_values(q, index) : PP_OK;
 }
 

@@ -86,8 +86,8 @@ static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
     for (uint32_t k = 0; k < s->n_inputs; k++) {
         const uint32_t stream = s->inputs[k].stream;
         const pp_shape in = pp_stream_shape(c->q->net, c->q->stages, stream);
-        const double values = window_pixels(c->q->net, s->first_op, k, op->out) *
-                              (op->kind == PP_OP_SLICE ? op->out.c : in.c);
+        const uint32_t channels = op->kind == PP_OP_SLICE ? op->out.c : op->part ? op->part[k][1] - op->part[k][0] : in.c;
+        const double values = window_pixels(c->q->net, s->first_op, k, op->out) * channels;
         row->count[PP_ACTION_BUFFER_READ] += values * c->q->stream[stream].bits;
         if (pools(op->kind))
             row->count[PP_ACTION_POOL] += values;
@@ -120,7 +120,8 @@ static void count_digital(const counter *c, uint32_t stage)
         row->count[PP_ACTION_ACTIVATION] += fired;
     if (s->pool != PP_NONE && s->pool != s->first_op)
         row->count[PP_ACTION_POOL] += window_pixels(c->q->net, s->pool, 0, c->q->net->ops[s->pool].out) * s->fire.c;
-    row->count[PP_ACTION_REQUANTIZE] += map_size(s->out);
+    if (c->q->net->ops[s->first_op].kind != PP_OP_TASK) /* units without values */
+        row->count[PP_ACTION_REQUANTIZE] += map_size(s->out);
 }
 
 /* ---- what moves ---- */

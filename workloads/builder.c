@@ -372,6 +372,18 @@ pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uin
     return append(b, &op, name, &input, 1, out);
 }
 
+pp_status pp_build_task(pp_builder *b, const char *name, const uint32_t *inputs, const uint32_t (*part)[2], uint32_t n,
+                        uint32_t units, const pp_task_work *work, uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_TASK, .work = *work, .out = {1, 1, units}};
+    uint32_t (*copy)[2] = pp_arena_get(b->owner->arena, n, sizeof *copy);
+    if (!copy)
+        return PP_ENOMEM;
+    memcpy(copy, part, n * sizeof *copy);
+    op.part = (const uint32_t (*)[2])copy;
+    return append(b, &op, name, inputs, n, out);
+}
+
 void pp_build_note_weights(pp_builder *b, uint32_t op, uint64_t absent, bool fixed)
 {
     b->ops.data[op].absent = absent;
@@ -384,6 +396,8 @@ static pp_status weights_whole(pp_network *net)
     const pp_op *with = NULL, *without = NULL;
     for (uint32_t i = 0; i < net->n_ops; i++) {
         const pp_op *op = &net->ops[i];
+        if (op->kind == PP_OP_TASK) /* work, no values */
+            without = op;
         if (!pp_op_traits_(op->kind)->learned)
             continue;
         if (op->weight.data && (op->bias.ndim == 0 || op->bias.data))

@@ -46,6 +46,11 @@ static pp_status put_op(text *t, const pp_network *net, uint32_t i)
     PP_TRY(put_window(t, op));
     if (op->kind == PP_OP_SLICE)
         PP_TRY(put(t, " from %u,%u,%u", op->offset.h, op->offset.w, op->offset.c));
+    if (op->kind == PP_OP_TASK)
+        PP_TRY(put(t, " ops %llu ps %llu unit_bits %u", (unsigned long long)op->work.ops, (unsigned long long)op->work.ps,
+                   op->work.unit_bits));
+    for (uint32_t k = 0; op->part && k < op->n_inputs; k++)
+        PP_TRY(put(t, " part %u,%u", op->part[k][0], op->part[k][1]));
     if (op->kind == PP_OP_SHUFFLE)
         PP_TRY(put(t, " groups %u", op->groups));
     if (pp_op_traits_(op->kind)->learned)

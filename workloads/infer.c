@@ -164,12 +164,24 @@ static pp_status infer_upsample(pp_op *op, const pp_op *ops)
     return PP_OK;
 }
 
+static pp_status infer_task(pp_op *op, const pp_op *ops)
+{
+    for (uint32_t k = 0; op->part && k < op->n_inputs; k++)
+        if (op->part[k][0] >= op->part[k][1] || op->part[k][1] > ops[op->inputs[k]].out.c)
+            return pp_fail(PP_ERANGE, "operator '%s': channels %u to %u of '%s', which has %u", op->name, op->part[k][0],
+                           op->part[k][1], ops[op->inputs[k]].name, ops[op->inputs[k]].out.c);
+    if (op->work.unit_bits < 1)
+        return pp_fail(PP_ERANGE, "operator '%s': its channels have no bits", op->name);
+    return PP_OK;
+}
+
 static pp_status (*const infer[PP_OP_KIND_COUNT])(pp_op *op, const pp_op *ops) = {
     [PP_OP_CONV] = infer_conv,         [PP_OP_LINEAR] = infer_linear,   [PP_OP_MAX_POOL] = infer_pool,
     [PP_OP_AVG_POOL] = infer_pool,     [PP_OP_GLOBAL_POOL] = infer_global, [PP_OP_ADD] = infer_add,
     [PP_OP_CONCAT] = infer_concat,     [PP_OP_FLATTEN] = infer_flatten, [PP_OP_ACT] = infer_act,
     [PP_OP_SUBSAMPLE] = infer_subsample, [PP_OP_SCALE] = infer_act,     [PP_OP_MUL] = infer_mul,
     [PP_OP_SHUFFLE] = infer_shuffle,   [PP_OP_SLICE] = infer_slice,     [PP_OP_UPSAMPLE] = infer_upsample,
+    [PP_OP_TASK] = infer_task,
 };
 
 pp_status pp_op_infer_(pp_op *op, const pp_op *ops)

@@ -140,7 +140,7 @@ static pp_status unknown(const char *name)
     const char *near = pp_nearest(name, names, n);
     if (near)
         return pp_fail(PP_ENOTFOUND, "model '%s' is not known; did you mean '%s'?", name, near);
-    return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in name nor an .onnx, .safetensors or .json file", name);
+    return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in name nor an .onnx, .safetensors, .json or .graphml file", name);
 }
 
 /* ---- NAME:input=HxWxC,classes=N,relays=N ---- */
@@ -278,6 +278,8 @@ pp_status pp_model_open(pp_network **out, const char *name)
         return open_built_in(out, m, name);
     if (pp_model_is_onnx(name))
         return pp_network_from_onnx(out, name);
+    if (ends_in(name, ".graphml"))
+        return pp_network_from_tasks(out, name);
     if (ends_in(name, ".safetensors"))
         return open_safetensors(out, name);
     if (ends_in(name, ".json"))

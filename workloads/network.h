@@ -54,6 +54,7 @@ typedef enum pp_op_kind {
     PP_OP_SHUFFLE,     /* channels as [groups][n] -> [n][groups]: channel c comes from (c % groups) n + c / groups */
     PP_OP_SLICE,       /* the part of the input that begins at `offset` (crop of the map, split of channels) */
     PP_OP_UPSAMPLE,    /* nearest: pixel (y / sh, x / sw) */
+    PP_OP_TASK,        /* work without values: reads a part of each input's channels, sends 1 x 1 x units */
     PP_OP_KIND_COUNT
 } pp_op_kind;
 
@@ -88,6 +89,12 @@ typedef struct pp_window {
     bool count_padding;                /* average pooling: divisor counts padded positions */
 } pp_window;
 
+/* Work of a task: in operations of a core's digital unit, or in time. */
+typedef struct pp_task_work {
+    uint64_t ops, ps;
+    uint32_t unit_bits; /* bits of one channel of its result */
+} pp_task_work;
+
 typedef struct pp_op {
     const char *name;
     pp_op_kind kind;
@@ -102,6 +109,8 @@ typedef struct pp_op {
     bool batch_norm;         /* followed by a batch norm folded into it: counts 2 Cout parameters */
     uint64_t absent;         /* weights that do not exist (zero for ever): neither parameters nor MACs */
     bool fixed;              /* weights are given, not learned: no parameters */
+    pp_task_work work;       /* task */
+    const uint32_t (*part)[2]; /* task: channels [from, to) of each input that it takes; NULL: all */
 } pp_op;
 
 typedef struct pp_network {
@@ -162,6 +171,9 @@ pp_status pp_build_slice(pp_builder *b, const char *name, uint32_t input, pp_sha
                          uint32_t *out);
 pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uint32_t factor_y, uint32_t factor_x,
                             uint32_t *out);
+/* part[n]: channels of each input; the result has `units` channels of work->unit_bits bits. */
+pp_status pp_build_task(pp_builder *b, const char *name, const uint32_t *inputs, const uint32_t (*part)[2], uint32_t n,
+                        uint32_t units, const pp_task_work *work, uint32_t *out);
 /* Weights of conv or linear `op` that do not exist, and whether the rest is given instead of learned. */
 void pp_build_note_weights(pp_builder *b, uint32_t op, uint64_t absent, bool fixed);
 /* Scaling of the input's first four channels: (pixel / 255 - mean[c]) / std[c]; default 0 and 1. */

@@ -49,6 +49,11 @@ pp_status pp_network_from_card(pp_network **out, const char *card_path);
 /* The same with the weights of another file; weights_path NULL: the one that the card names. */
 pp_status pp_network_from_card_weights(pp_network **out, const char *card_path, const char *weights_path);
 
+/* GraphML task graph (docs/task-graphs.md): nodes with work, edges with bits. A network of PP_OP_TASK alone, which has no
+ * values: it maps and simulates. Its input starts the tasks that wait for none; its output is the last task, or one
+ * without work behind several last ones. The message of a failure names the line. */
+pp_status pp_network_from_tasks(pp_network **out, const char *path);
+
 /* ---- data ---- */
 
 /* Images [n][h][w][c] as bytes, labels [n]. */

@@ -112,7 +112,7 @@ static void layers_of_modern_networks(void **state)
     pp_network_free(net);
 #define BEHIND(layer) CONV "},\n{\"name\":\"x\",\"input\":\"c\"," layer "}"
     refused(BEHIND("\"type\":\"activation\""), "activation");
-    refused(BEHIND("\"type\":\"activation\",\"activation\":\"gelu\""), "known: none, relu");
+    refused(BEHIND("\"type\":\"activation\",\"activation\":\"geglu\""), "known: none, relu");
     refused(BEHIND("\"type\":\"batch_norm\",\"weight\":\"c.b\""), "bias");
     refused(BEHIND("\"type\":\"batch_norm\",\"weight\":\"f.w\",\"bias\":\"c.b\""), "the layer needs [8]");
     refused(BEHIND("\"type\":\"channel_shuffle\",\"groups\":3"), "3 groups do not divide 8 channels");
@@ -142,7 +142,7 @@ static void wrong_layers_are_named(void **state)
     refused(CONV ",\"padding\":-1}", "padding");
     refused(CONV ",\"groups\":3}", "groups");
     refused(CONV ",\"dilation\":9}", "does not fit");
-    refused(CONV ",\"activation\":\"gelu\"}", "'gelu'");
+    refused(CONV ",\"activation\":\"geglu\"}", "'geglu'");
     refused(CONV ",\"activation_after\":\"never\"}", "'never'");
     refused(CONV ",\"add\":\"input\"}", "shapes differ");
     refused("{\"name\":\"x\",\"type\":\"add\",\"inputs\":[\"input\"]}", "at least 2");
