@@ -4,17 +4,20 @@
  *
  * A VC of an input port is l = port << vs | vc, one of an output port o likewise, both within the router. A target
  * `to` is the record's offset with l or o in its low 6 bits, since records lie at multiples of 64 bytes. A flit
- * carries what a hop needs to know of its packet: slot << 2 | flags (30 bits), destination core (20 bits), routers
- * left behind (14 bits). */
+ * carries what a hop needs to know of its packet: slot << 2 | flags (30 bits), on grids y << 10 | x of its destination
+ * (20 bits) and the routers left behind (14 bits).
+ *
+ * Pointers of arbiters are one behind the last winner and do not wrap: from the end on, as from 0, the first requester
+ * is next. */
 #ifndef PP_SIM_NET_FAST_H
 #define PP_SIM_NET_FAST_H
 
 #include "sim/net_flit_internal.h"
 #include "sim/net_grid.h"
 
-#define PP_FAST_CORES_MAX (UINT32_C(1) << 20)
-#define PP_FAST_HOPS_MAX (UINT32_C(1) << 14)
-#define PP_FAST_DST(word) ((uint32_t)((word) >> 30) & (PP_FAST_CORES_MAX - 1))
+#define PP_FAST_SIDE_MAX 1024u /* of a grid */
+#define PP_FAST_X(word) ((uint32_t)((word) >> 30) & (PP_FAST_SIDE_MAX - 1))
+#define PP_FAST_Y(word) ((uint32_t)((word) >> 40) & (PP_FAST_SIDE_MAX - 1))
 #define PP_FAST_HOPS(word) ((uint32_t)((word) >> 50))
 #define PP_FAST_HOP (UINT64_C(1) << 50)
 #define PP_FAST_FLIT(word) ((uint32_t)(word) & ((UINT32_C(1) << 30) - 1))
@@ -29,9 +32,11 @@ typedef struct pp_fast_router {
     uint32_t local;       /* number within its partition */
     uint16_t x, y;        /* grids */
     uint8_t n_in, n_out;  /* ports */
-    uint8_t turn[9];      /* grids: output port of a way, or of the signs of both distances (mesh) */
-    uint8_t unused[5];
+    uint8_t turn[11];     /* grids: output port of a way, or of what PP_FAST_SIGNS says of both distances (mesh) */
+    uint8_t unused[3];
 } pp_fast_router;
+#define PP_FAST_SIGNS(x, y, to_x, to_y) \
+    ((uint32_t)((to_x) > (x)) + 2u * ((to_x) < (x)) + 4u * ((to_y) > (y)) + 8u * ((to_y) < (y)))
 
 typedef struct pp_fast_vc {
     uint8_t len, head;    /* its buffer */
@@ -52,9 +57,9 @@ typedef struct pp_fast_ovc {
 typedef struct pp_fast_link {
     uint32_t to;
     uint16_t time;        /* cycles from the grant */
-    uint16_t where;       /* wheel 0 or 1, or PP_FAST_AWAY + partition */
+    uint16_t where;       /* first bucket of the wheel, or PP_FAST_AWAY + partition */
 } pp_fast_link;
-#define PP_FAST_AWAY 2u
+#define PP_FAST_AWAY 0x8000u
 
 typedef struct pp_fast_in {
     pp_fast_link credit;
@@ -77,10 +82,11 @@ enum { PP_FAST_ARRIVE, PP_FAST_LEAVE };     /* wheels of flits */
 enum { PP_FAST_ROUTER_CREDIT, PP_FAST_SOURCE_CREDIT };
 typedef struct pp_fast_part {
     _Alignas(64) pp_fast_event *flits;
-    uint32_t *credits, *wakes, *grants;      /* wakes: heads whose route is done; grants: heads that ask for the switch next */
-    uint32_t *n_flits, *n_credits, *n_wakes; /* [wheel][bucket] */
+    uint32_t *credits, *wakes, *grants; /* wakes: heads whose route is done; grants: heads that ask for the switch next */
+    pp_fast_event **flits_end;          /* [wheel][bucket] where the next goes */
+    uint32_t **credits_end, *n_wakes;
     uint32_t cap, wake_cap, n_grants;
-    uint64_t *va_set, *sw_set;               /* routers with requests, by local number */
+    uint64_t *va_set, *sw_set;          /* routers with requests, by local number */
 } pp_fast_part;
 
 typedef struct pp_fast {
@@ -91,7 +97,8 @@ typedef struct pp_fast {
     uint32_t head_delay, buckets;
     uint32_t eject_back;                     /* cycles of an ejected flit's credit, without the link's */
     pp_noc_grid grid;                        /* kind PP_GRID_NONE: routes are asked for */
-    uint32_t *place;                         /* grids: y << 16 | x of a core */
+    uint32_t *place;                         /* y << 10 | x of a core; 0 where routes are asked for */
+    bool large;                              /* more than a cache holds: worth prefetching */
     uint64_t mask[256];                      /* sets of VCs: [message class << n_classes | set of classes] */
     uint8_t message_of_vc[PP_NOC_VCS_MAX];   /* message class << n_classes */
     uint8_t class_of_vc[PP_NOC_VCS_MAX], all_classes;
@@ -142,14 +149,22 @@ static inline uint32_t pp_fast_target(const pp_fast *f, uint32_t router, uint32_
 
 static inline void pp_fast_push(const pp_fast *f, pp_fast_part *q, uint32_t wheel, uint64_t time, uint32_t to, uint64_t word)
 {
-    const uint32_t bucket = wheel * f->buckets + ((uint32_t)time & (f->buckets - 1));
-    q->flits[(size_t)bucket * q->cap + q->n_flits[bucket]++] = (pp_fast_event){word, to, 0};
+    *q->flits_end[wheel * f->buckets + ((uint32_t)time & (f->buckets - 1))]++ = (pp_fast_event){word, to, 0};
 }
 
 static inline void pp_fast_push_credit(const pp_fast *f, pp_fast_part *q, uint32_t wheel, uint64_t time, uint32_t to)
 {
-    const uint32_t bucket = wheel * f->buckets + ((uint32_t)time & (f->buckets - 1));
-    q->credits[(size_t)bucket * q->cap + q->n_credits[bucket]++] = to;
+    *q->credits_end[wheel * f->buckets + ((uint32_t)time & (f->buckets - 1))]++ = to;
+}
+
+static inline pp_fast_event *pp_fast_flits_of(const pp_fast_part *q, uint32_t bucket)
+{
+    return q->flits + (size_t)bucket * q->cap;
+}
+
+static inline uint32_t *pp_fast_credits_of(const pp_fast_part *q, uint32_t bucket)
+{
+    return q->credits + (size_t)bucket * q->cap;
 }
 
 /* Whether the options and the fabric suit it; then its memory. Else *out stays NULL. */
@@ -161,7 +176,7 @@ void pp_fast_cycle(pp_flit_engine *e, pp_part *p);
 uint64_t pp_fast_next(const pp_flit_engine *e, const pp_part *p, uint64_t from);
 /* Writes its state into the arrays of pp_flit_engine, for whoever only reads: the deadlock check. */
 void pp_fast_export(pp_flit_engine *e);
-uint64_t pp_fast_flits(const pp_flit_engine *e, uint32_t op);
+uint64_t pp_fast_carried(const pp_flit_engine *e, uint32_t op);
 uint64_t pp_fast_inside(const pp_flit_engine *e, uint64_t *credits);
 
 #endif

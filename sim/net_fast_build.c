@@ -18,7 +18,7 @@ static bool fits(const pp_flit_engine *e)
 {
     const pp_noc *n = &e->base;
     const pp_noc_graph *g = &n->g;
-    if (g->ins_max << e->vs > 64 || g->outs_max << e->vs > 64 || e->depth > 255 || g->n_cores > PP_FAST_CORES_MAX ||
+    if (g->ins_max << e->vs > 64 || g->outs_max << e->vs > 64 || e->depth > 255 ||
         n->routing.n_classes > 8 || n->o.message_classes << n->routing.n_classes > 256 || e->wheel_mask >= 4096)
         return false;
     for (uint32_t op = 0; op < g->n_op + g->n_src; op++)
@@ -34,7 +34,8 @@ static bool is_plain_grid(const pp_flit_engine *e, const pp_noc_grid *grid)
     const pp_noc_graph *g = &n->g;
     const uint64_t size = (uint64_t)grid->size[0] * grid->size[1];
     if (grid->kind == PP_GRID_NONE || n->routing.n_classes != (grid->kind == PP_GRID_WRAP ? 2 : 1) || g->n_routers != size ||
-        g->fabric->n_vertices != size || g->n_cores != size || grid->size[0] + grid->size[1] >= PP_FAST_HOPS_MAX)
+        g->fabric->n_vertices != size || g->n_cores != size || grid->size[0] > PP_FAST_SIDE_MAX ||
+        grid->size[1] > PP_FAST_SIDE_MAX)
         return false;
     for (uint32_t c = 0; c < g->n_cores; c++)
         if (e->core_router[c] != g->router_of_vertex[g->fabric->core_vertex[c]] || g->src_first[c + 1] - g->src_first[c] != 1 ||
@@ -65,6 +66,8 @@ static bool lay_out(pp_fast *f, const pp_flit_engine *e)
     return f->stride * g->n_routers <= UINT32_MAX;
 }
 
+#define PP_FAST_LARGE (size_t)(1 << 20) /* bytes a partition: near to what a core has to itself */
+
 static void make_masks(pp_fast *f, const pp_flit_engine *e)
 {
     const uint32_t n = e->base.routing.n_classes;
@@ -86,10 +89,10 @@ static pp_fast_router *router_of(const pp_fast *f, uint32_t router)
     return pp_fast_at(f, pp_fast_target(f, router, 0));
 }
 
-static uint16_t where(const pp_flit_engine *e, uint32_t from, uint32_t to, uint16_t wheel)
+static uint16_t where(const pp_flit_engine *e, uint32_t from, uint32_t to)
 {
     const uint16_t own = e->part_of_router[from], other = e->part_of_router[to];
-    return own == other ? wheel : (uint16_t)(PP_FAST_AWAY + other);
+    return own == other ? 0 : (uint16_t)(PP_FAST_AWAY + other); /* wheel 0 is that of arrivals and of routers' credits */
 }
 
 static void link_inputs(pp_fast *f, const pp_flit_engine *e, uint32_t router)
@@ -101,13 +104,14 @@ static void link_inputs(pp_fast *f, const pp_flit_engine *e, uint32_t router)
         const uint32_t up = g->ip_up[ip];
         in->way = PP_FAST_EJECT;
         if (up >= g->n_op) {
-            in->credit = (pp_fast_link){up << e->vs, (uint16_t)(1 + n->delay[up]), PP_FAST_SOURCE_CREDIT};
+            in->credit = (pp_fast_link){up << e->vs, (uint16_t)(1 + n->delay[up]),
+                                        (uint16_t)(PP_FAST_SOURCE_CREDIT * f->buckets)};
             continue;
         }
         const uint32_t from = g->op_router[up];
         in->credit = (pp_fast_link){pp_fast_target(f, from, (up - g->op_first[from]) << e->vs),
                                     (uint16_t)(1 + n->delay[up] + n->o.credit_delay),
-                                    where(e, router, from, PP_FAST_ROUTER_CREDIT)};
+                                    where(e, router, from)};
         for (uint8_t way = 0; f->grid.kind != PP_GRID_NONE && way < 4; way++)
             if (f->grid.channel_to[4 * g->vertex[from] + way] == g->op_channel[up])
                 in->way = way;
@@ -127,12 +131,12 @@ static void link_outputs(pp_fast *f, const pp_flit_engine *e, uint32_t router)
         for (uint32_t v = 0; v < e->V; v++)
             pp_fast_ovcs(f, r)[(o << e->vs) + v].credit = (uint8_t)e->depth;
         if (ip == PP_NOC_NO) {
-            out->link = (pp_fast_link){pp_fast_target(f, router, o << e->vs), time, PP_FAST_LEAVE};
+            out->link = (pp_fast_link){pp_fast_target(f, router, o << e->vs), time, (uint16_t)(PP_FAST_LEAVE * f->buckets)};
             continue;
         }
         const uint32_t to = g->ip_router[ip];
         out->link = (pp_fast_link){pp_fast_target(f, to, (ip - g->ip_first[to]) << e->vs), time,
-                                   where(e, router, to, PP_FAST_ARRIVE)};
+                                   where(e, router, to)};
     }
 }
 
@@ -158,8 +162,11 @@ static void set_turns(pp_fast *f, const pp_flit_engine *e, uint32_t router)
     for (int i = 0; i < 9 && f->grid.kind == PP_GRID_MESH; i++) {
         const int sign[2] = {i / 3 - 1, i % 3 - 1};
         const int dim = sign[f->grid.y_first] != 0 ? f->grid.y_first : !f->grid.y_first;
-        r->turn[i] = way[sign[dim] == 0 ? (int)PP_FAST_EJECT : 2 * dim + (sign[dim] > 0)];
+        const uint32_t place = PP_FAST_SIGNS(1, 1, 1 + sign[0], 1 + sign[1]);
+        r->turn[place] = way[sign[dim] == 0 ? (int)PP_FAST_EJECT : 2 * dim + (sign[dim] > 0)];
     }
+    for (uint32_t l = 0; l < (uint32_t)r->n_in << e->vs; l++)
+        pp_fast_vcs(r)[l].mask = f->message_of_vc[l & ((1u << e->vs) - 1)] | f->all_classes;
 }
 
 static void fill_records(pp_fast *f, const pp_flit_engine *e)
@@ -176,7 +183,7 @@ static void fill_records(pp_fast *f, const pp_flit_engine *e)
     }
     for (uint32_t c = 0; f->grid.kind != PP_GRID_NONE && c < g->n_cores; c++) {
         const uint32_t v = g->fabric->core_vertex[c];
-        f->place[c] = v / f->grid.size[0] << 16 | v % f->grid.size[0];
+        f->place[c] = v / f->grid.size[0] << 10 | v % f->grid.size[0];
     }
     for (uint32_t s = 0; s < g->n_src; s++) {
         const uint32_t ip = g->op_ip[g->n_op + s], router = g->ip_router[ip];
@@ -203,6 +210,7 @@ pp_status pp_fast_new(pp_fast **out, pp_flit_engine *e)
         return PP_OK;
     }
     f->head_delay = e->head_delay;
+    f->large = f->stride * n->g.n_routers > PP_FAST_LARGE * e->n_parts;
     f->buckets = e->wheel_mask + 1;
     f->eject_back = n->o.credit_delay - n->o.switch_delay;
     make_masks(f, e);
@@ -230,16 +238,21 @@ pp_status pp_fast_new_part(pp_fast *f, const pp_flit_engine *e, const pp_part *p
     q->credits = pp_calloc((size_t)2 * f->buckets * q->cap, sizeof *q->credits);
     q->wakes = pp_calloc((size_t)f->buckets * q->wake_cap, sizeof *q->wakes);
     q->grants = pp_calloc(((size_t)ins << f->vs) + 1, sizeof *q->grants);
-    q->n_flits = pp_calloc((size_t)2 * f->buckets, sizeof *q->n_flits);
-    q->n_credits = pp_calloc((size_t)2 * f->buckets, sizeof *q->n_credits);
+    q->flits_end = pp_calloc((size_t)2 * f->buckets, sizeof *q->flits_end);
+    q->credits_end = pp_calloc((size_t)2 * f->buckets, sizeof *q->credits_end);
     q->n_wakes = pp_calloc(f->buckets, sizeof *q->n_wakes);
     q->va_set = pp_calloc(p->n_active_words, sizeof *q->va_set);
     q->sw_set = pp_calloc(p->n_active_words, sizeof *q->sw_set);
     for (uint32_t r = p->router_lo; r < p->router_hi; r++)
         router_of(f, r)->local = r - p->router_lo;
-    return q->flits && q->credits && q->wakes && q->grants && q->n_flits && q->n_credits && q->n_wakes && q->va_set && q->sw_set
-               ? PP_OK
-               : PP_ENOMEM;
+    if (!q->flits || !q->credits || !q->wakes || !q->grants || !q->flits_end || !q->credits_end || !q->n_wakes || !q->va_set ||
+        !q->sw_set)
+        return PP_ENOMEM;
+    for (uint32_t b = 0; b < 2 * f->buckets; b++) {
+        q->flits_end[b] = pp_fast_flits_of(q, b);
+        q->credits_end[b] = pp_fast_credits_of(q, b);
+    }
+    return PP_OK;
 }
 
 void pp_fast_free(pp_fast *f, uint32_t n_parts)
@@ -248,7 +261,7 @@ void pp_fast_free(pp_fast *f, uint32_t n_parts)
         return;
     for (uint32_t i = 0; f->part && i < n_parts; i++) {
         pp_fast_part *q = &f->part[i];
-        void *all[] = {q->flits, q->credits, q->wakes, q->grants, q->n_flits, q->n_credits, q->n_wakes, q->va_set, q->sw_set};
+        void *all[] = {q->flits, q->credits, q->wakes, q->grants, q->flits_end, q->credits_end, q->n_wakes, q->va_set, q->sw_set};
         for (size_t k = 0; k < sizeof all / sizeof *all; k++)
             free(all[k]);
     }
@@ -305,7 +318,7 @@ void pp_fast_export(pp_flit_engine *e)
     }
 }
 
-uint64_t pp_fast_flits(const pp_flit_engine *e, uint32_t op)
+uint64_t pp_fast_carried(const pp_flit_engine *e, uint32_t op)
 {
     const uint32_t router = e->base.g.op_router[op];
     return pp_fast_outs(e->fast, router_of(e->fast, router))[op - e->base.g.op_first[router]].flits;
@@ -321,8 +334,8 @@ uint64_t pp_fast_inside(const pp_flit_engine *e, uint64_t *credits)
             sum += pp_fast_vcs(router_of(f, i))[l].len;
     for (uint32_t i = 0; i < e->n_parts; i++)
         for (uint32_t b = 0; b < 2 * f->buckets; b++) {
-            sum += f->part[i].n_flits[b];
-            *credits += f->part[i].n_credits[b];
+            sum += (uint64_t)(f->part[i].flits_end[b] - pp_fast_flits_of(&f->part[i], b));
+            *credits += (uint64_t)(f->part[i].credits_end[b] - pp_fast_credits_of(&f->part[i], b));
         }
     return sum;
 }

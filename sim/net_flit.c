@@ -185,7 +185,7 @@ void pp_flit_deliver(pp_flit_engine *e, pp_part *p, uint32_t index, uint32_t dst
     pp_noc_item *item = pp_noc_at(&n->items, index);
     const bool tree = item->tree != PP_NOC_TREE_NONE;
     const pp_noc_delivery d = {.time = p->t, .created = item->created, .entered = item->entered, .tag = item->tag,
-                               .src = item->src, .dst = dst, .flits = item->flits,
+                               .src = item->src, .dst = tree ? dst : item->dst, .flits = item->flits,
                                .routers = tree ? 0 : item->routers + routers};
     p->packets_out++;
     if (n->sink)
@@ -574,7 +574,7 @@ static void flit_channel(const pp_noc *n, uint32_t channel, pp_noc_channel_stats
     *out = (pp_noc_channel_stats){0};
     if (op == PP_NOC_NO)
         return;
-    out->flits = e->fast && op < n->g.n_op ? pp_fast_flits(e, op) : e->op_flits[op];
+    out->flits = e->fast && op < n->g.n_op ? pp_fast_carried(e, op) : e->op_flits[op];
     if (!e->op_wait)
         return;
     out->wait_cycles = op < n->g.n_op ? e->op_wait[op] : 0;
@@ -618,8 +618,8 @@ static void flit_free(pp_noc *n)
                    e->op_part, e->ip_part, e->op_flits,
                    e->core_router, e->core_eject, e->va_live, e->va, e->sa, e->va_words, e->sa_words,
                    e->va_stamp_in, e->va_stamp_out, e->sa_stamp_in, e->sa_stamp_out, e->sa_stamp_vc, e->va_stamp_first,
-                   e->sa_stamp_first, e->src, e->core_next,
-                   e->pending, e->has_pending, e->part_of_router, e->part_of_core, e->ip_occupancy, e->op_wait,
+                   e->sa_stamp_first, e->src, e->core,
+                   e->part_of_router, e->part_of_core, e->ip_occupancy, e->op_wait,
                    e->op_blocked, e->ivc_high, e->ivc_ready, e->ivc_stall, e->part};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);

@@ -175,18 +175,17 @@ static pp_status new_sources(pp_flit_engine *e)
     const pp_noc_graph *g = &e->base.g;
     bool ok = true;
     NEW(src, g->n_src);
-    NEW(core_next, (size_t)g->n_cores + g->n_src);
-    NEW(pending, g->n_cores);
-    NEW(has_pending, g->n_cores);
+    NEW(core, g->n_cores);
     NEW(part_of_router, g->n_routers);
     NEW(part_of_core, g->n_cores);
     for (uint32_t s = 0; ok && s < g->n_src; s++) {
-        const uint32_t core = g->src_core[s];
-        e->src[s] = (pp_flit_src){.item = PP_NOC_NO, .first = PP_NOC_NO, .last = PP_NOC_NO, .core = core,
+        e->src[s] = (pp_flit_src){.item = PP_NOC_NO, .first = PP_NOC_NO, .last = PP_NOC_NO, .core = g->src_core[s],
                                   .vc = e->V - 1, /* the first packet takes VC 0 */
                                   .link_time = e->base.delay[g->n_op + s] + 1,
-                                  .alone = g->src_first[core + 1] - g->src_first[core] == 1};
+                                  .can = e->V == 64 ? UINT64_MAX : (UINT64_C(1) << e->V) - 1};
     }
+    for (uint32_t c = 0; ok && c < g->n_cores; c++)
+        e->core[c] = (pp_flit_core){.src = g->src_first[c], .alone = g->src_first[c + 1] - g->src_first[c] == 1};
     return ok ? PP_OK : PP_ENOMEM;
 }
 

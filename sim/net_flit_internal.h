@@ -35,13 +35,22 @@ typedef PP_VEC(pp_mail) pp_mails;
 
 /* A core's injection port. */
 typedef struct pp_flit_src {
-    uint32_t item, sent, flits, dst; /* the packet that it sends; NO: none */
+    uint32_t item, sent, flits, place; /* the packet that it sends; NO: none. place: pp_fast.place of its destination */
     uint32_t vc;                     /* used last */
     uint32_t first, last;            /* its queue */
     uint32_t core, link_time;        /* link_time: cycles from the end of sending to the arrival */
+    uint32_t next_sleeper;           /* in the sleepers' wheel */
     uint8_t message_class;
-    bool alone, asleep;              /* alone: its core has no other port */
+    bool asleep;
+    uint64_t can;                    /* fast path: VCs with a credit */
 } pp_flit_src;
+
+/* A core's open-loop stream. */
+typedef struct pp_flit_core {
+    pp_noc_packet packet;            /* its next, when it has one */
+    uint32_t src, next_sleeper;
+    bool has_packet, alone;          /* alone: src is its only port */
+} pp_flit_core;
 
 /* One branch of a packet that is being copied (net_tree.c). */
 typedef struct pp_branch {
@@ -147,9 +156,7 @@ typedef struct pp_flit_engine {
     size_t *va_stamp_first, *sa_stamp_first; /* of a router */
     /* sources */
     pp_flit_src *src;
-    uint32_t *core_next;     /* [n_cores + n_src] lists of the sleepers' wheel */
-    pp_noc_packet *pending;  /* [n_cores] open loop: the next packet of a core */
-    uint8_t *has_pending;
+    pp_flit_core *core;
     uint16_t *part_of_router, *part_of_core;
     /* observation (NULL when off): flit-cycles in the buffers of a port, waits for an output port */
     uint64_t *ip_occupancy, *op_wait, *op_blocked;
@@ -242,7 +249,7 @@ void pp_flit_begin(pp_flit_engine *e, pp_part *p, uint32_t ivc, uint64_t start);
 void pp_flit_route(pp_flit_engine *e, pp_part *p, uint32_t ivc);
 void pp_flit_post(pp_flit_engine *e, pp_part *p, uint32_t part, uint64_t time, uint32_t to, uint32_t flit);
 void pp_flit_mail(pp_part *p, uint32_t part, uint64_t time, uint32_t to, uint64_t word);
-/* The packet's tail is out, behind `routers` more than its slot says. */
+/* The packet's tail is out (of a tree: at `dst`), behind `routers` more than its slot says. */
 void pp_flit_deliver(pp_flit_engine *e, pp_part *p, uint32_t item, uint32_t dst, uint32_t routers);
 
 /* ---- sources (net_source.c) ---- */

@@ -6,36 +6,40 @@
 
 /* Sleepers are cores that wait for their next open-loop packet, and behind them sources whose first queued
  * packet lies ahead (n_cores + s). Each sleeps once at most. */
+static uint32_t *next_sleeper(pp_flit_engine *e, uint32_t sleeper)
+{
+    const uint32_t cores = e->base.g.n_cores;
+    return sleeper < cores ? &e->core[sleeper].next_sleeper : &e->src[sleeper - cores].next_sleeper;
+}
+
 static void sleep_until(pp_flit_engine *e, pp_part *p, uint32_t sleeper, uint64_t time)
 {
     const uint32_t slot = (uint32_t)time & (PP_CORE_SLOTS - 1);
-    e->core_next[sleeper] = p->wake_head[slot];
+    *next_sleeper(e, sleeper) = p->wake_head[slot];
     p->wake_head[slot] = sleeper;
     pp_set_bit(p->wake_bits, slot);
     p->waiting_cores++;
 }
 
-/* Open loop: fetches the core's next packet and waits for its time. */
+/* Open loop: fetches the core's next packet and waits for its time; one that is due is seen by whoever asks. */
 static void fetch(pp_flit_engine *e, pp_part *p, uint32_t core)
 {
     pp_noc *n = &e->base;
-    e->has_pending[core] = n->source && n->source(n->context, core, &e->pending[core]);
-    if (!e->has_pending[core])
-        return;
-    if (e->pending[core].time > p->t)
-        sleep_until(e, p, core, e->pending[core].time);
-    else if (n->g.src_first[core + 1] - n->g.src_first[core] == 1)
-        pp_flit_source_on(p, n->g.src_first[core]);
+    pp_flit_core *c = &e->core[core];
+    c->has_packet = n->source && n->source(n->context, core, &c->packet);
+    if (c->has_packet && c->packet.time > p->t)
+        sleep_until(e, p, core, c->packet.time);
 }
 
 void pp_flit_source_start(pp_flit_engine *e, uint32_t core)
 {
     pp_noc *n = &e->base;
     pp_part *p = &e->part[e->part_of_core[core]];
+    pp_flit_core *c = &e->core[core];
     p->t = e->now;
-    e->has_pending[core] = n->source && n->source(n->context, core, &e->pending[core]);
-    if (e->has_pending[core])
-        sleep_until(e, p, core, e->pending[core].time > e->now ? e->pending[core].time : e->now);
+    c->has_packet = n->source && n->source(n->context, core, &c->packet);
+    if (c->has_packet)
+        sleep_until(e, p, core, c->packet.time > e->now ? c->packet.time : e->now);
 }
 
 /* ---- queues ---- */
@@ -78,15 +82,13 @@ bool pp_flit_queue(pp_flit_engine *e, pp_part *p, const pp_noc_packet *packet)
  * hands it over when the port is free, so that a long source queue costs no memory. */
 static void serve_core(pp_flit_engine *e, pp_part *p, uint32_t core)
 {
-    const pp_noc_graph *g = &e->base.g;
-    if (!e->has_pending[core])
-        return;
-    if (g->src_first[core + 1] - g->src_first[core] == 1) {
-        pp_flit_source_on(p, g->src_first[core]);
+    pp_flit_core *c = &e->core[core];
+    if (c->alone) {
+        pp_flit_source_on(p, c->src);
         return;
     }
-    while (e->has_pending[core] && e->pending[core].time <= p->t) {
-        if (!pp_flit_queue(e, p, &e->pending[core]))
+    while (c->has_packet && c->packet.time <= p->t) {
+        if (!pp_flit_queue(e, p, &c->packet))
             return;
         fetch(e, p, core);
     }
@@ -101,13 +103,13 @@ static void wake_cores(pp_flit_engine *e, pp_part *p)
     p->wake_head[slot] = PP_NOC_NO;
     pp_clear_bit(p->wake_bits, slot);
     while (sleeper != PP_NOC_NO) {
-        const uint32_t next = e->core_next[sleeper];
+        const uint32_t next = *next_sleeper(e, sleeper);
         p->waiting_cores--;
         if (sleeper >= cores) {
             e->src[sleeper - cores].asleep = false;
             pp_flit_source_on(p, sleeper - cores);
-        } else if (e->has_pending[sleeper] && e->pending[sleeper].time > p->t) {
-            sleep_until(e, p, sleeper, e->pending[sleeper].time);
+        } else if (e->core[sleeper].packet.time > p->t) {
+            sleep_until(e, p, sleeper, e->core[sleeper].packet.time);
         } else {
             serve_core(e, p, sleeper);
         }
@@ -115,20 +117,26 @@ static void wake_cores(pp_flit_engine *e, pp_part *p)
     }
 }
 
+/* Whether the core's stream has a packet for its only port by now. */
+static bool stream_waits(const pp_flit_core *c, uint64_t now)
+{
+    return c->alone && c->has_packet && c->packet.time <= now;
+}
+
 /* Next packet of a source: of its queue, or of the core's open-loop stream, the earlier one. */
 static bool take_packet(pp_flit_engine *e, pp_part *p, uint32_t s)
 {
     pp_noc *n = &e->base;
     pp_flit_src *src = &e->src[s];
-    const uint32_t core = src->core, first = src->first;
-    const bool stream = src->alone && e->has_pending[core] && e->pending[core].time <= p->t;
+    pp_flit_core *c = &e->core[src->core];
+    const uint32_t first = src->first;
     const bool queued = first != PP_NOC_NO && pp_noc_at(&n->items, first)->created <= p->t;
-    if (stream && (!queued || e->pending[core].time < pp_noc_at(&n->items, first)->created)) {
-        src->item = new_item(e, p, &e->pending[core]);
+    if (stream_waits(c, p->t) && (!queued || c->packet.time < pp_noc_at(&n->items, first)->created)) {
+        src->item = new_item(e, p, &c->packet);
         if (src->item == PP_NOC_NO)
             return false;
         p->packets_in++;
-        fetch(e, p, core);
+        fetch(e, p, src->core);
     } else if (queued) {
         src->item = first;
         src->first = pp_noc_at(&n->items, first)->next;
@@ -142,7 +150,7 @@ static bool take_packet(pp_flit_engine *e, pp_part *p, uint32_t s)
     const pp_noc_item *item = pp_noc_at(&n->items, src->item);
     src->sent = 0;
     src->flits = item->flits;
-    src->dst = item->dst;
+    src->place = e->fast ? e->fast->place[item->dst] : 0;
     src->message_class = item->message_class;
     return true;
 }
@@ -153,6 +161,7 @@ void pp_flit_source_credit(pp_flit_engine *e, pp_part *p, uint32_t ovc)
 {
     const uint32_t s = (ovc >> e->vs) - e->base.g.n_op;
     e->credit[ovc]++;
+    e->src[s].can |= pp_bit(ovc & ((1u << e->vs) - 1));
     if (e->src[s].item != PP_NOC_NO)
         pp_flit_source_on(p, s);
 }
@@ -160,8 +169,8 @@ void pp_flit_source_credit(pp_flit_engine *e, pp_part *p, uint32_t ovc)
 /* VC for a new packet: the next after the last used that has a credit; NO: none. */
 static uint32_t source_vc(const pp_flit_engine *e, uint32_t op, const pp_flit_src *src)
 {
-    uint64_t can = 0;
-    for (uint64_t m = e->message_mask[src->message_class]; m; m &= m - 1) {
+    uint64_t can = e->fast ? src->can & e->message_mask[src->message_class] : 0;
+    for (uint64_t m = e->fast ? 0 : e->message_mask[src->message_class]; m; m &= m - 1) {
         const uint32_t v = pp_ctz(m);
         if (pp_flit_has_credit(e, (op << e->vs) + v) && (!e->op_drained || e->op_drained[op] >> v & 1))
             can |= UINT64_C(1) << v;
@@ -172,12 +181,13 @@ static uint32_t source_vc(const pp_flit_engine *e, uint32_t op, const pp_flit_sr
 static void put_on_link(pp_flit_engine *e, pp_part *p, uint32_t s, uint32_t flags)
 {
     const pp_noc *n = &e->base;
-    const pp_flit_src *src = &e->src[s];
+    pp_flit_src *src = &e->src[s];
     const uint32_t op = n->g.n_op + s, flit = PP_FLIT_MAKE(src->item, flags);
     if (e->fast) {
         pp_fast_push(e->fast, &e->fast->part[p->index], PP_FAST_ARRIVE, p->t + src->link_time, e->fast->src_to[s] + src->vc,
-                     (uint64_t)src->dst << 30 | flit);
-        e->credit[(op << e->vs) + src->vc]--;
+                     (uint64_t)src->place << 30 | flit);
+        if (--e->credit[(op << e->vs) + src->vc] == 0)
+            src->can &= ~pp_bit(src->vc);
         return;
     }
     (void)pp_flit_take_credit(e, (op << e->vs) + src->vc);
@@ -211,9 +221,10 @@ static bool send_from(pp_flit_engine *e, pp_part *p, uint32_t s)
     put_on_link(e, p, s, flags);
     e->op_flits[op]++;
     p->injected++;
-    if (flags & PP_FLIT_TAIL)
-        src->item = PP_NOC_NO;
-    return true;
+    if (!(flags & PP_FLIT_TAIL))
+        return true;
+    src->item = PP_NOC_NO;
+    return src->first != PP_NOC_NO || stream_waits(&e->core[src->core], p->t);
 }
 
 void pp_flit_sources(pp_flit_engine *e, pp_part *p)

@@ -16,14 +16,20 @@ typedef struct pp_batch {
 
 typedef PP_VEC(pp_batch) pp_batches;
 
+/* What one partition measures. Periods are looked up for every packet, mostly the same ones: no division then. */
+typedef struct pp_tally {
+    _Alignas(64) pp_batches batches;
+    uint64_t requests_done; /* first packets (not replies) delivered, created before `end` */
+    uint64_t index[2], start[2]; /* period found last: of a delivery, of a creation */
+} pp_tally;
+
 typedef struct pp_run {
     const pp_traffic_options *o;
     const pp_fabric *fabric;
     pp_noc *noc;
     pp_sources sources;
     uint64_t period, warmup, end; /* end: packets created from here on do not count; UINT64_MAX while open */
-    pp_batches *part;             /* [threads] */
-    uint64_t *requests_done;      /* [threads] first packets (not replies) delivered, created before `end` */
+    pp_tally *part;               /* [threads] */
     uint64_t *created;            /* [cores] created before `end` */
     unsigned n_parts;
     _Atomic bool failed;
@@ -50,21 +56,32 @@ static double bin_value(uint32_t bin)
 
 /* ---- what the engine calls ---- */
 
-static pp_batch *batch_at(pp_run *r, unsigned part, uint64_t time)
+static bool add_batches(pp_batches *b, uint64_t k)
 {
-    pp_batches *b = &r->part[part];
-    const uint64_t k = time / r->period;
     while (b->len <= k) {
         pp_batch *room = b->len < b->cap ? b->data : pp_vec_grow_(b->data, b->len, &b->cap, sizeof *b->data);
-        if (!room) {
-            r->failed = true;
-            return NULL;
-        }
+        if (!room)
+            return false;
         b->data = room;
         memset(&b->data[b->len], 0, sizeof *b->data);
         b->data[b->len++].min = UINT64_MAX;
     }
-    return &b->data[k];
+    return true;
+}
+
+/* Of a delivery's (which 0) or a creation's time; NULL when memory ran out. */
+static pp_batch *batch_at(pp_run *r, unsigned part, unsigned which, uint64_t time)
+{
+    pp_tally *t = &r->part[part];
+    if (time - t->start[which] >= r->period || t->batches.len == 0) {
+        t->index[which] = time / r->period;
+        t->start[which] = t->index[which] * r->period;
+        if (!add_batches(&t->batches, t->index[which])) {
+            r->failed = true;
+            return NULL;
+        }
+    }
+    return &t->batches.data[t->index[which]];
 }
 
 static bool source(void *context, uint32_t core, pp_noc_packet *p)
@@ -87,14 +104,14 @@ static void answer(pp_run *r, const pp_noc_delivery *d)
 static void sink(void *context, uint32_t part, const pp_noc_delivery *d)
 {
     pp_run *r = context;
-    pp_batch *at = batch_at(r, part, d->time);
+    pp_batch *at = batch_at(r, part, 0, d->time);
     if (at)
         at->ejected += d->flits;
     if (d->tag == 0)
-        r->requests_done[part] += d->created < r->end;
+        r->part[part].requests_done += d->created < r->end;
     if (d->tag == 0 && r->o->reply_flits > 0)
         answer(r, d);
-    pp_batch *b = d->created < r->end ? batch_at(r, part, d->created) : NULL;
+    pp_batch *b = d->created < r->end ? batch_at(r, part, 1, d->created) : NULL;
     if (!b)
         return;
     const uint64_t latency = d->time - d->created;
@@ -115,8 +132,8 @@ static void sum_batches(const pp_run *r, uint64_t lo, uint64_t hi, pp_batch *out
     memset(out, 0, sizeof *out);
     out->min = UINT64_MAX;
     for (unsigned i = 0; i < r->n_parts; i++)
-        for (uint64_t k = lo; k < hi && k < r->part[i].len; k++) {
-            const pp_batch *b = &r->part[i].data[k];
+        for (uint64_t k = lo; k < hi && k < r->part[i].batches.len; k++) {
+            const pp_batch *b = &r->part[i].batches.data[k];
             out->packets += b->packets;
             out->latency += b->latency;
             out->network += b->network;
@@ -133,9 +150,9 @@ static void sum_latency(const pp_run *r, uint64_t lo, uint64_t hi, double *laten
 {
     *latency = *packets = 0;
     for (unsigned i = 0; i < r->n_parts; i++)
-        for (uint64_t k = lo; k < hi && k < r->part[i].len; k++) {
-            *latency += (double)r->part[i].data[k].latency;
-            *packets += (double)r->part[i].data[k].packets;
+        for (uint64_t k = lo; k < hi && k < r->part[i].batches.len; k++) {
+            *latency += (double)r->part[i].batches.data[k].latency;
+            *packets += (double)r->part[i].batches.data[k].packets;
         }
 }
 
@@ -161,8 +178,8 @@ static double ejected_rate(const pp_run *r, uint64_t lo, uint64_t hi)
 {
     uint64_t flits = 0;
     for (unsigned i = 0; i < r->n_parts; i++)
-        for (uint64_t k = lo; k < hi && k < r->part[i].len; k++)
-            flits += r->part[i].data[k].ejected;
+        for (uint64_t k = lo; k < hi && k < r->part[i].batches.len; k++)
+            flits += r->part[i].batches.data[k].ejected;
     return (double)flits / ((double)(hi - lo) * (double)r->period * r->fabric->n_cores);
 }
 
@@ -190,7 +207,7 @@ static bool drained(const pp_run *r)
         created += r->created[c];
     }
     for (unsigned i = 0; i < r->n_parts; i++)
-        done += r->requests_done[i];
+        done += r->part[i].requests_done;
     return created == done;
 }
 
@@ -403,10 +420,9 @@ static void close_run(pp_run *r)
     pp_noc_free(r->noc);
     pp_sources_free(&r->sources);
     for (unsigned i = 0; r->part && i < r->n_parts; i++)
-        free(r->part[i].data);
+        free(r->part[i].batches.data);
     free(r->part);
     free(r->created);
-    free(r->requests_done);
 }
 
 static pp_status check_sizes(const pp_noc_options *network, const pp_traffic_options *o)
@@ -434,10 +450,9 @@ static pp_status open_run(pp_run *r, const pp_noc_options *network, const pp_noc
     r->period = choose_period(r->o, &r->sources);
     r->warmup = r->o->warmup == UINT64_MAX && r->o->booksim ? 3 * r->period : r->o->warmup;
     r->end = UINT64_MAX;
-    r->part = pp_calloc(r->n_parts, sizeof *r->part);
-    r->requests_done = pp_calloc(r->n_parts, sizeof *r->requests_done);
+    r->part = pp_alloc_aligned(r->n_parts, sizeof *r->part);
     r->created = pp_calloc(r->fabric->n_cores, sizeof *r->created);
-    if (!r->part || !r->requests_done || !r->created)
+    if (!r->part || !r->created)
         return PP_ENOMEM;
     PP_TRY(pp_noc_new(&r->noc, r->fabric, &o, routing));
     pp_noc_open_loop(r->noc, source, sink, r);
