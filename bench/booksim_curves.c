@@ -14,6 +14,7 @@
 
 typedef struct row {
     double rate, latency, sd, accepted, hops, hops_sd;
+    uint64_t period;
     bool saturated, above_bound;
     pp_traffic_point p;
 } row;
@@ -41,7 +42,7 @@ static int read_rows(FILE *f, row *rows)
         }
         if (k == 18)
             rows[n++] = (row){.rate = v[0], .latency = v[2], .sd = v[3], .accepted = v[8], .hops = v[10], .hops_sd = v[11],
-                              .saturated = v[16] > 0, .above_bound = v[17] > 0};
+                              .period = (uint64_t)v[13], .saturated = v[16] > 0, .above_bound = v[17] > 0};
     }
     return n;
 }
@@ -67,7 +68,7 @@ static bool falls(const row *rows, int n, bool above)
     return above;
 }
 
-static bool judge(const row *r, double top, bool falling, double *off, double *allowed, const char **what)
+static bool judge(const row *r, double top, bool falling, uint32_t seeds, double *off, double *allowed, const char **what)
 {
     const double share = r->rate / top;
     if (r->saturated) {
@@ -78,7 +79,7 @@ static bool judge(const row *r, double top, bool falling, double *off, double *a
     }
     *what = "latency";
     *off = fabs(r->p.packet_latency / r->latency - 1);
-    const double error = 3 * hypot(r->sd / sqrt(3), r->p.ci95 / 3.2) / r->latency; /* t of 4 seeds: 3.18 */
+    const double error = 3 * r->sd * sqrt(1.0 / 3 + 1.0 / seeds) / r->latency;
     *allowed = fmax(share <= 0.8 ? 0.03 : 0.1, error);
     if (r->above_bound || r->sd > 0.05 * r->latency || share > 0.961) {
         *what = "accepted";
@@ -88,12 +89,12 @@ static bool judge(const row *r, double top, bool falling, double *off, double *a
     return *off <= *allowed;
 }
 
-static bool hops_hold(const row *r)
+static bool hops_hold(const row *r, uint32_t seeds)
 {
     if (r->saturated || r->above_bound)
         return true;
     /* A share of 1 %, or 3 standard errors where few packets were measured. */
-    return fabs(r->p.routers / r->hops - 1) <= fmax(0.01, 3 * r->hops_sd * sqrt(1.0 / 3 + 0.25) / r->hops);
+    return fabs(r->p.routers / r->hops - 1) <= fmax(0.01, 3 * r->hops_sd * sqrt(1.0 / 3 + 1.0 / seeds) / r->hops);
 }
 
 static pp_status draw(const char *folder, const char *name, const char *note, const row *rows, int n)
@@ -156,12 +157,13 @@ static pp_status one_file(const char *path, uint32_t seeds, const char *folder, 
     for (int i = 0; status == PP_OK && i < n; i++) {
         row *r = &rows[i];
         b.traffic.rate = r->rate;
+        b.traffic.period = r->period; /* how long a run lasts decides near and beyond saturation */
         status = pp_traffic_run(&r->p, b.fabric, &b.network, &b.routing, b.pattern, &b.traffic, NULL);
         if (status != PP_OK)
             break;
         double off, allowed;
         const char *what;
-        const bool holds = judge(r, top, falls(rows, n, above), &off, &allowed, &what) && hops_hold(r);
+        const bool holds = judge(r, top, falls(rows, n, above), seeds, &off, &allowed, &what) && hops_hold(r, seeds);
         printf("  %-8.4g %8.2f %8.2f %6.2f  %8.4f %8.4f  %6.3f %6.3f   %-8s %6.2f%% %6.2f%%%s\n", r->rate, r->p.packet_latency,
                r->latency, r->sd, r->p.accepted, r->accepted, r->p.routers, r->hops, what, 100 * off, 100 * allowed,
                holds ? "" : "  OUTSIDE");

@@ -278,6 +278,10 @@ static void multicast(pp_noc_switching switching, bool tree_on)
         const pp_noc_packet other = packet_of(2 * k, 9, 6, 3);
         must(pp_noc_inject(n, &other));
     }
+    if (switching == PP_NOC_FLIT) { /* too late */
+        assert_int_equal(pp_noc_add_tree(n, &id, 5, PP_NO_CHANNEL, &tree, dst, NULL, 6), PP_EINVAL);
+        assert_non_null(strstr(pp_error_text(), "before the first packet"));
+    }
     must(pp_noc_run(n, PP_NOC_NEVER, false));
     while (pp_noc_pop(n, &d))
         got[d.dst]++;

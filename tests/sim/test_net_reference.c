@@ -42,10 +42,13 @@ static uint32_t pick(pp_rng *rng, uint32_t lo, uint32_t hi)
 
 static void one_config(pp_rng *rng, uint64_t seed)
 {
-    static const char *const fabrics[] = {"mesh:rows=3,cols=3", "torus:rows=3,cols=4", "ring:cores=6", "mesh:rows=1,cols=4",
-                                          "cmesh:rows=2,cols=2,nodes=2", "tree:arity=2,levels=3", "fattree:arity=2,levels=2"};
+    static const char *const fabrics[][2] = {
+        {"mesh:rows=3,cols=3", "xy"}, {"torus:rows=3,cols=4", "xy"}, {"ring:cores=6", "auto"}, {"mesh:rows=1,cols=4", "xy"},
+        {"cmesh:rows=2,cols=2,nodes=2", "auto"}, {"tree:arity=2,levels=3", "auto"}, {"fattree:arity=2,levels=2", "auto"},
+        {"mesh:rows=4,cols=2", "yx"}, {"torus:rows=4,cols=1", "xy"}, {"torus:rows=4,cols=4", "yx"}};
     net_case c;
-    case_open(&c, fabrics[pp_rng_below(rng, 7)], "auto");
+    const uint32_t which = pp_rng_below(rng, sizeof fabrics / sizeof *fabrics);
+    case_open(&c, fabrics[which][0], fabrics[which][1]);
     c.o.vcs = pick(rng, c.routing.n_classes, 5);
     c.o.buffer_flits = pick(rng, 1, 9);
     c.o.routing_delay = pick(rng, 0, 2);
@@ -56,9 +59,10 @@ static void one_config(pp_rng *rng, uint64_t seed)
     c.o.local_delay = pick(rng, 1, 2);
     c.o.credit_delay = pick(rng, 0, 2);
     c.o.iterations = pick(rng, 1, 2);
-    if (pp_rng_below(rng, 2)) { /* often what the fast router serves */
+    if (pp_rng_below(rng, 4)) /* mostly what the fast path serves */
         c.o.sw_alloc_delay = c.o.iterations = 1;
-    }
+    if (pp_rng_below(rng, 2))
+        c.o.routing_delay = 0;
     c.o.seed = seed;
     int count;
     pp_noc_packet *p = random_packets(c.fabric, 0.05 + 0.5 * pp_rng_uniform(rng), 120, pick(rng, 1, 6), seed, &count);
@@ -96,7 +100,7 @@ static void random_configs(void **state)
 {
     pp_rng rng = pp_rng_make(2024, 7);
     (void)state;
-    for (uint64_t i = 0; i < 24; i++)
+    for (uint64_t i = 0; i < 40; i++)
         one_config(&rng, 100 + i);
 }
 
@@ -116,6 +120,11 @@ static void variant(const char *preset, const char *fabric, const char *routing)
     c.o.threads = 3;
     run_engine(&c, p, count, three, &b);
     assert_same(one, three, count);
+    c.o.threads = 1;
+    c.o.general = true;
+    run_engine(&c, p, count, three, &b);
+    assert_same(one, three, count);
+    assert_int_equal(a.flit_hops, b.flit_hops);
     for (int i = 0; i < count; i++)
         assert_true(one[i].dst == p[i].dst && one[i].time > p[i].time);
     free(p);
@@ -144,7 +153,7 @@ static void routings_deliver_all(void **state)
         {"mesh:rows=4,cols=4", "romm"},     {"mesh:rows=4,cols=4", "yx"},         {"5pp:rows=3,cols=4", "auto"},
         {"hypercube:cores=8", "auto"},      {"flatfly:rows=2,cols=2,nodes=2", "auto"}, {"htree:levels=2", "auto"},
         {"star:cores=5", "auto"},           {"full:cores=5", "auto"},             {"mesh3d:rows=2,cols=3,planes=2", "auto"},
-        {"kautz:degree=2,diameter=2", "auto"}, {"k5prism:rows=5,cols=2", "auto"}, {"mesh:rows=3,cols=3", "updown"}};
+        {"mesh:rows=3,cols=3", "adaptive"}, {"kautz:degree=2,diameter=2", "auto"}, {"k5prism:rows=5,cols=2", "auto"}, {"mesh:rows=3,cols=3", "updown"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         variant("booksim", cases[i][0], cases[i][1]);
