@@ -80,12 +80,13 @@ static bool classify(hid_t type, pp_content_column *to)
     }
 }
 
-static hid_t memory_type(const pp_content_column *column)
+/* Texts keep the character set and padding of the file: HDF5 converts neither. */
+static hid_t memory_type(hid_t set, const pp_content_set *to, const pp_content_column *column)
 {
     if (column->kind == PP_CELL_TEXT) {
-        hid_t type = H5Tcopy(H5T_C_S1);
+        hid_t stored = H5Dget_type(set), type = to->scalar ? H5Tcopy(stored) : H5Tget_member_type(stored, (unsigned)(column - to->column));
         H5Tset_size(type, column->size);
-        H5Tset_cset(type, H5T_CSET_UTF8);
+        H5Tclose(stored);
         return type;
     }
     return H5Tcopy(column->kind == PP_CELL_F64 ? H5T_NATIVE_DOUBLE : column->kind == PP_CELL_I64 ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64);
@@ -102,7 +103,7 @@ static bool read_column(reader *r, hid_t set, const pp_content_set *to, pp_conte
         r->status = PP_ENOMEM;
         return false;
     }
-    hid_t value = memory_type(column), type = value;
+    hid_t value = memory_type(set, to, column), type = value;
     if (!to->scalar) {
         type = H5Tcreate(H5T_COMPOUND, column->size);
         H5Tinsert(type, column->name, 0, value);

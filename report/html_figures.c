@@ -99,13 +99,51 @@ static void timing_cards(FILE *f, const pp_content *c)
     card(f, "Latency", value, note);
 }
 
+/* Language models: tokens in place of inferences. */
+static void token_cards(FILE *f, const pp_content *c)
+{
+    char value[96], note[192], part[64], more[64];
+    double tokens = number(c, "/timing/throughput_tokens_s");
+    if (isnan(tokens))
+        return;
+    pp_html_si(value, sizeof value, tokens, "token/s");
+    pp_html_si(part, sizeof part, number(c, "/timing/prefill_tokens_s"), "");
+    pp_html_si(more, sizeof more, number(c, "/timing/decode_tokens_s"), "");
+    snprintf(note, sizeof note, "prefill %.40s, decode %.40s token/s; %.0f sequences", part, more, number(c, "/workload/sequences"));
+    card(f, "Throughput", value, note);
+    pp_html_si(value, sizeof value, number(c, "/timing/time_to_first_token_s"), "s");
+    pp_html_si(part, sizeof part, number(c, "/timing/time_to_first_token_p99_s"), "s");
+    snprintf(note, sizeof note, "mean; 99th percentile %s", part);
+    card(f, "Time to first token", value, note);
+    pp_html_si(value, sizeof value, number(c, "/timing/time_per_output_token_s"), "s");
+    pp_html_si(part, sizeof part, number(c, "/timing/time_per_output_token_p99_s"), "s");
+    snprintf(note, sizeof note, "mean; 99th percentile %s", part);
+    card(f, "Time per output token", value, note);
+    pp_html_si(value, sizeof value, number(c, "/mapping/bound_initiation_interval_ps") * 1e-12, "s");
+    snprintf(note, sizeof note, "bound between tokens: %.90s; %.0f in flight at most", text_of(c, "/mapping/bound_by"), number(c, "/timing/in_flight_high"));
+    card(f, "Interval", value, note);
+    pp_html_si(value, sizeof value, number(c, "/timing/kv_cache_bytes"), "B");
+    snprintf(note, sizeof note, "most at once, in %.16s; %.0f bit", text_of(c, "/timing/kv_tier"), number(c, "/quant/kvbits"));
+    card(f, "Keys and values", value, note);
+    pp_html_si(value, sizeof value, number(c, "/energy/energy_per_token_nj") * 1e-9, "J");
+    pp_html_si(part, sizeof part, number(c, "/energy/power_w"), "W");
+    snprintf(note, sizeof note, "a token; %s; %.4g TOPS/W; boundary %.16s", part, number(c, "/energy/tops_per_w"), text_of(c, "/energy/energy_boundary"));
+    card(f, "Energy", value, note);
+}
+
+static double tiles_of(const pp_content *c)
+{
+    double tiles = number(c, "/mapping/n_tiles");
+    return isnan(tiles) ? number(c, "/mapping/tiles") : tiles;
+}
+
 static void mapping_cards(FILE *f, const pp_content *c)
 {
     char value[96], note[192];
-    if (scalar(c, "/mapping/n_tiles") == NULL)
+    if (!(tiles_of(c) > 0))
         return;
     snprintf(value, sizeof value, "%.0f of %.0f", number(c, "/mapping/cores_used"), number(c, "/fabric/n_cores"));
-    snprintf(note, sizeof note, "%.0f tiles of %.0f × %.0f; copies of a layer: %.0f at most", number(c, "/mapping/n_tiles"),
+    snprintf(note, sizeof note, "%.0f tiles of %.0f × %.0f; copies of a layer: %.0f at most", tiles_of(c),
              number(c, "/arch/array_rows"), number(c, "/arch/array_cols"), number(c, "/mapping/copies_max"));
     card(f, "Cores used", value, note);
     snprintf(note, sizeof note, "%.0f of %.0f flows ride one channel; hops at most %.0f", number(c, "/mapping/single_channel_flows"),
@@ -156,6 +194,36 @@ static void accuracy_cards(FILE *f, const pp_content *c)
     card(f, "Accuracy", value, note);
 }
 
+static const pp_content_column *column_at(const pp_content *c, const char *path, const char *name)
+{
+    return pp_content_column_of(pp_content_find(c, path), name);
+}
+
+/* Devices that drift: the best of all networks and compensations at the last time. */
+static void study_card(FILE *f, const pp_content *c)
+{
+    static const char path[] = "/accuracy/rows";
+    const pp_content_column *mean = column_at(c, path, "mean"), *time = column_at(c, path, "time_s"), *ci = column_at(c, path, "ci95");
+    const pp_content_column *model = column_at(c, path, "model"), *how = column_at(c, path, "compensation");
+    char value[96], note[192], when[48];
+    size_t n = rows_of(c, path), best = 0;
+    if (n == 0 || mean == NULL || time == NULL || ci == NULL || model == NULL || how == NULL)
+        return;
+    bool share = true;
+    for (size_t i = 0; i < n; i++)
+        share = share && pp_content_number(mean, i) <= 1;
+    for (size_t i = 1; i < n; i++) {
+        double t = pp_content_number(time, i), last = pp_content_number(time, best), m = pp_content_number(mean, i), top = pp_content_number(mean, best);
+        best = t > last || (t == last && (share ? m > top : m < top)) ? i : best;
+    }
+    double k = share ? 100 : 1, s = pp_content_number(time, best);
+    snprintf(when, sizeof when, s >= 86400 ? "%.4g days" : "%.4g s", s >= 86400 ? s / 86400 : s);
+    snprintf(value, sizeof value, share ? "%.2f %%" : "%.4g bit/byte", k * pp_content_number(mean, best));
+    snprintf(note, sizeof note, "best after %s: %.60s, compensation %.16s; 95 %% interval ± %.2g", when, pp_content_text(model, best),
+             pp_content_text(how, best), k * pp_content_number(ci, best));
+    card(f, "On drifting devices", value, note);
+}
+
 static void other_cards(FILE *f, const pp_content *c)
 {
     char value[96];
@@ -188,7 +256,9 @@ void pp_html_figures(FILE *f, const pp_content *c)
 {
     fputs("<dl class=\"cards\">\n", f);
     timing_cards(f, c);
+    token_cards(f, c);
     accuracy_cards(f, c);
+    study_card(f, c);
     energy_cards(f, c);
     mapping_cards(f, c);
     other_cards(f, c);

@@ -87,6 +87,13 @@ function plain(v, digits = 4) {
   return size >= 1000 ? group(String(Math.round(v))) : text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
+// For axes: 250 k, 1.5 M.
+function brief(v) {
+  const size = Math.abs(v);
+  for (const [factor, name] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (size >= 10 * factor || (size >= factor && factor > 1e3)) return plain(v / factor) + "\u202f" + name;
+  return plain(v);
+}
+
 // Units that grow: [factor to the next, name].
 const scales = {
   ps: [[1, "ps"], [1e3, "ns"], [1e6, "µs"], [1e9, "ms"], [1e12, "s"]],
@@ -94,6 +101,8 @@ const scales = {
   pJ: [[1, "pJ"], [1e3, "nJ"], [1e6, "µJ"], [1e9, "mJ"], [1e12, "J"]],
   fJ: [[1, "fJ"], [1e3, "pJ"], [1e6, "nJ"], [1e9, "µJ"]],
   byte: [[1, "B"], [1024, "KiB"], [1048576, "MiB"], [1073741824, "GiB"]],
+  s: [[1e-12, "ps"], [1e-9, "ns"], [1e-6, "µs"], [1e-3, "ms"], [1, "s"]],
+  B: [[1, "B"], [1024, "KiB"], [1048576, "MiB"], [1073741824, "GiB"]],
   bit: [[1, "bit"], [1e3, "kbit"], [1e6, "Mbit"], [1e9, "Gbit"]],
 };
 // The scale that suits values up to `most`: {factor, name}.

@@ -37,11 +37,11 @@ function frame(o) {
   const marks = (axis, n) => axis.ticks || (axis.log ? decades(axis.min, axis.max) : ticks(axis.min, axis.max, n));
   for (const v of marks(o.y, 5)) {
     root.append(svg("line", { class: "grid", x1: left, x2: w - right, y1: y(v), y2: y(v) }),
-      svg("text", { class: "tick", x: left - 7, y: y(v) + 3.5, "text-anchor": "end" }, (o.y.text || plain)(v)));
+      svg("text", { class: "tick", x: left - 7, y: y(v) + 3.5, "text-anchor": "end" }, (o.y.text || brief)(v)));
   }
   for (const v of marks(o.x, Math.max(2, Math.round((w - left) / 90)))) {
     root.append(svg("line", { class: "grid", x1: x(v), x2: x(v), y1: top, y2: h - bottom }),
-      svg("text", { class: "tick", x: x(v), y: h - bottom + 15, "text-anchor": "middle" }, (o.x.text || plain)(v)));
+      svg("text", { class: "tick", x: x(v), y: h - bottom + 15, "text-anchor": "middle" }, (o.x.text || brief)(v)));
   }
   if (o.x.label) root.append(svg("text", { class: "axis", x: (left + w - right) / 2, y: h - 6, "text-anchor": "middle" }, o.x.label));
   if (o.y.label) root.append(svg("text", { class: "axis", x: 12, y: (top + h - bottom) / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${(top + h - bottom) / 2})` }, o.y.label));

@@ -79,7 +79,7 @@ function startCopy() {
 }
 
 // A panel that fails says so in its place and leaves the others alone.
-for (const make of [startTheme, startCopy, startFabric, comparePanel, trafficPanel, quantizePanel, pipelineChart, layerTable, accuracyPanel, bandwidthPanel, congestionPanel, energyPanel, otherPanels, settingsPanel, dataPanel, startNavigation]) {
+for (const make of [startTheme, startCopy, startFabric, comparePanel, trafficPanel, quantizePanel, tokensPanel, pipelineChart, layerTable, accuracyPanel, bandwidthPanel, congestionPanel, energyPanel, otherPanels, settingsPanel, dataPanel, startNavigation]) {
   try {
     make();
   } catch (error) {

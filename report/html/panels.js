@@ -127,13 +127,13 @@ function leaveChart(t) {
 
 // ---- energy ----
 
-const energyClasses = ["mvm", "digital", "buffer", "router", "wire", "static", "dram"];
+const energyClasses = ["mvm", "digital", "buffer", "router", "wire", "static", "dram", "kv"];
 function energyPanel() {
-  const total = scalar("/energy/energy_per_inference_pj"), stages = table("/energy/stages"), actions = table("/energy/actions"), area = table("/energy/area");
+  const perToken = scalar("/energy/energy_per_token_nj"), total = scalar("/energy/energy_per_inference_pj") ?? perToken, stages = table("/energy/stages"), actions = table("/energy/actions"), area = table("/energy/area");
   if (typeof total !== "number" && !stages && !actions) return;
   const unpriced = scalar("/energy/energy_unpriced");
-  const body = panel("energy", "Energy", `Boundary: ${scalar("/energy/energy_boundary")}; figures from ${scalar("/energy/cost_preset")}.${unpriced ? " Nobody prices: " + unpriced + "." : ""}`);
-  const parts = energyClasses.map((k) => scalar(`/energy/${k}_pj`) || 0), sum = parts.reduce((a, v) => a + v, 0);
+  const body = panel("energy", "Energy", `${perToken !== undefined ? "Energy of a token. " : ""}Boundary: ${scalar("/energy/energy_boundary")}; figures from ${scalar("/energy/cost_preset")}.${unpriced ? " Nobody prices: " + unpriced + "." : ""}`);
+  const parts = energyClasses.map((k) => scalar(`/energy/${k}_pj`) ?? 1000 * (scalar(`/energy/${k}_nj`) || 0)), sum = parts.reduce((a, v) => a + v, 0);
   if (sum > 0) {
     const used = energyClasses.map((_, k) => k).filter((k) => parts[k] > 0);
     body.append(el("div", { class: "stack", role: "img", "aria-label": used.map((k) => `${energyClasses[k]} ${percent(parts[k] / sum)}`).join(", ") },
@@ -149,6 +149,51 @@ function energyPanel() {
   }
   if (actions) body.append(el("details", {}, el("summary", {}, "Actions and their prices"), rawTable(actions, { caption: "Actions of an inference and their price" })));
   if (area) body.append(el("details", {}, el("summary", {}, "Area"), rawTable(area, { caption: "Components of the chip" })));
+}
+
+// ---- tokens of language models ----
+
+function tokensPanel() {
+  const progress = table("/timing/progress"), contexts = table("/timing/contexts"), operators = table("/timing/operators"), sequences = table("/timing/sequences"), levels = table("/bandwidth/levels");
+  if (!progress && !contexts && !operators && !sequences) return;
+  const counts = ["sequences", "prefill_tokens", "decode_tokens"].map((k) => scalar(`/workload/${k}`));
+  const body = panel("tokens", "Tokens", typeof counts[0] === "number" ? `${plural(counts[0], "sequence")}: ${group(String(counts[1]))} prompt tokens, ${group(String(counts[2]))} decoded. Busiest: ${scalar("/timing/slowest") || "–"}.` : null), pair = el("div", { class: "pair" });
+  body.append(pair);
+  if (progress) {
+    const end = maximum(progress.col("time_s")), s = scaleOf("s", end), x = progress.col("time_s").map((v) => v / s.factor), axis = { label: `time, ${s.name}`, min: 0 };
+    const line = (name, v, show) => ({ name, points: x.map((at, i) => ({ x: at, y: v[i], lines: [`until ${plain(at)} ${s.name}`, show(v[i], i)] })) });
+    pair.append(el("div", {}, el("h3", {}, "Tokens a second"), lineChart({ title: "Tokens a second over the run", x: axis, y: { min: 0, label: "token/s" } }, [line("", progress.col("tokens_s"), (v, i) => `${plain(v)} token/s: ${plain(progress.col("prefill_tokens")[i])} of prompts, ${plain(progress.col("decode_tokens")[i])} decoded`)])),
+      el("div", {}, el("h3", {}, "Tokens in the pipeline"), lineChart({ title: "Tokens in the pipeline over the run", x: axis, y: { min: 0, label: "tokens" } }, [line("", progress.col("in_flight"), (v) => plural(v, "token"))])));
+    const kv = progress.col("kv_bytes"), k = scaleOf("byte", maximum(kv));
+    pair.append(el("div", {}, el("h3", {}, "Keys and values"), lineChart({ title: "Keys and values in memory over the run", x: axis, y: { min: 0, label: k.name } }, [line("", kv.map((v) => v / k.factor), (v) => `${plain(v)} ${k.name}`)])));
+  }
+  if (contexts) {
+    const s = scaleOf("ps", maximum(contexts.col("latency_ps")));
+    const line = (name, column) => ({ name, points: contexts.col("context").map((c, i) => ({ x: c, y: contexts.col(column)[i] / s.factor, lines: [`context ${plain(c)}`, withUnits(contexts.col(column)[i], "ps"), contexts.col("bound_by")[i]] })).filter((p) => p.x > 0 && p.y > 0) });
+    const series = [line("between tokens, pipeline full", "interval_ps"), line("a token of one sequence alone", "latency_ps"), line("slowest attention unit", "attention_ps")].filter((q) => q.points.length);
+    if (series.length) pair.append(el("div", {}, el("h3", {}, "Time of a token by its context, bounds"), lineChart({ title: "Time of a token by its context", x: { log: true, label: "context, tokens" }, y: { log: true, label: s.name } }, series)));
+  }
+  if (sequences) body.append(sequenceChart(sequences));
+  if (operators) body.append(el("h3", {}, "Operators"), dataTable(operators.columns.map((c) => ({ label: c.name.replace(/_ps$|_ns$|_pj$/, "").replaceAll("_", " "), units: c.units, text: c.text, get: (i) => operators.col(c.name)[i], show: c.name.startsWith("utilisation") ? (v) => percent(v) : undefined })), operators.n, { caption: "Operators of each part: use, waiting, binding resource" }));
+  if (levels) body.append(el("h3", {}, "Levels of the fabric"), rawTable(levels, { caption: "Channels of each level" }));
+  if (contexts) body.append(el("details", {}, el("summary", {}, "Bounds by context"), rawTable(contexts, { caption: "Bounds by context" })));
+}
+
+function sequenceChart(t) {
+  const n = Math.min(t.n, 200), [arrival, enter, first, done] = ["arrival_s", "enter_s", "first_token_s", "done_s"].map((c) => t.col(c)), end = maximum(done.slice(0, n)), s = scaleOf("s", end);
+  const h = Math.max(3, Math.min(16, 420 / n)), width = 1180, left = 76, top = 6, height = top + n * h + 38, x = (v) => left + (v / (end || 1)) * (width - left - 14);
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart gantt", role: "img", "aria-label": "Sequences over time" }, svg("title", {}, "Sequences over time: waiting, prompt, decoding"));
+  for (const v of ticks(0, end / s.factor, 9)) root.append(svg("line", { class: "grid", x1: x(v * s.factor), x2: x(v * s.factor), y1: top, y2: top + n * h }), svg("text", { class: "tick", x: x(v * s.factor), y: top + n * h + 15, "text-anchor": "middle" }, plain(v)));
+  root.append(svg("text", { class: "axis", x: (left + width) / 2, y: height - 4, "text-anchor": "middle" }, `time, ${s.name}`));
+  const every = Math.ceil(12 / h);
+  for (let i = 0; i < n; i++) {
+    if (i % every === 0) root.append(svg("text", { class: "tick", x: left - 7, y: top + i * h + h / 2 + 3.5, "text-anchor": "end" }, t.col("sequence")[i]));
+    const lines = [`sequence ${t.col("sequence")[i]}`, `${plain(t.col("prompt_tokens")[i])} prompt tokens, ${plain(t.col("decode_tokens")[i])} decoded`, `first token after ${plain(t.col("time_to_first_token_s")[i] / s.factor)} ${s.name}`, `${plain(t.col("time_per_output_token_s")[i] / s.factor)} ${s.name} a token`];
+    [[arrival, enter, "var(--line)"], [enter, first, ink[1]], [first, done, ink[0]]].forEach(([a, b, colour]) => {
+      if (Number.isFinite(a[i]) && Number.isFinite(b[i]) && b[i] > a[i]) root.append(telling(svg("rect", { class: "span", x: x(a[i]), width: Math.max(0.8, x(b[i]) - x(a[i])), y: top + i * h + h * 0.1, height: h * 0.8, fill: colour }), lines));
+    });
+  }
+  return el("div", {}, el("h3", {}, "Sequences"), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Sequences over time" }, root), legend(["waits", "prompt", "decodes"], ["var(--line)", ink[1], ink[0]]), t.n > n && el("p", { class: "note" }, `The first ${n} of ${t.n} sequences.`));
 }
 
 // ---- comparison ----

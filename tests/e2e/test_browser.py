@@ -6,6 +6,7 @@ import unittest
 import h5py
 
 import browser
+import token_report
 from harness import Case, example, settings, text
 
 FEW = settings(workload__images=4, simulate__images=20, quant__calib_images=2)
@@ -189,6 +190,17 @@ class Chromium(Case):
         self.assertEqual([float(t) for t in self.browser.js("return [...document.querySelectorAll('#compare .heat')].map((c) => c.textContent)")],
                          [float(f"{r['max_channel_required_gbps']:.4g}") for r in rows])
 
+    def test_tokens(self):
+        report = self.path("tokens.h5")
+        token_report.write(report)
+        self.show(report)
+        b = self.browser
+        self.assertEqual(b.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)"), ["tokens", "energy", "data"])
+        self.assertEqual(b.js("return document.querySelectorAll('#tokens polyline').length"), 6)
+        self.assertEqual(b.js("return document.querySelectorAll('#tokens .span').length"), 6 * 3 - 1)  # the first does not wait
+        self.assertIn("250 ktoken/s", b.js("return document.querySelector('.cards').textContent"))
+        self.assertIn("500\u00a0nJ", b.js("return document.getElementById('energy').textContent"))
+
     def test_unknown_tables_and_names(self):
         """What a later version adds is shown as it is, and no name of a report becomes markup."""
         _, report = self.run_once("resnet32-5pp.yaml", *FEW)
@@ -202,10 +214,10 @@ class Chromium(Case):
                 f[path][...] = rows
             rows = f["timing/stages"][:3]
             rows["stage"][1] = evil
-            f.create_dataset("tokens/rows", data=rows)
+            f.create_dataset("later/rows", data=rows)
         self.show(odd)
         b = self.browser
-        self.assertEqual(b.js("return document.querySelectorAll('#group-tokens tbody tr').length"), 3)
+        self.assertEqual(b.js("return document.querySelectorAll('#group-later tbody tr').length"), 3)
         b.js("for (const d of document.querySelectorAll('details')) d.open = true")
         self.place_of("[geometry.x[0], geometry.y[0]]")
         self.assertIsNone(b.js("return window.evil ?? null"))
