@@ -221,6 +221,8 @@ static const pp_arg args[] = {
     {0, "fabric", "FABRIC", "kind[:key=value,...], for instance 5pp:rows=8,cols=8 or mesh; free sizes are fitted"},
     {0, "layer-a-core", NULL,
      "one layer a core: arrays of 65,536 x 65,536, no unrolling, relays where a layer has many neighbours"},
+    {0, "picture", "F.svg", "language models: draw a block on the fabric with the load of its channels (.svg or .png)"},
+    {0, "block", "N", "block that --picture draws (1)"},
     {0, "certificate", "C.json", "write the mapping as a certificate that anybody can check"},
     {0, "verify", "C.json", "check a certificate: rebuilds the required flows and looks at every line"},
     {0, NULL, NULL, NULL},
@@ -233,10 +235,14 @@ const pp_command pp_cmd_map = {
     .max_operands = 1,
     .text = "map a network onto a fabric and print bounds, or verify a certificate\n\n"
             "Prints tiles, patches and cores of each layer, the certificate (embedding: every flow on one\n"
-            "channel; disjoint: no channel carries two flows; routed) and what bounds the pipeline.",
+            "channel; disjoint: no channel carries two flows; routed) and what bounds the pipeline. Of a language\n"
+            "model: tiles of every operator and what bounds it, and the busiest channel of every level of the\n"
+            "fabric, whose levels are set apart by / (cores in clusters, clusters in chips, chips on a board).",
     .examples = "  pentaprism map examples/resnet32-5pp.yaml\n"
                 "  pentaprism map --network resnet32-cifar10 --fabric 5pp --certificate c.json\n"
                 "  pentaprism map --network densenet121 --fabric 5pp --layer-a-core --certificate d.json\n"
+                "  pentaprism map --network llama3-8b --fabric mesh:rows=16,cols=16,gateways=8/mesh:rows=4,cols=4,gateways=4/mesh "
+                "--set fabric.channel=llm --picture block.svg\n"
                 "  pentaprism map --verify c.json\n",
     .args = args,
     .run = run,

@@ -1,5 +1,6 @@
 /* map of a language model: figures of the whole, a row for each operator and level. */
 #include "cli/lm_map.h"
+#include "report/lm_picture.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -243,6 +244,13 @@ pp_status pp_map_lm(pp_session *s, const pp_parsed *p)
 {
     if (pp_args_get(p, "certificate") != NULL)
         return pp_fail(PP_EUNSUPPORTED, "map: certificates list every tile; language models have none");
+    int64_t block = 0;
+    const char *picture = pp_args_get(p, "picture");
+    PP_TRY(pp_args_i64(p, "block", 1, 0, 65535, &block));
     PP_TRY(pp_session_lm_map(s));
+    if (block == 1 && s->lm->graph->config.layers == 1 && pp_args_get(p, "block") == NULL)
+        block = 0;
+    if (picture != NULL)
+        PP_TRY(pp_lm_picture_write(s->lm, (uint32_t)block, picture, pp_args_has(p, "force")));
     return pp_args_has(p, "json") ? print_json(s->lm) : print_text(s->lm);
 }

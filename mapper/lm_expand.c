@@ -42,6 +42,20 @@ uint32_t pp_lm_expanded_tile(const pp_lm_expanded *x, const pp_lm_mapping *m, ui
     return first == PP_NONE ? PP_NONE : first + (copy * cols + col) * rows + row;
 }
 
+pp_status pp_lm_mapping_operators(const pp_lm_mapping *m, uint32_t instance, uint32_t *out)
+{
+    const pp_lm_ctx *x = &m->store->x;
+    const uint32_t part = m->instance[instance].part;
+    for (uint32_t p = 0; p < m->instance[instance].n_places; p++)
+        out[p] = PP_NONE;
+    for (uint32_t k = 0; k < m->graph->part[part].n_ops; k++) {
+        const pp_lm_op_plan *plan = pp_lm_plan_of(x, part, k);
+        for (uint32_t t = 0; t < plan->tiles; t++)
+            out[x->layout[part].place[plan->first_place + t]] = k;
+    }
+    return PP_OK;
+}
+
 /* ---- tiles ---- */
 
 static uint32_t least(uint32_t a, uint32_t b)

@@ -222,6 +222,10 @@ void pp_lm_mapping_free(pp_lm_mapping *m);
 pp_status pp_lm_mapping_check(const pp_lm_mapping *m);
 pp_status pp_lm_mapping_dump(char **out, const pp_lm_mapping *m);
 
+/* What lies on each core of an instance's places: operator of its part (index in the part) by place, PP_NONE where
+ * a place is left free. out[n_places of the instance]. */
+pp_status pp_lm_mapping_operators(const pp_lm_mapping *m, uint32_t instance, uint32_t *out);
+
 /* ---- every tile, for small models ---- */
 
 typedef struct pp_lm_tile {

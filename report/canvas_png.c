@@ -82,18 +82,16 @@ static void png_clip(canvas *c, double x, double y, double w, double h)
     cairo_clip(c->to);
 }
 
-pp_status pp_canvas_png(const pp_plot *p, const char *file)
+pp_status pp_canvas_png(const canvas_drawing *d, const char *file)
 {
-    double width, height;
-    pp_plot_extent(p, &width, &height);
     cairo_surface_t *s =
-        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(width * PIXELS), (int)ceil(height * PIXELS));
+        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(d->width * PIXELS), (int)ceil(d->height * PIXELS));
     cairo_t *to = cairo_create(s);
     cairo_scale(to, PIXELS, PIXELS);
     set_rgb(to, 0xffffff, 1.0);
     cairo_paint(to);
     canvas c = {.line = png_line, .area = png_area, .mark = png_mark, .text = png_text, .clip = png_clip, .to = to};
-    pp_plot_draw(p, &c);
+    d->draw(d->payload, &c);
     cairo_status_t state = cairo_status(to);
     cairo_destroy(to);
     if (state == CAIRO_STATUS_SUCCESS)

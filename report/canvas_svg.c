@@ -88,23 +88,21 @@ static void svg_clip(canvas *c, double x, double y, double w, double h)
             h, x, y, w, h);
 }
 
-pp_status pp_canvas_svg(const pp_plot *p, char **out, size_t *size)
+pp_status pp_canvas_svg(const canvas_drawing *d, char **out, size_t *size)
 {
     char *text = NULL;
     size_t bytes = 0;
-    double width, height;
     *out = NULL;
     FILE *f = open_memstream(&text, &bytes);
     if (f == NULL)
         return pp_fail(PP_ENOMEM, "out of memory");
-    pp_plot_extent(p, &width, &height);
     fprintf(f,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
             "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" "
             "fill=\"#ffffff\"/>\n",
-            width, height, width, height);
+            d->width, d->height, d->width, d->height);
     canvas c = {.line = svg_line, .area = svg_area, .mark = svg_mark, .text = svg_text, .clip = svg_clip, .to = f};
-    pp_plot_draw(p, &c);
+    d->draw(d->payload, &c);
     fputs("</svg>\n", f);
     const bool bad = ferror(f) != 0;
     if (fclose(f) != 0 || bad) {

@@ -219,27 +219,40 @@ static bool ends_in(const char *path, const char *ending)
     return n > e && strcmp(path + n - e, ending) == 0;
 }
 
-pp_status pp_plot_svg(const pp_plot *p, char **out, size_t *size)
+static void draw_plot(const void *plot, canvas *c)
 {
-    return pp_canvas_svg(p, out, size);
+    pp_plot_draw(plot, c);
 }
 
-static pp_status write_svg(const pp_plot *p, const char *path, bool force)
+static canvas_drawing drawing_of(const pp_plot *p)
+{
+    canvas_drawing d = {.draw = draw_plot, .payload = p};
+    pp_plot_extent(p, &d.width, &d.height);
+    return d;
+}
+
+pp_status pp_plot_svg(const pp_plot *p, char **out, size_t *size)
+{
+    const canvas_drawing d = drawing_of(p);
+    return pp_canvas_svg(&d, out, size);
+}
+
+static pp_status write_svg(const canvas_drawing *d, const char *path, bool force)
 {
     char *text = NULL;
     size_t size = 0;
-    PP_TRY(pp_canvas_svg(p, &text, &size));
+    PP_TRY(pp_canvas_svg(d, &text, &size));
     const pp_status status = pp_output_write(path, text, size, force);
     free(text);
     return status;
 }
 
-static pp_status write_png(const pp_plot *p, const char *path, bool force)
+static pp_status write_png(const canvas_drawing *d, const char *path, bool force)
 {
     pp_output o = {0};
     pp_status status;
     PP_GOTO(done, status, pp_output_begin(&o, path, force));
-    PP_GOTO(done, status, pp_canvas_png(p, o.temporary));
+    PP_GOTO(done, status, pp_canvas_png(d, o.temporary));
     status = pp_output_commit(&o);
 done:
     pp_output_abort(&o);
@@ -253,8 +266,14 @@ pp_status pp_plot_check_path(const char *path)
                : pp_fail(PP_EINVAL, "%s: a figure ends in .svg or .png", path);
 }
 
-pp_status pp_plot_write(const pp_plot *p, const char *path, bool force)
+pp_status pp_drawing_write(const canvas_drawing *d, const char *path, bool force)
 {
     PP_TRY(pp_plot_check_path(path));
-    return ends_in(path, ".svg") ? write_svg(p, path, force) : write_png(p, path, force);
+    return ends_in(path, ".svg") ? write_svg(d, path, force) : write_png(d, path, force);
+}
+
+pp_status pp_plot_write(const pp_plot *p, const char *path, bool force)
+{
+    const canvas_drawing d = drawing_of(p);
+    return pp_drawing_write(&d, path, force);
 }

@@ -95,7 +95,15 @@ double pp_plot_text_width(const char *text, double size);
 void pp_plot_extent(const pp_plot *p, double *width, double *height);
 void pp_plot_draw(const pp_plot *p, canvas *c);
 
-pp_status pp_canvas_svg(const pp_plot *p, char **out, size_t *size);
-pp_status pp_canvas_png(const pp_plot *p, const char *path);
+/* Anything that draws itself: size in pixels, and what to call with a canvas. */
+typedef struct canvas_drawing {
+    double width, height;
+    void (*draw)(const void *payload, canvas *c);
+    const void *payload;
+} canvas_drawing;
+pp_status pp_canvas_svg(const canvas_drawing *d, char **out, size_t *size);
+pp_status pp_canvas_png(const canvas_drawing *d, const char *path);
+/* As pp_plot_write. */
+pp_status pp_drawing_write(const canvas_drawing *d, const char *path, bool force);
 
 #endif
