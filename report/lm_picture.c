@@ -10,7 +10,7 @@
 
 #define CORES_MAX 65536
 #define MARGIN 26.0
-#define HEAD 74.0  /* title and note */
+#define HEAD 86.0  /* title and note */
 #define LEGEND 150.0
 #define GREY 0x5f6672
 #define FREE 0xeceef1
