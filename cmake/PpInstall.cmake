@@ -54,7 +54,7 @@ foreach(header
     base/term.h
     workloads/cpu.h
     workloads/dense.h
-    workloads/blas.h workloads/lm.h workloads/lm_graph.h
+    workloads/blas.h workloads/lm.h workloads/lm_graph.h workloads/lm_step.h
     workloads/network.h
     workloads/settings.h
     workloads/onnx.h
@@ -78,6 +78,7 @@ foreach(header
     sim/irdrop.h
     sim/kernel.h
     sim/lm_crossbar.h
+    sim/lm_execute.h
     sim/kernel_systemc.h
     sim/net.h sim/net_route.h sim/traffic.h
     sim/noise.h

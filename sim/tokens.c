@@ -217,6 +217,10 @@ pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token, uin
     c->busy_ps += def->interval_ps + work;
     c->wait_ps += start_ps - time_ps;
     a->done_ps = done_ps > a->done_ps ? done_ps : a->done_ps;
+    if (s->setup->fired != NULL) {
+        const pp_token_flight f = pp_token_sim_flight(s, token);
+        PP_TRY(s->setup->fired(s->setup->payload, actor, f.sequence, f.position));
+    }
     if (actor == s->net->sink)
         return pp_token_sim_schedule(s, a->done_ps, PP_TOKEN_LEAVE, 0, token);
     for (uint32_t i = 0; i < def->n_hops; i++)

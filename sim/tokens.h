@@ -112,6 +112,9 @@ typedef struct pp_token_setup {
     bool exact;             /* true: nothing is extrapolated */
     int kernel;             /* 0: own loop; 1 + pp_kernel_kind: that kernel, never extrapolates */
     pp_progress *progress;  /* NULL allowed; a step a token */
+    /* Called when an actor has all inputs of a token, in the order of events (NULL allowed); needs `exact`. */
+    pp_status (*fired)(void *payload, uint32_t actor, uint32_t sequence, uint32_t position);
+    void *payload;
 } pp_token_setup;
 
 /* Tokens that fill the pipeline: smallest number with which the busiest resource never waits, the largest

@@ -234,6 +234,7 @@ typedef struct pp_lm_exec_options {
     pp_pool *pool;       /* NULL: one thread. Results do not depend on it */
     size_t weight_bytes; /* weights kept in memory when all layers fit; 0: 2 GiB. Else a layer at a time */
     size_t scratch_bytes; /* of all workers; fewer windows run at once where it is short. At least one. 0: no limit */
+    bool stepwise;       /* each token as if it came alone (workloads/lm_step.h): slower, other orders of sums */
 } pp_lm_exec_options;
 
 /* The configuration is copied; it may differ from that on disk (norms fused, head untied, biases that

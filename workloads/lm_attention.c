@@ -29,6 +29,16 @@ static void attend(const pp_lm_config *c, const pp_lm_simd *simd, uint32_t windo
                 (blasint)keys, v + (size_t)low * (size_t)ldk, ldk, 0.0f, mix, ldq);
 }
 
+void pp_lm_attention_of_(const pp_lm_config *c, const pp_lm_simd *simd, uint32_t window, uint32_t begin, uint32_t rows,
+                         const float *q, const float *k, const float *v, float *scores, float *mix)
+{
+    const size_t group = c->heads / c->kv_heads;
+    for (uint32_t h = 0; h < c->heads; h++) {
+        const size_t kv = h / group * c->head_dim, at = (size_t)h * c->head_dim;
+        attend(c, simd, window, begin, rows, q + at, k + kv, v + kv, scores, mix + at);
+    }
+}
+
 void pp_lm_attention_(const pp_lm_config *c, const pp_lm_simd *simd, uint32_t window, uint32_t n, const float *q,
                       const float *k, const float *v, float *scores, float *mix)
 {

@@ -26,6 +26,33 @@ static pp_status hook(const block *b, pp_lm_site site, uint32_t width, uint32_t 
     return pp_lm_call_hook_(b->exec, site, b->layer, b->window, b->w, b->worker, width, heads, x);
 }
 
+/* Products of one row and of many may differ in the order of sums. */
+static uint32_t rows_at_once(const block *b)
+{
+    return b->exec->stepwise ? 1 : b->rows;
+}
+
+static void attend(const block *b)
+{
+    const pp_lm_config *c = &b->exec->config;
+    const pp_lm_scratch *s = b->s;
+    const uint32_t window = pp_lm_layer_window_(c, b->layer);
+    const size_t width = (size_t)c->heads * c->head_dim;
+    if (!b->exec->stepwise)
+        pp_lm_attention_(c, b->exec->simd, window, b->rows, s->q, s->k, s->v, s->scores, s->mix);
+    for (uint32_t r = 0; b->exec->stepwise && r < b->rows; r++)
+        pp_lm_attention_of_(c, b->exec->simd, window, r, 1, s->q + r * width, s->k, s->v, s->scores, s->mix + r * width);
+}
+
+static void activate(const block *b)
+{
+    const pp_lm_config *c = &b->exec->config;
+    const uint32_t rows = rows_at_once(b);
+    for (uint32_t r = 0; r < b->rows; r += rows)
+        b->exec->simd->activate(c->act, c->gated ? b->s->gate + (size_t)r * c->ffn : NULL, b->s->up + (size_t)r * c->ffn,
+                                (size_t)rows * c->ffn);
+}
+
 /* y = W x + b. */
 static pp_status linear(const block *b, pp_lm_kind kind, const float *x, float *y)
 {
@@ -35,7 +62,8 @@ static pp_status linear(const block *b, pp_lm_kind kind, const float *x, float *
     if (hooks->products & PP_LM_KIND_BIT(kind))
         PP_TRY(hooks->product(hooks->payload, b->layer, kind, b->worker, x, b->rows, y));
     else
-        pp_lm_product_(b->weights->data[kind], x, b->rows, (uint32_t)in, (uint32_t)out, y, out);
+        for (uint32_t r = 0; r < b->rows; r += rows_at_once(b))
+            pp_lm_product_(b->weights->data[kind], x + r * in, rows_at_once(b), (uint32_t)in, (uint32_t)out, y + r * out, out);
     const float *bias = b->weights->data[pp_lm_bias_of(kind)];
     if (bias)
         pp_lm_add_bias_(bias, y, b->rows, (uint32_t)out);
@@ -94,7 +122,7 @@ static pp_status attention(const block *b, float *x)
     pp_lm_norm_(c, b->weights->data[PP_LM_ATTN_NORM], b->weights->data[PP_LM_ATTN_NORM_BIAS], x, b->rows, c->hidden,
                 s->norm);
     PP_TRY(project(b));
-    pp_lm_attention_(c, b->exec->simd, pp_lm_layer_window_(c, b->layer), b->rows, s->q, s->k, s->v, s->scores, s->mix);
+    attend(b);
     PP_TRY(hook(b, PP_LM_SITE_O_IN, c->heads * c->head_dim, c->heads, s->mix));
     PP_TRY(linear(b, PP_LM_O, s->mix, s->add));
     add(s->add, x, (size_t)b->rows * c->hidden);
@@ -111,7 +139,7 @@ static pp_status feed_forward(const block *b, float *x)
     if (c->gated)
         PP_TRY(linear(b, PP_LM_GATE, s->norm, s->gate));
     PP_TRY(linear(b, PP_LM_UP, s->norm, s->up));
-    b->exec->simd->activate(c->act, c->gated ? s->gate : NULL, s->up, (size_t)b->rows * c->ffn);
+    activate(b);
     PP_TRY(hook(b, PP_LM_SITE_DOWN_IN, c->ffn, 1, s->up));
     PP_TRY(linear(b, PP_LM_DOWN, s->up, s->add));
     add(s->add, x, (size_t)b->rows * c->hidden);

@@ -42,6 +42,7 @@ pp_status pp_lm_exec_new(pp_lm_exec **out, const pp_lm_config *config, const pp_
     e->pool = options ? options->pool : NULL;
     e->weight_bytes = options && options->weight_bytes > 0 ? options->weight_bytes : WEIGHT_BYTES_DEFAULT;
     e->scratch_bytes = options && options->scratch_bytes > 0 ? options->scratch_bytes : SIZE_MAX;
+    e->stepwise = options != NULL && options->stepwise;
     e->resident = layer_floats(config) * config->layers <= e->weight_bytes / sizeof(float);
     e->weights = pp_calloc(config->layers + 1, sizeof *e->weights);
     e->scratch = pp_calloc(pp_pool_threads(e->pool), sizeof *e->scratch);

@@ -93,6 +93,7 @@ struct pp_lm_exec {
     pp_lm_hooks hooks;
     pp_pool *pool;
     size_t weight_bytes, scratch_bytes;
+    bool stepwise;              /* each token as if it came alone */
     bool resident;              /* all layers are kept */
     unsigned lanes;             /* windows that run at once: scratch[0 .. lanes) is in use */
     pp_lm_weights *weights;     /* [layers + 1] */
@@ -115,6 +116,11 @@ pp_status pp_lm_block_(pp_lm_exec *exec, uint32_t layer, size_t window, const pp
 /* Causal attention of all heads: mix[n][heads head_dim] from q, k, v; scores: scratch. */
 void pp_lm_attention_(const pp_lm_config *config, const pp_lm_simd *simd, uint32_t window, uint32_t n, const float *q, const float *k,
                       const float *v, float *scores, float *mix);
+/* The same of queries [begin, begin + rows) alone, whose q and mix come first; k and v begin at token 0. */
+void pp_lm_attention_of_(const pp_lm_config *config, const pp_lm_simd *simd, uint32_t window, uint32_t begin, uint32_t rows,
+                         const float *q, const float *k, const float *v, float *scores, float *mix);
+/* logits[vocab] of one normed row; the globals must be loaded. */
+pp_status pp_lm_head_row_(const pp_lm_exec *exec, const float *x, float *logits);
 pp_status pp_lm_call_hook_(const pp_lm_exec *exec, pp_lm_site site, uint32_t layer, size_t window,
                            const pp_lm_window *w, unsigned worker, uint32_t width, uint32_t heads, float *x);
 /* Window in force in a layer; 0: all tokens. */

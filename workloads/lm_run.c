@@ -160,7 +160,8 @@ static pp_status head_product(const head_pass *p, unsigned worker, const float *
     if (e->hooks.products & PP_LM_KIND_BIT(PP_LM_HEAD)) /* the whole head at once: ld = n = vocab */
         PP_TRY(e->hooks.product(e->hooks.payload, e->config.layers, PP_LM_HEAD, worker, x, rows, y));
     else
-        pp_lm_product_(p->weights, x, rows, e->config.hidden, p->n, y, ld);
+        for (uint32_t r = 0, n = e->stepwise ? 1 : rows; r < rows; r += n)
+            pp_lm_product_(p->weights, x + (size_t)r * e->config.hidden, n, e->config.hidden, p->n, y + r * ld, ld);
     for (uint32_t r = 0; p->bias && r < rows; r++)
         for (uint32_t i = 0; i < p->n; i++)
             y[r * ld + i] += p->bias[p->first + i];
@@ -236,6 +237,21 @@ static pp_status run_head(head_pass *p)
     if (fits(e))
         PP_TRY(pp_lm_load_globals_(e, PP_LM_KIND_BIT(PP_LM_HEAD)));
     return run_slices(p);
+}
+
+pp_status pp_lm_head_row_(const pp_lm_exec *e, const float *x, float *logits)
+{
+    const uint64_t vocab = e->config.vocab, d = e->config.hidden;
+    const pp_lm_weights *g = &e->weights[e->config.layers];
+    head_pass p = {.exec = (pp_lm_exec *)(uintptr_t)e, .bias = g->data[PP_LM_HEAD_BIAS], .n = (uint32_t)vocab};
+    if (e->hooks.products & PP_LM_KIND_BIT(PP_LM_HEAD))
+        return head_product(&p, 0, x, 1, logits, vocab);
+    for (p.first = 0; p.first < vocab; p.first += HEAD_SLICE) {
+        p.n = (uint32_t)(vocab - p.first < HEAD_SLICE ? vocab - p.first : HEAD_SLICE);
+        p.weights = g->data[PP_LM_HEAD] + p.first * d;
+        PP_TRY(head_product(&p, 0, x, 1, logits + p.first, vocab));
+    }
+    return PP_OK;
 }
 
 pp_status pp_lm_exec_head(pp_lm_exec *e, const pp_lm_batch *batch, const float *hidden, float *logits)

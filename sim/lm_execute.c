@@ -1,0 +1,250 @@
+/* Values that move with the tokens of the timing model, and the comparison with the executor. */
+#include "sim/lm_execute.h"
+
+#include "workloads/lm_step.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct run {
+    const pp_lm_execute_input *in;
+    pp_lm_execution *x;
+    pp_lmq_integer *integer;
+    pp_lm_exec *exec;
+    pp_lm_token **token;   /* [tokens] on their way */
+    pp_lm_cache **cache;   /* [sequences] */
+    bool *known;           /* [tokens] its id is there */
+} run;
+
+/* ---- operators of the graph ---- */
+
+static pp_lm_step step_of_weight(unsigned weight)
+{
+    static const struct {
+        pp_lm_kind kind;
+        pp_lm_step step;
+    } of[] = {{PP_LM_Q, PP_LM_STEP_Q}, {PP_LM_K, PP_LM_STEP_K}, {PP_LM_V, PP_LM_STEP_V}, {PP_LM_O, PP_LM_STEP_O},
+              {PP_LM_GATE, PP_LM_STEP_GATE}, {PP_LM_UP, PP_LM_STEP_UP}, {PP_LM_DOWN, PP_LM_STEP_DOWN}, {PP_LM_HEAD, PP_LM_STEP_HEAD}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (of[i].kind == weight)
+            return of[i].step;
+    return PP_LM_STEP_COUNT;
+}
+
+/* What an operator computes; COUNT: nothing of its own (norms, RoPE and online Hadamards are computed where their
+ * results are used). */
+static pp_lm_step step_of(const pp_lm_op *op)
+{
+    switch (op->kind) {
+    case PP_LM_OP_EMBED:
+        return PP_LM_STEP_EMBED;
+    case PP_LM_OP_LINEAR:
+        return step_of_weight(op->weight);
+    case PP_LM_OP_ATTENTION:
+        return PP_LM_STEP_ATTENTION;
+    case PP_LM_OP_ACT:
+        return PP_LM_STEP_ACT;
+    case PP_LM_OP_ADD:
+        return strcmp(op->name, pp_lm_step_name(PP_LM_STEP_ATTN_ADD)) == 0 ? PP_LM_STEP_ATTN_ADD : PP_LM_STEP_FFN_ADD;
+    default:
+        return PP_LM_STEP_COUNT;
+    }
+}
+
+static uint32_t largest(const float *logits, uint32_t n)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < n; i++)
+        best = logits[i] > logits[best] ? i : best;
+    return best;
+}
+
+/* ---- tokens ---- */
+
+static pp_status begin_token(run *r, uint32_t sequence, uint32_t position)
+{
+    const uint32_t at = r->x->first[sequence] + position;
+    if (!r->known[at])
+        return pp_fail(PP_EINTERNAL, "token %u of sequence %u entered before it was sampled", position, sequence);
+    return pp_lm_token_new(&r->token[at], r->exec, r->x->ids[at], sequence, position, at);
+}
+
+static pp_status sample(run *r, uint32_t sequence, uint32_t position)
+{
+    const uint32_t at = r->x->first[sequence] + position, next = at + 1;
+    const float *logits = r->token[at] != NULL ? pp_lm_token_logits(r->token[at]) : NULL;
+    if (logits == NULL)
+        return pp_fail(PP_EINTERNAL, "token %u of sequence %u was sampled before its logits were there", position, sequence);
+    memcpy(r->x->logits + (size_t)at * r->x->vocab, logits, r->x->vocab * sizeof *logits);
+    if (next < r->x->first[sequence + 1] && !r->known[next]) {
+        r->x->ids[next] = largest(logits, r->x->vocab);
+        r->known[next] = true;
+        r->x->generated++;
+    }
+    pp_lm_token_free(r->token[at]);
+    r->token[at] = NULL;
+    return PP_OK;
+}
+
+static pp_status fired(void *payload, uint32_t actor, uint32_t sequence, uint32_t position)
+{
+    run *r = payload;
+    const pp_lm_mapping *m = r->in->m;
+    const pp_lm_actor *a = &r->in->actors->actor[actor];
+    if (a->stage == PP_NONE)
+        return PP_OK;
+    const pp_lm_op *op = &m->graph->op[m->stage[a->stage].op];
+    if (op->kind == PP_LM_OP_SAMPLE)
+        return sample(r, sequence, position);
+    const pp_lm_step step = step_of(op);
+    if (step == PP_LM_STEP_COUNT)
+        return PP_OK;
+    if (step == PP_LM_STEP_EMBED)
+        PP_TRY(begin_token(r, sequence, position));
+    pp_lm_token *token = r->token[r->x->first[sequence] + position];
+    if (token == NULL)
+        return pp_fail(PP_EINTERNAL, "%s fired for token %u of sequence %u, which is not under way", op->name, position, sequence);
+    r->x->operators++;
+    return pp_lm_token_step(r->exec, token, r->cache[sequence], m->instance[a->instance].layer, step);
+}
+
+/* ---- setting up ---- */
+
+static uint32_t length_of(const pp_lm_execute_input *in, uint32_t i)
+{
+    const pp_token_sequence *s = &in->sequence[i];
+    return s->prompt + s->decode;
+}
+
+/* Prompts from the text; what is sampled behind the last decoded token is not kept. */
+static pp_status prompts(run *r)
+{
+    const pp_lm_execute_input *in = r->in;
+    pp_lm_execution *x = r->x;
+    x->first = pp_calloc(in->n_sequences + 1, sizeof *x->first);
+    if (x->first == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < in->n_sequences; i++)
+        x->first[i + 1] = x->first[i] + length_of(in, i);
+    x->tokens = x->first[in->n_sequences];
+    x->ids = pp_calloc(x->tokens, sizeof *x->ids);
+    x->logits = pp_calloc(x->tokens * x->vocab, sizeof *x->logits);
+    r->known = pp_calloc(x->tokens, sizeof *r->known);
+    r->token = pp_calloc(x->tokens, sizeof(pp_lm_token *));
+    if (x->ids == NULL || x->logits == NULL || r->known == NULL || r->token == NULL)
+        return PP_ENOMEM;
+    size_t at = 0;
+    for (uint32_t i = 0; i < in->n_sequences; i++) {
+        for (uint32_t p = 0; p < in->sequence[i].prompt; p++) {
+            x->ids[x->first[i] + p] = in->text[at++ % in->n_text];
+            r->known[x->first[i] + p] = true;
+        }
+    }
+    return PP_OK;
+}
+
+static pp_status executors(run *r)
+{
+    const pp_lm_execute_input *in = r->in;
+    const pp_lmq_integer_options o = {.rows = in->rows, .psum_bits = in->psum_bits, .act_scale = in->act_scale};
+    const pp_lm_exec_options e = {.stepwise = true};
+    const pp_lm_source source = pp_lmq_source(in->q);
+    PP_TRY(pp_lmq_integer_new(&r->integer, in->q, &o, 1));
+    const pp_lm_hooks hooks = pp_lmq_integer_hooks(r->integer);
+    PP_TRY(pp_lm_exec_new(&r->exec, pp_lmq_config(in->q), &source, &hooks, &e));
+    r->cache = pp_calloc(in->n_sequences, sizeof(pp_lm_cache *));
+    pp_status status = r->cache != NULL ? PP_OK : PP_ENOMEM;
+    for (uint32_t i = 0; i < in->n_sequences && status == PP_OK; i++)
+        status = pp_lm_cache_new(&r->cache[i], pp_lmq_config(in->q), length_of(in, i));
+    return status;
+}
+
+static pp_status simulate(run *r)
+{
+    const pp_lm_execute_input *in = r->in;
+    const pp_token_setup setup = {.sequence = in->sequence, .n_sequences = in->n_sequences, .scenario = in->scenario,
+                                  .prefill_chunk = in->prefill_chunk, .in_flight = in->in_flight, .seed = in->seed,
+                                  .exact = true, .fired = fired, .payload = r};
+    return pp_simulate_tokens(&r->x->timing, &in->actors->net, &setup);
+}
+
+/* ---- the executor ---- */
+
+static pp_status compare(const run *r)
+{
+    const pp_lm_execution *x = r->x;
+    float *want = pp_alloc(x->tokens * x->vocab, sizeof *want);
+    pp_lm_window *windows = pp_calloc(x->n_sequences, sizeof *windows);
+    pp_status status = want != NULL && windows != NULL ? PP_OK : PP_ENOMEM;
+    for (uint32_t i = 0; i < x->n_sequences && status == PP_OK; i++)
+        windows[i] = (pp_lm_window){x->first[i], x->first[i], x->first[i + 1] - x->first[i]};
+    const pp_lm_batch batch = {x->ids, windows, x->n_sequences, x->tokens};
+    if (status == PP_OK)
+        status = pp_lm_exec_logits(r->exec, &batch, want);
+    for (size_t t = 0; t < x->tokens && status == PP_OK; t++)
+        if (memcmp(want + t * x->vocab, x->logits + t * x->vocab, x->vocab * sizeof *want) != 0)
+            status = pp_fail(PP_EINTERNAL, "execution-driven simulation: the logits of token %zu differ from the quantized executor's", t);
+    free(want);
+    free(windows);
+    return status;
+}
+
+static pp_status check(const pp_lm_execute_input *in)
+{
+    const pp_lm_config *c = pp_lmq_config(in->q);
+    if (c->experts > 0 || !c->causal)
+        return pp_fail(PP_EUNSUPPORTED, "%s: values move through decoders without experts only", c->name);
+    if (in->scenario == PP_SCENARIO_DECODE)
+        return pp_fail(PP_EINVAL, "execution-driven simulation: prompts must be run (scenario mixed or prefill), their keys and values "
+                       "are not there otherwise");
+    if (in->n_text == 0)
+        return pp_fail(PP_EINVAL, "execution-driven simulation: no text for the prompts");
+    for (uint32_t i = 0; i < in->n_text; i++)
+        if (in->text[i] >= c->vocab)
+            return pp_fail(PP_ERANGE, "token %u of the prompts is outside the vocabulary of %s, which has %u", in->text[i], c->name, c->vocab);
+    return PP_OK;
+}
+
+pp_status pp_lm_execute(pp_lm_execution **out, const pp_lm_execute_input *in)
+{
+    run r = {.in = in};
+    *out = NULL;
+    PP_TRY(check(in));
+    r.x = pp_calloc(1, sizeof *r.x);
+    if (r.x == NULL)
+        return PP_ENOMEM;
+    r.x->vocab = pp_lmq_config(in->q)->vocab;
+    r.x->n_sequences = in->n_sequences;
+    pp_status status = prompts(&r);
+    if (status == PP_OK)
+        status = executors(&r);
+    if (status == PP_OK)
+        status = simulate(&r);
+    if (status == PP_OK)
+        status = compare(&r);
+    for (size_t i = 0; r.token != NULL && i < r.x->tokens; i++)
+        pp_lm_token_free(r.token[i]);
+    for (uint32_t i = 0; r.cache != NULL && i < in->n_sequences; i++)
+        pp_lm_cache_free(r.cache[i]);
+    free(r.token);
+    free(r.cache);
+    free(r.known);
+    pp_lm_exec_free(r.exec);
+    pp_lmq_integer_free(r.integer);
+    if (status == PP_OK)
+        *out = r.x;
+    else
+        pp_lm_execution_free(r.x);
+    return status;
+}
+
+void pp_lm_execution_free(pp_lm_execution *x)
+{
+    if (x == NULL)
+        return;
+    free(x->first);
+    free(x->ids);
+    free(x->logits);
+    pp_token_result_free(x->timing);
+    free(x);
+}
