@@ -1,6 +1,8 @@
 #include "cli/run_lm.h"
 
+#include "cli/lm_values.h"
 #include "report/lm_report.h"
+#include "sim/lm_execute.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@ typedef struct lm_run {
     pp_lm_summary summary;
     pp_lm_tables tables;
     double map_s;
+    uint64_t executed, generated; /* tokens whose values moved; of these sampled */
 } lm_run;
 
 /* ---- steps ---- */
@@ -74,6 +77,34 @@ static pp_status simulate(lm_run *r)
     return pp_lm_energy_new(&r->energy, &s->cost, &s->arch, (uint32_t)s->quant.wbits, r->s->lm, r->actors, &r->setup, r->result);
 }
 
+/* The same scenario with values: every token, one event after the other; logits must be the quantized executor's. */
+static pp_status execute_with(lm_run *r, pp_lm_values *v)
+{
+    pp_session *s = r->s;
+    pp_lm_execution *x = NULL;
+    PP_TRY(pp_lm_values_open(v, s, s->workload.model, true));
+    const pp_lm_execute_input in = {.q = v->q, .m = s->lm, .actors = r->actors, .sequence = r->sequence,
+                                    .n_sequences = r->setup.n_sequences, .text = v->text.ids, .n_text = v->text.n,
+                                    .scenario = r->setup.scenario, .prefill_chunk = r->setup.prefill_chunk,
+                                    .in_flight = r->setup.in_flight, .act_scale = pp_lm_values_scale(s),
+                                    .rows = (uint32_t)s->arch.rows, .psum_bits = (uint32_t)s->arch.psum_bits, .seed = r->setup.seed};
+    PP_TRY(pp_lm_execute(&x, &in));
+    r->executed = x->tokens;
+    r->generated = x->generated;
+    pp_lm_execution_free(x);
+    return PP_OK;
+}
+
+static pp_status execute(lm_run *r)
+{
+    pp_lm_values v = {0};
+    if (r->s->sim_options.execute == 0)
+        return PP_OK;
+    const pp_status status = execute_with(r, &v);
+    pp_lm_values_free(&v);
+    return status;
+}
+
 /* ---- results ---- */
 
 static pp_status print(lm_run *r, const char *path)
@@ -83,6 +114,10 @@ static pp_status print(lm_run *r, const char *path)
         pp_json *json = pp_json_object();
         pp_lm_summary_json(&r->summary, json);
         pp_lm_tables_json(&r->tables, json);
+        if (r->executed > 0) {
+            pp_json_add_i64(json, "executed_tokens", (int64_t)r->executed);
+            pp_json_add_i64(json, "generated_tokens", (int64_t)r->generated);
+        }
         pp_json_add_f64(json, "wall_s", wall_s);
         pp_json_add_f64(json, "map_s", r->map_s);
         pp_json_add_f64(json, "simulate_s", r->result->simulate_s);
@@ -90,6 +125,9 @@ static pp_status print(lm_run *r, const char *path)
         return pp_print_json(json);
     }
     PP_TRY(pp_lm_report_print(&r->summary, &r->tables, stdout, isatty(1) && getenv("NO_COLOR") == NULL));
+    if (r->executed > 0)
+        printf("\nexecuted    %llu tokens with real values, %llu of them sampled: logits equal to the quantized executor's to the bit\n",
+               (unsigned long long)r->executed, (unsigned long long)r->generated);
     printf("\nreport      %s\ntime taken  %.2f s, of which mapping %.2f s, simulation %.2f s (%.3g million events a second)\n", path, wall_s,
            r->map_s, r->result->simulate_s, (double)r->result->events * 1e-6 / (r->result->simulate_s > 0 ? r->result->simulate_s : 1));
     return fflush(stdout) == 0 ? PP_OK : pp_fail(PP_EIO, "stdout: cannot be written");
@@ -116,6 +154,7 @@ static pp_status run_steps(lm_run *r, const char *path, bool force)
     PP_TRY(set_up(r));
     PP_TRY(map_model(r));
     PP_TRY(simulate(r));
+    PP_TRY(execute(r));
     PP_TRY(report(r, path, force));
     return print(r, path);
 }

@@ -271,10 +271,31 @@ pp_status pp_session_map(pp_session *s)
                   (uint64_t)s->run_options.seed, s->pool);
 }
 
+/* A folder that `quantize` wrote says its widths and rotations itself. */
+static pp_status widths_of_folder(pp_session *s)
+{
+    uint32_t wbits, abits, kvbits;
+    bool online;
+    if (!pp_lmq_is_folder(s->workload.model))
+        return PP_OK;
+    PP_TRY(pp_lmq_bits(s->workload.model, &wbits, &abits, &kvbits, &online));
+    if (wbits > 8 || abits > 8)
+        return pp_fail(PP_EUNSUPPORTED, "%s: W%uA%u: arrays and converters take 2 to 8 bits", s->workload.model, wbits, abits);
+    s->quant.wbits = wbits;
+    s->quant.abits = abits;
+    s->lm_graph.kvbits = kvbits;
+    if (!pp_config_is_set(s->config, "quant", "online_rotations"))
+        s->lm_graph.online = online ? PP_LM_ONLINE_BOTH : PP_LM_ONLINE_NONE;
+    if (!pp_config_is_set(s->config, "quant", "online_block"))
+        s->lm_graph.online_block = "full"; /* as the folder has it */
+    return PP_OK;
+}
+
 pp_status pp_session_lm_map(pp_session *s)
 {
     pp_lm_config config;
     pp_progress progress;
+    PP_TRY(widths_of_folder(s));
     PP_TRY(pp_lm_find(&config, NULL, s->workload.model));
     pp_progress_begin(&progress, "map", (size_t)config.layers + 2);
     const pp_lm_map_input input = {.config = &config,

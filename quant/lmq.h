@@ -96,8 +96,8 @@ size_t pp_lmq_quantize_steps(const pp_lmq *q, bool folder);
 /* A folder that pp_lmq_quantize has finished. */
 pp_status pp_lmq_open(pp_lmq **out, const char *dir, pp_pool *pool);
 bool pp_lmq_is_folder(const char *path);
-/* Widths of such a folder from its settings alone (16: float). */
-pp_status pp_lmq_bits(const char *dir, uint32_t *wbits, uint32_t *abits, uint32_t *kvbits);
+/* Widths of such a folder from its settings alone (16: float); online (NULL allowed): R3 and R4 at run time. */
+pp_status pp_lmq_bits(const char *dir, uint32_t *wbits, uint32_t *abits, uint32_t *kvbits, bool *online);
 
 const pp_lm_config *pp_lmq_config(const pp_lmq *q);
 const pp_lmq_options *pp_lmq_options_of(const pp_lmq *q);

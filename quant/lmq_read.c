@@ -306,7 +306,7 @@ static pp_status finished(char **path, const char *dir)
     return pp_fail(PP_ENOTFOUND, "%s: the quantized model is not finished (no quant.json): run quantize again with the same settings", dir);
 }
 
-pp_status pp_lmq_bits(const char *dir, uint32_t *wbits, uint32_t *abits, uint32_t *kvbits)
+pp_status pp_lmq_bits(const char *dir, uint32_t *wbits, uint32_t *abits, uint32_t *kvbits, bool *online)
 {
     pp_lm_config config = {0};
     pp_lmq_options o;
@@ -317,6 +317,8 @@ pp_status pp_lmq_bits(const char *dir, uint32_t *wbits, uint32_t *abits, uint32_
         *wbits = o.wbits;
         *abits = o.abits;
         *kvbits = o.kvbits;
+        if (online != NULL)
+            *online = o.online && o.method != PP_LMQ_RTN;
     }
     free(format);
     free(path);

@@ -15,7 +15,7 @@ static const pp_knob knobs[] = {
      "(virtual cut-through), or flit (wormhole with virtual channels, cycle by cycle)",
      ROW(switching)},
     {"simulate", "execute", PP_KNOB_INT, "", "0", 0, 1000000, NULL,
-     "inferences whose real values move through the simulated buffers", ROW(execute)},
+     "inferences whose real values move through the simulated buffers; language models: not 0: all tokens of the scenario", ROW(execute)},
     {"simulate", "exact", PP_KNOB_BOOL, "", "false", 0, 0, NULL,
      "simulates every inference, also when the pipeline repeats itself", ROW(exact)},
     {"simulate", "router", PP_KNOB_TEXT, "", "", 0, 0, NULL,

@@ -95,5 +95,30 @@ class LanguageModels(Case):
         self.refused("map", "--network", "llama3-8b", "--fabric", "5pp", words=["language model"])
 
 
+class Values(Case):
+    """run with simulate.execute: values move with the tokens, and the program compares them with the executor itself."""
+
+    def run_file(self, *lines):
+        return self.write("values.yaml", "workload:\n  model: bytellama-odd\n  sequences: 2\n  prompt_tokens: 5\n  decode_tokens: 3\n"
+                          "quant:\n  method: rtn\n  abits: 4\nsimulate:\n  execute: 1\n" + "".join(lines))
+
+    def test_values_move_with_the_tokens(self):
+        d = self.json("run", self.run_file(), "-o", self.path("v.h5"))
+        self.assertEqual((d["executed_tokens"], d["generated_tokens"]), (16, 6))
+        text = self.done("run", self.run_file(), "-o", self.path("w.h5")).out
+        self.assertIn("equal to the quantized executor's to the bit", text)
+
+    def test_a_quantized_folder_says_its_widths(self):
+        folder = self.path("w3")
+        self.done("quantize", "bytellama-odd", "--method", "quarot", "--wbits", "3", "--kvbits", "8", "--no-eval", "-o", folder)
+        d = self.json("run", self.run_file(), "--set", f"workload.model={folder}", "-o", self.path("f.h5"))
+        self.assertEqual((d["wbits"], d["abits"], d["kvbits"], d["executed_tokens"]), (3, 4, 8, 16))
+
+    def test_what_has_no_values_is_refused(self):
+        file = self.run_file()
+        self.refused("run", file, "--set", "workload.scenario=decode", "-o", self.path("x.h5"), words=["prompts must be run"])
+        self.refused("run", file, "--set", "quant.method=kurtle", "-o", self.path("x.h5"), words=["kurtail"])
+
+
 if __name__ == "__main__":
     unittest.main()

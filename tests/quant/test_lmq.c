@@ -151,7 +151,7 @@ static void folder_is_known(const char *dir, const pp_lm *lm)
     assert_true(weights);
     assert_true(pp_lm_linear_macs(&c) == pp_lm_linear_macs(pp_lm_config_of(lm)));
     assert_int_equal(c.kv_heads, pp_lm_config_of(lm)->kv_heads);
-    assert_ok(pp_lmq_bits(dir, &w, &a, &kv));
+    assert_ok(pp_lmq_bits(dir, &w, &a, &kv, NULL));
     assert_true(w == 4 && a == 4 && kv == 4);
     assert_int_equal(pp_lm_open(&wrong, dir), PP_EUNSUPPORTED);
 }
