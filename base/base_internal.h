@@ -2,6 +2,11 @@
 #ifndef PP_BASE_BASE_INTERNAL_H
 #define PP_BASE_BASE_INTERNAL_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdint.h>
+
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -20,5 +25,11 @@ size_t pp_utf8_length(const unsigned char *text, size_t size);
 /* Shortest of %.15g, %.16g and %.17g that reads back as `value`, which is finite. */
 #define PP_F64_TEXT_MAX 32
 void pp_f64_text(double value, char text[PP_F64_TEXT_MAX]);
+
+/* SHA-256 of whole blocks of 64 bytes: plain C, and the processor's instructions (only when it has them). */
+extern const uint32_t pp_sha256_constant_[64];
+void pp_sha256_plain_(uint32_t state[8], const uint8_t *data, size_t blocks);
+bool pp_sha256_has_fast_(void);
+void pp_sha256_fast_(uint32_t state[8], const uint8_t *data, size_t blocks);
 
 #endif

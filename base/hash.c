@@ -1,10 +1,11 @@
+#include "base/base_internal.h"
 #include "base/file.h"
 
 #include <string.h>
 
 /* PAPER: FIPS 180-4 sec. 4.2.2: the first 32 bits of the fraction of the cube roots of the first 64
  * primes; sec. 4.1.2 the functions; sec. 6.2.2 the rounds. */
-static const uint32_t round_constant[64] = {
+const uint32_t pp_sha256_constant_[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -44,7 +45,7 @@ static void compress(uint32_t state[8], const uint8_t block[64])
     for (int t = 0; t < 64; t++) {
         const uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
         const uint32_t choose = (e & f) ^ (~e & g);
-        const uint32_t t1 = h + s1 + choose + round_constant[t] + w[t];
+        const uint32_t t1 = h + s1 + choose + pp_sha256_constant_[t] + w[t];
         const uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
         const uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
         h = g, g = f, f = e, e = d + t1;
@@ -52,6 +53,20 @@ static void compress(uint32_t state[8], const uint8_t block[64])
     }
     state[0] += a, state[1] += b, state[2] += c, state[3] += d;
     state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+}
+
+void pp_sha256_plain_(uint32_t state[8], const uint8_t *data, size_t blocks)
+{
+    for (; blocks > 0; blocks--, data += 64)
+        compress(state, data);
+}
+
+static void compress_all(uint32_t state[8], const uint8_t *data, size_t blocks)
+{
+    if (pp_sha256_has_fast_())
+        pp_sha256_fast_(state, data, blocks);
+    else
+        pp_sha256_plain_(state, data, blocks);
 }
 
 void pp_sha256_begin(pp_sha256 *h)
@@ -68,15 +83,16 @@ void pp_sha256_add(pp_sha256 *h, const void *data, size_t size)
     while (size > 0) {
         const size_t filled = (size_t)(h->bytes % 64);
         if (filled == 0 && size >= 64) { /* whole blocks need no copy */
-            compress(h->state, bytes);
-            h->bytes += 64, bytes += 64, size -= 64;
+            const size_t whole = size / 64 * 64;
+            compress_all(h->state, bytes, whole / 64);
+            h->bytes += whole, bytes += whole, size -= whole;
             continue;
         }
         const size_t taken = size < 64 - filled ? size : 64 - filled;
         memcpy(h->block + filled, bytes, taken);
         h->bytes += taken, bytes += taken, size -= taken;
         if (filled + taken == 64)
-            compress(h->state, h->block);
+            compress_all(h->state, h->block, 1);
     }
 }
 

@@ -7,11 +7,14 @@
 
 /* ---- construction ---- */
 
+/* Column tiles of a grouped convolution hold other input channels: one pass takes those of all groups. */
 static pp_status build_row(pp_crossbar *x, uint32_t stage, pp_xrow *row, const pp_tile *tile)
 {
     uint32_t cout = x->q->stage[stage].cout;
-    row->lo = tile->in_lo;
-    row->hi = tile->in_hi;
+    const pp_op *op = &x->q->net->ops[x->q->stages->stage[stage].matrix];
+    const bool grouped = op->groups > 1 && x->m->plan[stage].row_tiles == 1;
+    row->lo = grouped ? 0 : tile->in_lo;
+    row->hi = grouped ? op->in.c / op->groups : tile->in_hi;
     row->inverse = pp_calloc(cout, sizeof *row->inverse);
     row->gain = pp_calloc(cout, sizeof *row->gain);
     row->full_scale = pp_calloc(cout, sizeof *row->full_scale);
@@ -36,12 +39,6 @@ static pp_status build_stage(pp_crossbar *x, uint32_t stage)
     return PP_OK;
 }
 
-static bool grouped_by_column(const pp_crossbar *x, uint32_t stage)
-{
-    const pp_stage *s = &x->q->stages->stage[stage];
-    return s->matrix != PP_NONE && x->q->net->ops[s->matrix].groups > 1;
-}
-
 static pp_status build(pp_crossbar *x)
 {
     uint32_t n = x->q->stages->n;
@@ -51,18 +48,6 @@ static pp_status build(pp_crossbar *x)
         return PP_ENOMEM;
     for (uint32_t s = 0; s < n; s++)
         PP_TRY(build_stage(x, s));
-    for (uint32_t s = 0; s < n; s++) {
-        /* Column tiles of a grouped convolution hold other input channels: one pass takes them all. */
-        if (grouped_by_column(x, s) && x->stage[s].rows == 1) {
-            pp_xrow *row = &x->stage[s].row[0];
-            pp_qconv_free(row->conv);
-            row->conv = NULL;
-            const pp_op *op = &x->q->net->ops[x->q->stages->stage[s].matrix];
-            row->lo = 0;
-            row->hi = op->in.c / op->groups;
-            PP_TRY(pp_qconv_new(&row->conv, x->q, s, row->lo, row->hi));
-        }
-    }
     return PP_OK;
 }
 

@@ -19,9 +19,30 @@ void pp_network_free(pp_network *net)
     free(net);
 }
 
+/* Whether all floats are small: then no row's factor can make one infinite. Bits alone, several a step. */
+static bool all_small(const pp_tensor *t, uint64_t n)
+{
+    const uint8_t *data = t->data;
+    uint32_t most = 0;
+    if (t->dtype != PP_DTYPE_F32 || t->row_zero)
+        return false;
+    for (uint64_t r = 0; t->row_scale && r < t->dim[0]; r++)
+        if (!(fabsf(t->row_scale[r]) < 0x1p60f))
+            return false;
+    for (uint64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, data + 4 * i, sizeof bits);
+        bits &= 0x7fffffffu;
+        most = bits > most ? bits : most;
+    }
+    return most < 0x5d800000u; /* 2^60 */
+}
+
 bool pp_tensor_not_finite_(const pp_tensor *t, uint64_t *index, float *value)
 {
     uint64_t n = t->data ? pp_tensor_count(t) : 0;
+    if (n > 0 && all_small(t, n))
+        return false;
     for (uint64_t i = 0; i < n; i++) {
         float v = pp_tensor_f32(t, i);
         if (!isfinite(v)) {

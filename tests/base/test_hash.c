@@ -1,5 +1,7 @@
 #include "test_base.h"
 
+#include "base/base_internal.h"
+
 static void check_sha256(const char *text, const char *hex)
 {
     pp_sha256 h;
@@ -56,6 +58,26 @@ static void sha256_does_not_depend_on_the_pieces(void **state)
     }
 }
 
+/* The processor's instructions against plain C, on any number of blocks. */
+static void sha256_is_the_same_on_both_ways(void **state)
+{
+    (void)state;
+    if (!pp_sha256_has_fast_())
+        skip();
+    uint8_t data[64 * 9];
+    pp_rng r = pp_rng_make(7, 1);
+    for (int round = 0; round < 200; round++) {
+        uint32_t plain[8], fast[8];
+        for (size_t i = 0; i < sizeof data; i++)
+            data[i] = (uint8_t)pp_rng_u32(&r);
+        for (int i = 0; i < 8; i++)
+            plain[i] = fast[i] = pp_rng_u32(&r);
+        pp_sha256_plain_(plain, data, (size_t)(round % 10));
+        pp_sha256_fast_(fast, data, (size_t)(round % 10));
+        assert_memory_equal(plain, fast, sizeof plain);
+    }
+}
+
 /* From the authors' test suite. */
 static void fnv1a_gives_the_known_answers(void **state)
 {
@@ -71,7 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_gives_the_known_answers),
         cmocka_unit_test(sha256_of_a_million_letters),
-        cmocka_unit_test(sha256_does_not_depend_on_the_pieces),
+        cmocka_unit_test(sha256_does_not_depend_on_the_pieces), cmocka_unit_test(sha256_is_the_same_on_both_ways),
         cmocka_unit_test(fnv1a_gives_the_known_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -263,12 +263,29 @@ static void names_stay_on_one_line(void **state)
     assert_fails(pp_network_from_onnx(&net, path), "Einsum_a?b");
 }
 
+static void any_allocation_may_fail(void **state)
+{
+    (void)state;
+    pp_network *net = NULL;
+    pp_status status = PP_ENOMEM;
+    long n = 0;
+    a_good_graph();
+    for (; n < 1000 && status != PP_OK; n++) {
+        pp_alloc_fail_after(n);
+        status = pp_network_from_onnx(&net, path);
+        pp_alloc_fail_after(-1);
+        assert_true(status == PP_OK || (status == PP_ENOMEM && !net));
+    }
+    assert_true(n > 10 && status == PP_OK);
+    pp_network_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(truncated_and_changed), cmocka_unit_test(wire_errors), cmocka_unit_test(graphs_that_are_none),
         cmocka_unit_test(unsorted_nodes_are_sorted), cmocka_unit_test(shapes_that_cannot_be),
         cmocka_unit_test(folding_has_a_limit), cmocka_unit_test(external_data_stay_inside),
-        cmocka_unit_test(names_stay_on_one_line)};
+        cmocka_unit_test(names_stay_on_one_line), cmocka_unit_test(any_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,9 +113,27 @@ static void wrong_graphs_are_named(void **state)
     refused("<!-- never", "ends inside a comment");
 }
 
+static void any_allocation_may_fail(void **state)
+{
+    (void)state;
+    pp_network *net = NULL;
+    pp_status status = PP_ENOMEM;
+    long n = 0;
+    pp_network_free(opened(GRAPH NODE("a", "p", "1") NODE("b", "p", "2") NODE("c", "p", "3") EDGE("a", "b", "8", "")
+                               EDGE("a", "c", "8", "<data key='d'>m</data>") END));
+    for (; n < 1000 && status != PP_OK; n++) {
+        pp_alloc_fail_after(n);
+        status = pp_network_from_tasks(&net, path);
+        pp_alloc_fail_after(-1);
+        assert_true(status == PP_OK || (status == PP_ENOMEM && !net));
+    }
+    assert_true(n > 10 && status == PP_OK);
+    pp_network_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(edges_have_parts_of_their_own), cmocka_unit_test(several_ends_meet),
-                                       cmocka_unit_test(wrong_graphs_are_named)};
+                                       cmocka_unit_test(wrong_graphs_are_named), cmocka_unit_test(any_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,73 @@
+"""ONNX files as MODEL: the carried example, a trained network written as ONNX, what is refused."""
+import importlib.util
+import os
+import unittest
+
+from harness import QUICK, ROOT, SHORT, Case, example, settings
+
+spec = importlib.util.spec_from_file_location("make_onnx", example("make_onnx.py"))
+make_onnx = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make_onnx)
+
+CARD = os.path.join(ROOT, "workloads", "zoo", "resnet32-cifar10.json")
+FEW = settings(workload__images=8 if SHORT else 50, simulate__images=10)
+
+
+class Onnx(Case):
+    def test_example(self):
+        made = self.path("made.onnx")
+        make_onnx.small(made)
+        with open(made, "rb") as a, open(example("onnx-own.onnx"), "rb") as b:
+            self.assertEqual(a.read(), b.read())  # the carried file is what the script writes
+        d = self.json("model", "show", made)
+        self.assertEqual(d["input"], [32, 32, 3])
+        self.assertEqual(d["macs"], 8 * 27 * 1024 + 16 * 72 * 64 + 16 * 9 * 64 + 16 * 16 * 64 + 160)
+        self.assertEqual([o["kind"] for o in d["operators"]],
+                         ["input", "conv", "act", "max_pool", "conv", "act", "conv", "act", "conv", "add", "global_pool", "linear"])
+        self.assertIn("Softmax", d["note"])
+        r = self.json("run", example("onnx-own.yaml"), "-o", self.path("own.h5"), *FEW, *QUICK)
+        self.assertEqual(r["executed"], 1)
+        self.assertEqual(r["initiation_interval_ps"], r["bound_initiation_interval_ps"])
+
+    def test_a_trained_network_is_the_same(self):
+        """The built-in network and its ONNX form: same layers, same logits up to rounding, so the same top-1."""
+        make_onnx.from_card(CARD, self.path("resnet.onnx"))
+        run = [example("resnet32-5pp.yaml"), "--force", *FEW, *settings(quant__calib_images=16)]
+        a = self.json("run", *run, "-o", self.path("a.h5"))
+        b = self.json("run", *run, "-o", self.path("b.h5"), *settings(workload__model=self.path("resnet.onnx")))
+        for key in ("parameters", "macs", "n_stages", "n_tiles", "certificate", "initiation_interval_ps", "top1_float"):
+            self.assertEqual(a[key], b[key], key)
+        self.assertGreater(b["top1_float"], 0.8)
+        self.assertLessEqual(abs(a["top1_quant"] - b["top1_quant"]), 2 / (8 if SHORT else 50))
+
+    def test_other_commands(self):
+        file = self.path("small.onnx")
+        make_onnx.small(file)
+        q = self.json("quantize", file, *FEW, *settings(quant__calib_images=2))
+        self.assertEqual(q["network"], "small")
+        c = self.path("c.json")
+        self.json("map", "--network", file, "--fabric", "mesh", "--certificate", c)
+        self.assertTrue(self.json("map", "--verify", c)["valid"])
+        d = self.json("compare", "--networks", file, "--fabrics", "mesh", "--images", "4")
+        self.assertEqual(len(d["rows"]) > 0, True)
+
+    def test_refused(self):
+        g = make_onnx.Graph("bad")
+        g.value(11, "x", [1, 3, 8, 8])
+        g.node("Einsum", ["x"], "y")
+        g.value(12, "y", [1, 3, 8, 8])
+        g.write(self.path("bad.onnx"), 13)
+        self.refused("model", "show", self.path("bad.onnx"), words=["bad.onnx", "node 'y' (Einsum)", "no place in a network"])
+        self.refused("run", example("onnx-own.yaml"), "-o", self.path("n.h5"), *settings(workload__model=self.path("bad.onnx")),
+                     words=["Einsum"])
+        self.refused("model", "show", self.path("none.onnx"), words=["none.onnx"])
+        self.refused("model", "show", example("onnx-own.onnx") + ":input=16x16x3", words=["has size 32"])
+        self.refused("model", "show", example("onnx-own.onnx") + ":outputs=x", words=["output=NAME"])
+        with open(example("onnx-own.onnx"), "rb") as f:
+            whole = f.read()
+        self.refused("model", "show", self.write("cut.onnx", whole[:5000]), words=["cut.onnx", "truncated"])
+        self.refused("model", "show", self.write("text.onnx", "not a model\n"), words=["text.onnx", "not a protobuf"])
+
+
+if __name__ == "__main__":
+    unittest.main()
