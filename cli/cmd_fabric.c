@@ -1,5 +1,6 @@
 /* fabric: describe, export and draw a fabric. */
 #include "cli/commands.h"
+#include "cli/fabric_hier.h"
 #include "cli/session.h"
 #include "topology/normalise.h"
 #include "topology/routefn.h"
@@ -11,6 +12,8 @@
 static pp_status build(pp_session *s, const char *text)
 {
     PP_TRY(pp_fabric_parse(&s->fabric_options, s->arena, text));
+    if (pp_fabric_is_hier(&s->fabric_options))
+        return PP_OK;
     return pp_fabric_build(&s->fabric, &s->fabric_options);
 }
 
@@ -166,6 +169,8 @@ static void print_text(const figures *g, const pp_session *s)
 static pp_status show(pp_session *s)
 {
     figures g = {0};
+    if (pp_fabric_is_hier(&s->fabric_options))
+        return pp_show_hier(s);
     pp_status status = measure(&g, s);
     if (status == PP_OK && pp_args_has(s->args, "json"))
         status = print_json(&g, s->fabric);
@@ -184,6 +189,8 @@ static bool ends_with(const char *text, const char *end)
 static pp_status export(const pp_session *s)
 {
     const char *path = pp_args_get(s->args, "output");
+    if (s->fabric == NULL)
+        return pp_fail(PP_EUNSUPPORTED, "fabric export: of several levels, export each by itself");
     bool force = pp_args_has(s->args, "force");
     if (path == NULL)
         return pp_fail(PP_EUSAGE, "fabric export: expected -o FILE.graphml, FILE.dot or FILE.svg");
@@ -243,10 +250,12 @@ const pp_command pp_cmd_fabric = {
     .min_operands = 1,
     .max_operands = 2,
     .text = "list, describe, export and draw fabrics\n\n"
-            "FABRIC is kind[:key=value,...]. show prints cores, channels, switches, distances, bisection and wires, and\n"
-            "whether a routing is free from deadlock: it follows all packets and looks for a cycle among the channels\n"
-            "that wait for each other. export writes GraphML (which reads back: file:my.graphml), Graphviz or a drawing.",
+            "FABRIC is kind[:key=value,...], or several set apart by / (cores in clusters, clusters in chips, chips on a board).\n"
+            "show prints cores, channels, switches, distances, bisection and wires, and whether a routing is free from\n"
+            "deadlock: it follows all packets and looks for a cycle among the channels that wait for each other. export\n"
+            "writes GraphML (which reads back: file:my.graphml), Graphviz or a drawing.",
     .examples = "  pentaprism fabric list\n  pentaprism fabric show 5pp:rows=8,cols=8\n"
+                "  pentaprism fabric show 5pp:rows=16,cols=16,gateways=16/mesh:rows=4,cols=4,gateways=8/mesh:rows=5,cols=7\n"
                 "  pentaprism fabric show torus:rows=8,cols=8 --routing xy --one-class\n"
                 "  pentaprism fabric export 5pp:rows=4,cols=8 -o 5pp.svg\n",
     .args = own_args,

@@ -5,8 +5,9 @@
  * kind of fabric with channels of its own. A plain fabric is a hierarchy of one level.
  *
  * A packet climbs to the lowest level whose group holds both ends and comes down again. It leaves a group by
- * the gateway nearest to where it stands and enters by the one nearest to where it goes; between them it goes
- * as the level's own routing function says. No table has more entries than a group has members.
+ * the gateway nearest to where it stands and comes into others by one that the source's number picks: all its
+ * copies enter a group once, and sources spread over the gateways. Inside a group it goes as the level's own
+ * routing function says. No table has more entries than a group has members.
  *
  * Cores are numbered group by group: core = ((top member x size of level top-1) + ...) x size of level 0 +
  * member of level 0. Channels: level by level, group by group, inside a group the unit's channels (network,
@@ -28,7 +29,7 @@ typedef struct pp_hier_level {
     uint64_t cores;          /* of one group */
     uint32_t gateways;       /* ways up of a group; 0 on the top level */
     uint32_t *gateway;       /* [gateways] member where each stands */
-    uint32_t *exit_of;       /* [size] gateway of each member; NULL on the top level */
+    uint32_t *exit_of;       /* [size] gateway by which each member leaves: the nearest; NULL on the top level */
     pp_channel up, down;     /* a gateway's channels to and from the level above (rate of that level) */
     uint32_t header_bits;    /* of a packet on its channels */
     uint8_t routing;         /* pp_routing inside a group; never balanced */

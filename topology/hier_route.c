@@ -61,17 +61,24 @@ static pp_status climb(way *w, uint32_t core, uint32_t top, uint32_t *member)
     return PP_OK;
 }
 
-/* The mirror image: from the group below level `top` that holds the core, down to it. */
-static pp_status descend(way *w, uint32_t core, uint32_t top)
+/* Gateway by which packets of a source come into other groups: sources spread over all of them. */
+static uint32_t entry_of(uint32_t src, uint32_t gateways)
+{
+    return (uint32_t)((src * UINT64_C(0x9E3779B97F4A7C15)) >> 40) % gateways;
+}
+
+/* From the group below level `top` that holds the core, down to it: packets of one source enter a group once, whatever
+ * they go to there. */
+static pp_status descend(way *w, uint32_t src, uint32_t core, uint32_t top)
 {
     uint32_t member[PP_HIER_MAX_LEVELS], group[PP_HIER_MAX_LEVELS], at = core;
-    for (uint32_t l = 0; l <= top; l++) {
+    for (uint32_t l = 0; l < top; l++) {
         member[l] = at % w->h->level[l].size;
         at = group[l] = at / w->h->level[l].size;
     }
     for (uint32_t l = top; l-- > 0;) {
         const pp_hier_level *v = &w->h->level[l];
-        const uint32_t g = v->exit_of[member[l]];
+        const uint32_t g = entry_of(src, v->gateways);
         PP_TRY(take(w, l, group[l], v->unit->n_channels + v->gateways + g));
         PP_TRY(across(w, l, group[l], v->gateway[g], member[l]));
     }
@@ -91,7 +98,7 @@ pp_status pp_hier_route(const pp_hier *h, uint32_t src, uint32_t dst, uint32_t *
     PP_TRY(port(&w, src, dst, false));
     PP_TRY(climb(&w, src, top, &from));
     PP_TRY(across(&w, top, pp_hier_group(h, top, src), from, to));
-    PP_TRY(descend(&w, dst, top));
+    PP_TRY(descend(&w, src, dst, top));
     PP_TRY(port(&w, dst, src, true));
     *n = w.n;
     return PP_OK;
