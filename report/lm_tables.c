@@ -130,7 +130,7 @@ static uint32_t row_of(const pp_lm_mapping *m, uint32_t stage, uint32_t template
     return row + stage - t->first_stage;
 }
 
-static void add_actor(pp_lm_tables *t, const pp_lm_run *r, uint32_t actor)
+static void add_actor(pp_lm_tables *t, const pp_lm_run *r, uint32_t actor, double *actors)
 {
     const pp_lm_actor *a = &r->actors->actor[actor];
     if (a->stage == PP_NONE)
@@ -140,14 +140,25 @@ static void add_actor(pp_lm_tables *t, const pp_lm_run *r, uint32_t actor)
     const pp_token_counters *c = &r->result->actor[actor];
     const double share = (double)c->busy_ps / (double)(r->result->end_ps - r->result->first_arrival_ps) /
                          r->actors->net.server_copies[r->actors->net.actor[actor].server];
-    if (row->instances++ == 0)
-        describe(row, r, r->mapping->template_[template_].part, a->stage);
-    row->tiles += r->mapping->stage[a->stage].tiles;
-    row->cores += r->mapping->stage[a->stage].cores;
+    actors[row - t->operators]++;
     row->served += c->served;
     row->wait_ns += (double)c->wait_ps * 1e-3;
     row->utilisation_mean += share;
     row->utilisation_max = share > row->utilisation_max ? share : row->utilisation_max;
+}
+
+static void add_template(pp_lm_tables *t, const pp_lm_run *r, uint32_t template_)
+{
+    const pp_lm_template *d = &r->mapping->template_[template_];
+    for (uint32_t s = d->first_stage; s < d->first_stage + d->n_stages; s++) {
+        pp_lm_operator_row *row = &t->operators[row_of(r->mapping, s, template_)];
+        if (row->instances == 0)
+            describe(row, r, d->part, s);
+        row->instances += d->instances;
+        row->tiles += (uint64_t)r->mapping->stage[s].tiles * d->instances;
+        row->cores += r->mapping->stage[s].cores * d->instances;
+        row->energy_pj += 1e-3 * r->energy->stage_fj[s] / (double)r->result->n_leaves;
+    }
 }
 
 static pp_status fill_operators(pp_lm_tables *t, const pp_lm_run *r)
@@ -155,21 +166,20 @@ static pp_status fill_operators(pp_lm_tables *t, const pp_lm_run *r)
     const pp_lm_mapping *m = r->mapping;
     for (uint32_t p = 0; p < m->graph->n_parts; p++)
         t->n_operators += m->graph->part[p].n_ops;
+    double *actors = pp_calloc(t->n_operators, sizeof *actors);
     t->operators = pp_calloc(t->n_operators, sizeof *t->operators);
-    if (t->operators == NULL)
-        return PP_ENOMEM;
-    for (uint32_t a = 0; a < r->actors->net.n_actors; a++)
-        add_actor(t, r, a);
-    for (size_t i = 0; i < t->n_operators; i++) {
+    const bool ok = t->operators != NULL && actors != NULL;
+    for (uint32_t k = 0; ok && k < m->n_templates; k++)
+        add_template(t, r, k);
+    for (uint32_t a = 0; ok && a < r->actors->net.n_actors; a++)
+        add_actor(t, r, a, actors);
+    for (size_t i = 0; ok && i < t->n_operators; i++) {
         pp_lm_operator_row *row = &t->operators[i];
-        row->utilisation_mean /= row->instances > 0 ? row->instances : 1;
+        row->utilisation_mean /= actors[i] > 0 ? actors[i] : 1;
         row->wait_ns /= row->served > 0 ? (double)row->served : 1;
     }
-    for (uint32_t k = 0; k < m->n_templates; k++) {
-        for (uint32_t s = m->template_[k].first_stage; s < m->template_[k].first_stage + m->template_[k].n_stages; s++)
-            t->operators[row_of(m, s, k)].energy_pj += 1e-3 * r->energy->stage_fj[s] / (double)r->result->n_leaves;
-    }
-    return PP_OK;
+    free(actors);
+    return ok ? PP_OK : PP_ENOMEM;
 }
 
 /* ---- levels, sequences ---- */

@@ -173,6 +173,28 @@ static void forget_other_way(pp_lm_energy *e)
         e->unpriced[PP_ACTION_MVM] = false;
 }
 
+/* Tiles of a stage that are actors of their own count as one: a stage fires when they do. */
+static pp_status count_firings(counter *c)
+{
+    double *actors = pp_calloc(c->m->n_stages, sizeof *actors);
+    if (actors == NULL)
+        return PP_ENOMEM;
+    for (uint32_t a = 0; a < c->x->net.n_actors; a++) {
+        const uint32_t s = c->x->actor[a].stage;
+        if (s == PP_NONE)
+            continue;
+        c->served[s] += (double)c->r->actor[a].served;
+        actors[s]++;
+    }
+    for (uint32_t t = 0; t < c->m->n_templates; t++) {
+        const pp_lm_template *d = &c->m->template_[t];
+        for (uint32_t s = d->first_stage; s < d->first_stage + d->n_stages; s++)
+            c->served[s] *= actors[s] > 0 ? d->instances / actors[s] : 0;
+    }
+    free(actors);
+    return PP_OK;
+}
+
 static pp_status count_everything(counter *c)
 {
     c->e->n_stages = c->m->n_stages;
@@ -182,10 +204,7 @@ static pp_status count_everything(counter *c)
     if (c->e->stage_fj == NULL || c->context == NULL || c->served == NULL)
         return PP_ENOMEM;
     pp_token_contexts(c->context, &c->x->net, c->setup);
-    for (uint32_t a = 0; a < c->x->net.n_actors; a++) {
-        if (c->x->actor[a].stage != PP_NONE)
-            c->served[c->x->actor[a].stage] += (double)c->r->actor[a].served;
-    }
+    PP_TRY(count_firings(c));
     count_stages(c);
     count_all_attention(c);
     count_channels(c);

@@ -138,8 +138,10 @@ static void put_capacity(builder *b, uint32_t part)
     net->kv_tokens_max = net->kv_tokens_max == 0 || holds < net->kv_tokens_max ? holds : net->kv_tokens_max;
 }
 
-static pp_status put_attention(builder *b)
+static pp_status put_attention(builder *b, uint32_t max_context)
 {
+    b->x->net.max_context = max_context > 0 ? max_context : b->m->graph->config.positions;
+    b->x->net.encoder = !b->m->graph->config.causal;
     b->row = pp_calloc(b->m->graph->n_parts, sizeof *b->row);
     if (b->row == NULL)
         return PP_ENOMEM;
@@ -152,6 +154,14 @@ static pp_status put_attention(builder *b)
     }
     b->x->net.kv_bytes_token /= 8; /* from bits */
     return PP_OK;
+}
+
+pp_status pp_lm_actors_attention(pp_lm_actors *x, const pp_lm_mapping *m, uint32_t max_context, uint32_t **row)
+{
+    builder b = {.m = m, .x = x};
+    const pp_status status = put_attention(&b, max_context);
+    *row = b.row;
+    return status;
 }
 
 /* ---- edges ---- */
@@ -394,12 +404,9 @@ static pp_status put_sink(builder *b)
 static pp_status build(builder *b, uint32_t max_context)
 {
     pp_token_net *net = &b->x->net;
-    const pp_lm_config *c = &b->m->graph->config;
-    net->max_context = max_context > 0 ? max_context : c->positions;
-    net->encoder = !c->causal;
     PP_TRY(count(b));
     PP_TRY(allocate(b));
-    PP_TRY(put_attention(b));
+    PP_TRY(put_attention(b, max_context));
     put_actors(b);
     for (uint32_t i = 0; i < b->m->n_instances; i++) {
         for (uint32_t k = 0; k < template_of(b, i)->n_stages; k++)

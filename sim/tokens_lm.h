@@ -25,6 +25,15 @@ typedef struct pp_lm_actors {
 /* O(stages + shares of all instances + max_context). max_context 0: that of the model. Memory for keys and values:
  * kv_tokens_max is what the smallest unit holds. *out is the caller's. */
 pp_status pp_lm_actors_new(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t max_context);
+/* The same tile by tile and channel by channel, for small models: one actor for each stage on each of its tiles, one
+ * server for each channel, additions of partial sums where they happen. Labels of additions, source and sink have no
+ * stage; first_server is NULL, no edge is counted. arch and psum_bits as the mapping was made with. PP_ERANGE beyond
+ * max_tiles cores (0: 65,536), PP_EUNSUPPORTED with several copies of a stage. */
+pp_status pp_lm_actors_exact(pp_lm_actors **out, const pp_lm_mapping *m, const pp_arch *arch, uint32_t psum_bits,
+                             uint32_t max_context, uint64_t max_tiles);
 void pp_lm_actors_free(pp_lm_actors *x); /* NULL allowed */
+
+/* Shared by both builders: contexts, attention's rows and memory. row[parts] is the caller's. */
+pp_status pp_lm_actors_attention(pp_lm_actors *x, const pp_lm_mapping *m, uint32_t max_context, uint32_t **row);
 
 #endif

@@ -1,0 +1,477 @@
+/* Every tile an actor, every channel a server: what lockstep is checked against, for small models.
+ *
+ * A node is what one stage does on one tile: an actor, and behind it one more for each partial sum that comes and is
+ * added. Results of a node leave behind its last addition, as the packets of the expanded mapping. */
+#include "sim/tokens_lm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct node {
+    uint32_t stage, first, last; /* actors */
+    uint32_t next;               /* node of the same tile */
+} node;
+
+typedef struct owned_server {
+    uint32_t key, server, next;  /* of the same tile */
+} owned_server;
+
+/* What leaves an actor: a net of the mapping, or (net PP_NONE) the way to the addition behind it. */
+typedef struct leaving {
+    uint32_t actor, order, net, to;
+} leaving;
+
+typedef struct builder {
+    const pp_lm_mapping *m;
+    const pp_arch *arch;
+    const pp_lm_expanded *e;
+    pp_lm_actors *x;
+    uint32_t psum_bits;
+    uint32_t *tile_node, *tile_server; /* [n_tiles] heads of lists */
+    uint32_t *channel_server;          /* [n_channels] */
+    uint32_t *row;                     /* [parts] of work_ps */
+    PP_VEC(node) nodes;
+    PP_VEC(owned_server) owned;
+    PP_VEC(pp_token_actor) actors;
+    PP_VEC(pp_lm_actor) labels;
+    PP_VEC(uint32_t) expert_inputs;
+    PP_VEC(pp_token_hop) hops;
+    PP_VEC(leaving) leave;
+    PP_VEC(uint32_t) queue;            /* hops of the expanded net whose children are to come, with our hop */
+    uint32_t n_servers;
+} builder;
+
+/* ---- servers ---- */
+
+static pp_status server_of(builder *b, uint32_t tile, uint32_t key, uint32_t *out)
+{
+    for (uint32_t i = b->tile_server[tile]; i != PP_NONE; i = b->owned.data[i].next) {
+        if (b->owned.data[i].key == key) {
+            *out = b->owned.data[i].server;
+            return PP_OK;
+        }
+    }
+    *out = b->n_servers++;
+    if (!pp_push(&b->owned, (owned_server){key, *out, b->tile_server[tile]}))
+        return PP_ENOMEM;
+    b->tile_server[tile] = (uint32_t)b->owned.len - 1;
+    return PP_OK;
+}
+
+static uint32_t channel_of(builder *b, uint32_t channel)
+{
+    if (b->channel_server[channel] == PP_NONE)
+        b->channel_server[channel] = b->n_servers++;
+    return b->channel_server[channel];
+}
+
+/* The digital unit that adds a stage's partial sums: in lockstep a share of the edge among the stages' servers. */
+static uint32_t adder_key(const builder *b, uint32_t stage)
+{
+    const pp_lm_edge *e = &b->m->edge[b->m->stage[stage].psum_edge];
+    uint32_t stages = 0;
+    for (uint32_t p = 0; p < b->m->graph->n_parts; p++)
+        stages = b->m->graph->part[p].n_ops > stages ? b->m->graph->part[p].n_ops : stages;
+    for (uint32_t k = e->first_share; k < e->first_share + e->n_shares; k++) {
+        if (b->m->share[k].server < 3 * stages && b->m->share[k].server % 3 != 0)
+            return b->m->share[k].server;
+    }
+    return PP_NONE - 1 - stage; /* nobody shares it */
+}
+
+/* ---- actors ---- */
+
+static pp_status add_actor(builder *b, pp_token_actor a, pp_lm_actor label, uint32_t *out)
+{
+    *out = (uint32_t)b->actors.len;
+    a.label = *out;
+    return pp_push(&b->actors, a) && pp_push(&b->labels, label) && pp_push(&b->expert_inputs, 0) ? PP_OK : PP_ENOMEM;
+}
+
+static pp_status new_node(builder *b, uint32_t tile, uint32_t stage, node **out)
+{
+    const pp_lm_stage *s = &b->m->stage[stage];
+    const uint32_t instance = b->e->tile[tile].instance;
+    const bool attends = s->kind == PP_LM_OP_ATTENTION;
+    pp_token_actor a = {.interval_ps = s->interval_ps, .latency_ps = s->latency_ps, .work = PP_NONE};
+    a.order = s->expert != PP_NONE ? PP_TOKEN_SUBSTREAM : PP_TOKEN_IN_ORDER;
+    if (attends) {
+        a.work = b->row[b->m->instance[instance].part];
+        a.order = b->x->net.encoder ? PP_TOKEN_WHOLE_SEQUENCE : a.order;
+    }
+    node n = {.stage = stage, .next = b->tile_node[tile]};
+    PP_TRY(server_of(b, tile, s->server, &a.server));
+    PP_TRY(add_actor(b, a, (pp_lm_actor){instance, stage}, &n.first));
+    n.last = n.first;
+    if (!pp_push(&b->nodes, n))
+        return PP_ENOMEM;
+    b->tile_node[tile] = (uint32_t)b->nodes.len - 1;
+    *out = &b->nodes.data[b->nodes.len - 1];
+    return PP_OK;
+}
+
+/* Valid until the next node is made. */
+static pp_status node_of(builder *b, uint32_t tile, uint32_t stage, node **out)
+{
+    for (uint32_t i = b->tile_node[tile]; i != PP_NONE; i = b->nodes.data[i].next) {
+        if (b->nodes.data[i].stage == stage) {
+            *out = &b->nodes.data[i];
+            return PP_OK;
+        }
+    }
+    return new_node(b, tile, stage, out);
+}
+
+static pp_status put_leaving(builder *b, uint32_t actor, uint32_t net, uint32_t to)
+{
+    return pp_push(&b->leave, (leaving){actor, (uint32_t)b->leave.len, net, to}) ? PP_OK : PP_ENOMEM;
+}
+
+/* An addition behind the node: of what it has and the sum that net brings. */
+static pp_status add_sum(builder *b, uint32_t tile, const pp_lm_net *net, uint32_t *out)
+{
+    const uint32_t stage = b->m->edge[net->edge].from;
+    const bool linear = b->m->stage[stage].kind == PP_LM_OP_LINEAR;
+    const uint64_t ps = pp_arch_digital_ps(b->arch, net->bits / (linear ? b->psum_bits : 32));
+    pp_token_actor a = {.interval_ps = ps, .latency_ps = ps, .work = PP_NONE, .inputs = 2};
+    a.order = b->m->stage[stage].expert != PP_NONE ? PP_TOKEN_SUBSTREAM : PP_TOKEN_IN_ORDER;
+    node *n;
+    PP_TRY(server_of(b, tile, adder_key(b, stage), &a.server));
+    PP_TRY(add_actor(b, a, (pp_lm_actor){b->e->tile[tile].instance, PP_NONE}, out));
+    PP_TRY(node_of(b, tile, stage, &n));
+    const uint32_t before = n->last;
+    n->last = *out;
+    return put_leaving(b, before, PP_NONE, *out);
+}
+
+/* ---- hops ---- */
+
+static pp_status push_hop(builder *b, pp_token_hop h)
+{
+    return pp_push(&b->hops, h) ? PP_OK : PP_ENOMEM;
+}
+
+static uint32_t expert_of(const builder *b, const pp_lm_net *net, const pp_lm_end *end)
+{
+    const uint32_t expert = b->m->edge[net->edge].expert;
+    return expert != PP_NONE || net->sum ? expert : b->m->stage[end->stage].expert;
+}
+
+/* Where end k of a net goes in: `to` of sums is set when the sum's actor is made. */
+static pp_status push_end(builder *b, const pp_lm_net *net, const pp_lm_end *end, uint64_t tail_ps, uint32_t to)
+{
+    const uint32_t expert = expert_of(b, net, end);
+    node *n;
+    if (to == PP_NONE) {
+        PP_TRY(node_of(b, end->tile, end->stage, &n));
+        to = n->first;
+        if (b->m->edge[net->edge].expert != PP_NONE && b->m->stage[end->stage].expert == PP_NONE)
+            b->expert_inputs.data[to]++;
+        else
+            b->actors.data[to].inputs++;
+    }
+    return push_hop(b, (pp_token_hop){.tail_ps = tail_ps, .server = PP_NONE, .to = to, .expert = expert, .block = net->instance});
+}
+
+static uint64_t serialise_ps(const builder *b, const pp_lm_net *net, uint32_t channel)
+{
+    return pp_channel_serialise_ps(pp_hier_channel(b->m->fabric, channel),
+                                   (uint64_t)net->bits + pp_hier_header_bits(b->m->fabric, channel));
+}
+
+/* All hops and ends below `parent` (PP_NONE: roots), side by side. A way back ends once, at `back`. */
+static pp_status push_level(builder *b, const pp_lm_net *net, uint32_t parent, uint64_t tail_ps, uint32_t to, uint32_t back)
+{
+    const pp_lm_expanded *e = b->e;
+    for (uint32_t h = net->first_hop; h < net->first_hop + net->n_hops; h++) {
+        if (e->hop[h].parent != parent)
+            continue;
+        const uint32_t channel = e->hop[h].channel;
+        pp_token_hop hop = {.busy_ps = serialise_ps(b, net, channel), .latency_ps = pp_hier_channel(b->m->fabric, channel)->latency_ps,
+                            .server = channel_of(b, channel), .to = PP_NONE, .block = net->instance};
+        hop.expert = parent == PP_NONE ? b->m->edge[net->edge].expert : PP_NONE;
+        if (!pp_push(&b->queue, h) || !pp_push(&b->queue, (uint32_t)b->hops.len))
+            return PP_ENOMEM;
+        PP_TRY(push_hop(b, hop));
+    }
+    for (uint32_t k = net->first_end; k < net->first_end + net->n_ends; k++) {
+        if (e->end[k].hop != parent)
+            continue;
+        if (back == PP_NONE)
+            PP_TRY(push_end(b, net, &e->end[k], tail_ps, to));
+        else if (k == back)
+            PP_TRY(push_hop(b, (pp_token_hop){.tail_ps = tail_ps, .server = PP_NONE, .to = PP_TOKEN_BACK, .expert = PP_NONE}));
+    }
+    return PP_OK;
+}
+
+/* The tree below the roots of a net that stand at [queue ..). */
+static pp_status push_below(builder *b, const pp_lm_net *net, size_t at, uint32_t to, uint32_t back)
+{
+    for (; at < b->queue.len; at += 2) {
+        const uint32_t h = b->queue.data[at], mine = b->queue.data[at + 1], first = (uint32_t)b->hops.len;
+        PP_TRY(push_level(b, net, h, b->hops.data[mine].busy_ps, to, back));
+        b->hops.data[mine].child_first = first;
+        b->hops.data[mine].n_children = (uint32_t)b->hops.len - first;
+    }
+    return PP_OK;
+}
+
+static int by_actor(const void *a, const void *b)
+{
+    const leaving *x = a, *y = b;
+    if (x->actor != y->actor)
+        return x->actor < y->actor ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* Roots of all nets of one actor side by side, then what is below each. */
+static pp_status push_actor(builder *b, const leaving *l, size_t n)
+{
+    const uint32_t first = (uint32_t)b->hops.len;
+    PP_VEC(size_t) starts = {0};
+    pp_status status = PP_OK;
+    b->queue.len = 0;
+    for (size_t i = 0; i < n && status == PP_OK; i++) {
+        if (!pp_push(&starts, b->queue.len))
+            status = PP_ENOMEM;
+        else if (l[i].net == PP_NONE)
+            status = push_hop(b, (pp_token_hop){.server = PP_NONE, .to = l[i].to, .expert = PP_NONE});
+        else
+            status = push_level(b, &b->e->net[l[i].net], PP_NONE, 0, l[i].to, PP_NONE);
+    }
+    b->actors.data[l->actor].hop_first = first;
+    b->actors.data[l->actor].n_hops = (uint32_t)b->hops.len - first;
+    const size_t roots = b->queue.len;
+    for (size_t i = 0; i < n && status == PP_OK; i++) {
+        if (l[i].net == PP_NONE)
+            continue;
+        const size_t at = b->queue.len, end = i + 1 < n ? starts.data[i + 1] : roots;
+        for (size_t k = starts.data[i]; k < end && status == PP_OK; k++) /* a copy: pushing may move the queue */
+            status = pp_push(&b->queue, b->queue.data[k]) ? PP_OK : PP_ENOMEM;
+        if (status == PP_OK)
+            status = push_below(b, &b->e->net[l[i].net], at, l[i].to, PP_NONE);
+    }
+    free(starts.data);
+    return status;
+}
+
+/* ---- putting it together ---- */
+
+static bool is_back(const builder *b, const pp_lm_net *net)
+{
+    const pp_lm_instance *first = &b->m->instance[0];
+    return net->instance == 0 && net->edge >= first->first_in && net->edge < first->first_in + first->n_in;
+}
+
+/* Nodes of all ends are made first: an actor's number must not depend on the order of nets. */
+static pp_status make_nodes(builder *b)
+{
+    node *n;
+    for (uint32_t t = 0; t < b->e->n_tiles; t++)
+        PP_TRY(node_of(b, t, b->e->tile[t].stage, &n));
+    for (uint32_t i = 0; i < b->e->n_nets; i++) {
+        const pp_lm_net *net = &b->e->net[i];
+        if (net->phases > 1)
+            return pp_fail(PP_EUNSUPPORTED, "simulate.exact: %s has several copies; every tile on its own needs one of each",
+                           b->m->stage[b->m->edge[net->edge].from].name);
+        PP_TRY(node_of(b, net->src, b->m->edge[net->edge].from, &n));
+        for (uint32_t k = net->first_end; k < net->first_end + net->n_ends && !is_back(b, net); k++)
+            PP_TRY(node_of(b, b->e->end[k].tile, b->e->end[k].stage, &n));
+    }
+    return PP_OK;
+}
+
+/* Sums: in the order of the nets, which stand behind those that they wait for. */
+static pp_status make_sums(builder *b)
+{
+    for (uint32_t i = 0; i < b->e->n_nets; i++) {
+        const pp_lm_net *net = &b->e->net[i];
+        uint32_t sum;
+        node *n;
+        if (!net->sum)
+            continue;
+        PP_TRY(node_of(b, net->src, b->m->edge[net->edge].from, &n));
+        const uint32_t from = n->last;
+        PP_TRY(add_sum(b, b->e->end[net->first_end].tile, net, &sum));
+        PP_TRY(put_leaving(b, from, i, sum));
+    }
+    return PP_OK;
+}
+
+static pp_status make_results(builder *b)
+{
+    for (uint32_t i = 0; i < b->e->n_nets; i++) {
+        const pp_lm_net *net = &b->e->net[i];
+        node *n;
+        if (net->sum || is_back(b, net))
+            continue;
+        PP_TRY(node_of(b, net->src, b->m->edge[net->edge].from, &n));
+        PP_TRY(put_leaving(b, n->last, i, PP_NONE));
+    }
+    return PP_OK;
+}
+
+/* A stage on several tiles is done when the last one is: an actor of no time behind them. */
+static pp_status make_sink(builder *b)
+{
+    const uint32_t last = b->m->n_instances - 1;
+    const pp_lm_template *t = &b->m->template_[b->m->instance[last].template_];
+    const uint32_t stage = t->first_stage + b->m->graph->part[t->part].result;
+    pp_token_actor a = {.work = PP_NONE, .server = b->n_servers++};
+    uint32_t sink;
+    PP_TRY(add_actor(b, a, (pp_lm_actor){last, PP_NONE}, &sink));
+    for (uint32_t tile = 0; tile < b->e->n_tiles; tile++) {
+        for (uint32_t i = b->tile_node[tile]; i != PP_NONE && b->e->tile[tile].instance == last; i = b->nodes.data[i].next) {
+            if (b->nodes.data[i].stage != stage)
+                continue;
+            b->actors.data[sink].inputs++;
+            PP_TRY(put_leaving(b, b->nodes.data[i].last, PP_NONE, sink));
+        }
+    }
+    b->x->net.sink = sink;
+    return PP_OK;
+}
+
+static pp_status make_hops(builder *b)
+{
+    if (b->leave.len > 0)
+        qsort(b->leave.data, b->leave.len, sizeof *b->leave.data, by_actor);
+    for (size_t i = 0, n; i < b->leave.len; i += n) {
+        for (n = 1; i + n < b->leave.len && b->leave.data[i + n].actor == b->leave.data[i].actor;)
+            n++;
+        PP_TRY(push_actor(b, &b->leave.data[i], n));
+    }
+    return PP_OK;
+}
+
+/* The sampled token goes back by the first net of that edge, to its last end. */
+static pp_status make_back(builder *b)
+{
+    pp_token_net *net = &b->x->net;
+    net->back_first = (uint32_t)b->hops.len;
+    for (uint32_t i = 0; i < b->e->n_nets && net->n_back == 0; i++) {
+        const pp_lm_net *back = &b->e->net[i];
+        if (!is_back(b, back))
+            continue;
+        const uint32_t end = back->first_end + back->n_ends - 1;
+        b->queue.len = 0;
+        PP_TRY(push_level(b, back, PP_NONE, 0, PP_NONE, end));
+        net->n_back = (uint32_t)b->hops.len - net->back_first;
+        PP_TRY(push_below(b, back, 0, PP_NONE, end));
+    }
+    return PP_OK;
+}
+
+static pp_status make_source(builder *b)
+{
+    pp_token_net *net = &b->x->net;
+    uint32_t source;
+    PP_TRY(add_actor(b, (pp_token_actor){.work = PP_NONE, .server = b->n_servers++}, (pp_lm_actor){0, PP_NONE}, &source));
+    net->source = source;
+    b->actors.data[source].hop_first = (uint32_t)b->hops.len;
+    for (uint32_t a = 0; a < source; a++) {
+        if (b->actors.data[a].inputs > 0)
+            continue;
+        b->actors.data[a].inputs = 1;
+        b->actors.data[source].n_hops++;
+        PP_TRY(push_hop(b, (pp_token_hop){.server = PP_NONE, .to = a, .expert = PP_NONE}));
+    }
+    return PP_OK;
+}
+
+static pp_status put_experts(builder *b)
+{
+    pp_token_net *net = &b->x->net;
+    const pp_lm_config *c = &b->m->graph->config;
+    net->experts = c->experts;
+    net->experts_per_token = c->experts_per_token;
+    net->expert_weight = pp_calloc(c->experts, sizeof *net->expert_weight);
+    if (net->expert_weight == NULL)
+        return PP_ENOMEM;
+    for (uint32_t e = 0; e < c->experts; e++)
+        net->expert_weight[e] = b->m->graph->expert_share != NULL ? b->m->graph->expert_share[e] : 1;
+    for (uint32_t a = 0; a < b->actors.len && c->experts > 0; a++)
+        b->actors.data[a].inputs += b->expert_inputs.data[a] / c->experts * c->experts_per_token;
+    return PP_OK;
+}
+
+static pp_status take_over(builder *b)
+{
+    pp_token_net *net = &b->x->net;
+    net->actor = b->actors.data;
+    net->n_actors = (uint32_t)b->actors.len;
+    b->x->actor = b->labels.data;
+    net->hop = b->hops.data;
+    net->n_hops = (uint32_t)b->hops.len;
+    net->n_servers = b->n_servers;
+    b->actors.data = NULL;
+    b->labels.data = NULL;
+    b->hops.data = NULL;
+    net->server_copies = pp_calloc(net->n_servers, sizeof *net->server_copies);
+    b->x->server_instance = pp_calloc(net->n_servers, sizeof *b->x->server_instance);
+    if (net->server_copies == NULL || b->x->server_instance == NULL)
+        return PP_ENOMEM;
+    for (uint32_t s = 0; s < net->n_servers; s++)
+        net->server_copies[s] = 1;
+    return pp_token_net_check(net);
+}
+
+static uint32_t *filled(size_t n)
+{
+    uint32_t *v = pp_alloc(n, sizeof *v);
+    if (v != NULL)
+        memset(v, 0xff, n * sizeof *v);
+    return v;
+}
+
+static pp_status build(builder *b)
+{
+    b->tile_node = filled(b->e->n_tiles);
+    b->tile_server = filled(b->e->n_tiles);
+    b->channel_server = filled(b->m->fabric->n_channels);
+    if (b->tile_node == NULL || b->tile_server == NULL || b->channel_server == NULL)
+        return PP_ENOMEM;
+    PP_TRY(make_nodes(b));
+    PP_TRY(make_sums(b));
+    PP_TRY(make_results(b));
+    PP_TRY(make_sink(b));
+    PP_TRY(make_hops(b));
+    PP_TRY(put_experts(b));
+    PP_TRY(make_back(b));
+    PP_TRY(make_source(b));
+    return take_over(b);
+}
+
+pp_status pp_lm_actors_exact(pp_lm_actors **out, const pp_lm_mapping *m, const pp_arch *arch, uint32_t psum_bits,
+                             uint32_t max_context, uint64_t max_tiles)
+{
+    pp_lm_expanded *e = NULL;
+    builder b = {.m = m, .arch = arch, .psum_bits = psum_bits};
+    *out = NULL;
+    pp_status status;
+    PP_GOTO(done, status, pp_lm_mapping_expand(&e, m, max_tiles));
+    b.e = e;
+    b.x = pp_calloc(1, sizeof *b.x);
+    PP_GOTO(done, status, b.x != NULL ? PP_OK : PP_ENOMEM);
+    PP_GOTO(done, status, pp_lm_actors_attention(b.x, m, max_context, &b.row));
+    PP_GOTO(done, status, build(&b));
+    *out = b.x;
+    b.x = NULL;
+done:
+    pp_lm_actors_free(b.x);
+    pp_lm_expanded_free(e);
+    free(b.tile_node);
+    free(b.tile_server);
+    free(b.channel_server);
+    free(b.row);
+    free(b.nodes.data);
+    free(b.owned.data);
+    free(b.actors.data);
+    free(b.labels.data);
+    free(b.expert_inputs.data);
+    free(b.hops.data);
+    free(b.leave.data);
+    free(b.queue.data);
+    return status;
+}
