@@ -2,6 +2,7 @@
  * need not survive a damaged one (report/guard.h). */
 #include "cli/commands.h"
 #include "report/compare.h"
+#include "report/lm_report.h"
 #include "report/content.h"
 #include "report/guard.h"
 
@@ -48,11 +49,31 @@ static pp_status show_comparison(const job *j, pp_comparison *c, FILE *out)
     return status;
 }
 
+static pp_status show_lm(const job *j, const pp_lm_summary *s, const pp_report *r, FILE *out)
+{
+    pp_lm_tables tables;
+    PP_TRY(pp_lm_tables_read(&tables, r));
+    pp_status status;
+    if (pp_args_has(j->p, "json")) {
+        pp_json *json = pp_json_object();
+        pp_lm_summary_json(s, json);
+        pp_lm_tables_json(&tables, json);
+        status = put_json(json, out);
+    } else {
+        status = pp_lm_report_print(s, &tables, out, j->colour);
+    }
+    pp_lm_tables_free(&tables);
+    return status;
+}
+
 static pp_status show_report(const job *j, const pp_report *r, FILE *out)
 {
     pp_comparison c;
     if (pp_comparison_read(&c, r) == PP_OK)
         return show_comparison(j, &c, out);
+    pp_lm_summary lm;
+    if (pp_lm_summary_read(&lm, r) == PP_OK)
+        return show_lm(j, &lm, r, out);
     pp_summary s;
     PP_TRY(pp_summary_read(&s, r));
     if (pp_args_has(j->p, "json")) {

@@ -69,9 +69,9 @@ static pp_status plot_contexts(pp_plot *plot, const pp_lm_tables *t, double *v)
     }
     pp_plot_x_axis(plot, PP_PLOT_LOG, 1, context[n - 1]);
     pp_plot_y_axis(plot, PP_PLOT_LOG, attention[0] > 0 ? attention[0] / 2 : interval[0] / 2, latency[n - 1] * 2);
-    PP_TRY(pp_plot_series(plot, "one sequence: a token, alone in the pipeline", PP_PLOT_LINE | PP_PLOT_MARKERS, context, latency, NULL, NULL, n));
-    PP_TRY(pp_plot_series(plot, "full pipeline: between tokens", PP_PLOT_LINE | PP_PLOT_MARKERS, context, interval, NULL, NULL, n));
-    return pp_plot_series(plot, "one attention unit", PP_PLOT_LINE | PP_PLOT_DASHED, context, attention, NULL, NULL, n);
+    PP_TRY(pp_plot_series(plot, "alone in the pipeline", PP_PLOT_LINE | PP_PLOT_MARKERS, context, latency, NULL, NULL, n));
+    PP_TRY(pp_plot_series(plot, "pipeline full", PP_PLOT_LINE | PP_PLOT_MARKERS, context, interval, NULL, NULL, n));
+    return pp_plot_series(plot, "attention unit", PP_PLOT_LINE | PP_PLOT_DASHED, context, attention, NULL, NULL, n);
 }
 
 static pp_status draw_contexts(const pp_lm_summary *s, const pp_lm_tables *t, const char *path, bool force)

@@ -30,7 +30,7 @@ const pp_lm_field pp_lm_fields[] = {
     FIELD("/mapping", tiles, PP_H5_U64, "", "crossbars"),
     FIELD("/mapping", tiles_head, PP_H5_U64, "", "of them, the head's"),
     FIELD("/mapping", cores_used, PP_H5_U32, "", "cores that do something"),
-    FIELD("/mapping", unroll_max, PP_H5_U32, "", "positions of one MVM: tokens go one by one"),
+    FIELD("/mapping", unroll_max, PP_H5_U32, "pixel", "positions of one MVM: tokens go one by one"),
     FIELD("/mapping", copies_max, PP_H5_U32, "", "most copies of an operator"),
     FIELD("/mapping", certificate, PP_H5_TEXT, "", "embedding, disjoint or routed"),
     FIELD("/mapping", placement, PP_H5_TEXT, "", "how tiles were placed"),
@@ -95,7 +95,7 @@ const pp_lm_field pp_lm_fields[] = {
     FIELD("/energy", kv_nj, PP_H5_F64, "nJ", "of it, KV memory"),
     FIELD("/energy", power_w, PP_H5_F64, "W", "total energy over the time of the run"),
     FIELD("/energy", tops, PP_H5_F64, "10^12/s", "useful operations, two a multiply-accumulate"),
-    FIELD("/energy", tops_per_w, PP_H5_F64, "10^12/s/W", "the same for a watt"),
+    FIELD("/energy", tops_per_w, PP_H5_F64, "10^12/J", "the same for a watt"),
     FIELD("/energy", energy_unpriced, PP_H5_TEXT, "", "actions inside the boundary that nobody priced"),
 };
 const size_t pp_lm_n_fields = sizeof pp_lm_fields / sizeof *pp_lm_fields;

@@ -61,8 +61,10 @@ class Report(Case):
                     listed.add(f"{path}/{row.group(1)} {row.group(3)}")
         study = self.path("study.h5")
         self.done("infer", example("resnet32-pcm.yaml"), *settings(**STUDY), "-o", study)
+        model = self.path("model.h5")
+        self.done("run", example("bytellama-mesh.yaml"), "-o", model)
         written = set()
-        for path, (value, attributes) in [*datasets(self.report).items(), *datasets(study).items()]:
+        for path, (value, attributes) in [*datasets(self.report).items(), *datasets(study).items(), *datasets(model).items()]:
             if getattr(value, "dtype", None) is not None and value.dtype.names:
                 written.add(path)
                 written |= {f"{path}/{u.replace(': ', ' ')}" for u in attributes["units"].split("; ")}
@@ -145,7 +147,8 @@ class Report(Case):
         for path, (value, _) in datasets(self.report).items():
             if getattr(value, "dtype", None) is not None and value.dtype.names:
                 by_columns[value.dtype.names] = value
-        others = ["compare", "orders", "curves", "points", "methods", "matrices", "accuracy", "draws", "snr", "leave_one_ideal", "models"]  # of other commands, and of infer's studies
+        others = ["compare", "orders", "curves", "points", "methods", "matrices", "accuracy", "draws", "snr", "leave_one_ideal", "models",
+                  "lm_operators", "lm_sequences", "lm_progress", "lm_contexts", "lm_levels"]  # of other commands, and of infer's studies
         for name in others:
             names.remove(name)
             self.refused("report", "csv", self.report, name, words=["is not in this report"])

@@ -1,0 +1,217 @@
+"""Language models in time: run, simulate, exact against lockstep, reports, bad input."""
+import os
+import re
+import unittest
+
+import h5py
+
+import harness
+from harness import Case, call, settings
+
+KEYS = """network fabric cores_used certificate throughput_tokens_s time_to_first_token_s time_per_output_token_s kv_cache_bytes
+extrapolated_share initiation_interval_ps bound_initiation_interval_ps bound_latency_us latency_first_us max_channel_required_gbps
+mean_channel_required_gbps max_channel_utilisation events wall_s simulate_s report copies_max unroll_max operators levels""".split()
+
+SMALL = """workload:
+  model: bytellama-odd
+  scenario: mixed
+  sequences: 4
+  prompt_tokens: 32
+  decode_tokens: 16
+arch:
+  rows: 128
+  cols: 128
+fabric:
+  kind: %s
+  channel: llm
+"""
+
+
+class Llm(Case):
+    def small(self, *more, fabric="mesh"):
+        n = len(os.listdir(self.folder))
+        file = self.write(f"small{n}.yaml", SMALL % fabric)
+        report = self.path(f"small{n}.h5")
+        return self.json("run", file, "-o", report, *more), report
+
+    def test_keys_and_figures(self):
+        d, report = self.small()
+        for key in KEYS:
+            self.assertIn(key, d)
+        self.assertEqual(d["network"], "bytellama-odd")
+        self.assertEqual((d["prefill_tokens"], d["decode_tokens"]), (128, 64))
+        self.assertGreaterEqual(d["time_s"], d["bound_time_s"])
+        self.assertGreaterEqual(d["latency_first_us"], d["bound_latency_us"])
+        self.assertGreaterEqual(d["initiation_interval_ps"], d["bound_initiation_interval_ps"])
+        self.near(d["throughput_tokens_s"], 192 / d["time_s"], 1e-9)
+        self.assertLessEqual(d["kv_cache_bytes"], 4 * 48 * d["kv_token_bytes"])
+        self.assertGreater(d["kv_cache_bytes"], 0)
+        self.assertGreater(d["energy_per_token_nj"], 0)
+        binding = {o["name"]: o["binding"] for o in d["operators"]}
+        for name in ("q_proj", "attention", "down_proj", "lm_head"):
+            self.assertIn(binding[name], ("mvm", "adc", "channel", "port", "digital", "attention", "kv_bandwidth"))
+        # the report holds the same, and shows it again
+        shown = self.json("report", "show", report)
+        for key, value in shown.items():
+            self.assertEqual(value, d[key], key)
+        self.assertIn("operators: what binds each", self.done("report", "show", report).out)
+        with h5py.File(report, "r") as f:
+            self.assertEqual(f.attrs["schema"].decode(), "pentaprism-report/1")
+            self.assertEqual(len(f["/timing/sequences"]), 4)
+            self.assertEqual(int(f["/timing/progress"]["prefill_tokens"].sum()), 128)
+            self.assertEqual(int(f["/timing/progress"]["decode_tokens"].sum()), 64)
+            first = f["/timing/sequences"]["time_to_first_token_s"]
+            self.near(float(first.mean()), d["time_to_first_token_s"], 1e-9)
+        for table in ("lm_operators", "lm_sequences", "lm_progress", "lm_contexts", "lm_levels"):
+            self.assertGreater(len(self.done("report", "csv", report, table).out.splitlines()), 1)
+
+    def test_same_bytes_for_any_threads(self):
+        _, a = self.small("-j", 1)
+        _, b = self.small("-j", 2)
+        with h5py.File(a, "r") as x, h5py.File(b, "r") as y:
+            for name in ("/timing/operators", "/timing/sequences", "/timing/progress", "/bandwidth/levels", "/timing/contexts"):
+                self.assertEqual(x[name][()].tobytes(), y[name][()].tobytes(), name)
+
+    def test_kernels(self):
+        a, _ = self.small(*settings(simulate__kernel="native"))
+        b, _ = self.small(*settings(simulate__kernel="systemc"))
+        for key in ("throughput_tokens_s", "time_to_first_token_s", "events", "kv_cache_bytes"):
+            self.assertEqual(a[key], b[key], key)
+
+    def test_lockstep_against_every_tile(self):
+        """Nothing meets on a fully connected fabric; on a mesh lockstep is an upper bound."""
+        for scenario in ("prefill", "decode", "mixed"):
+            more = settings(workload__scenario=scenario)
+            lock, _ = self.small(*more, fabric="full")
+            exact, _ = self.small(*more, *settings(simulate__exact="true"), fabric="full")
+            self.assertEqual(exact["extrapolated_share"], 0)
+            self.assertGreater(exact["events"], lock["events"])
+            for key in ("time_s", "time_to_first_token_s", "bound_latency_us"):
+                self.near(lock[key], exact[key], 0.02)
+            lock, _ = self.small(*more)
+            exact, _ = self.small(*more, *settings(simulate__exact="true"))
+            for key in ("time_s", "time_to_first_token_s"):
+                self.assertGreaterEqual(lock[key], exact[key])
+                self.assertLess(lock[key], 1.35 * exact[key])
+
+    def test_repetition_changes_nothing(self):
+        more = settings(workload__scenario="decode", workload__decode_tokens=200, workload__sequences=3, arch__attention_macs=65536,
+                        arch__attention_softmax_lanes=4096, arch__attention_kv_gbps=100000)
+        d, report = self.small(*more)
+        self.assertGreater(d["extrapolated_share"], 0.3)
+        # the kernel simulates every token
+        full, whole = self.small(*more, *settings(simulate__kernel="systemc"))
+        self.assertEqual(full["extrapolated_share"], 0)
+        with h5py.File(report, "r") as x, h5py.File(whole, "r") as y:
+            for name in ("/timing/operators", "/timing/sequences", "/timing/progress"):
+                self.assertEqual(x[name][()].tobytes(), y[name][()].tobytes(), name)
+
+    def test_arrivals(self):
+        trace = self.write("trace.csv", "arrival_s,prompt_tokens,decode_tokens\n0,10,2\n1e-3,20,0\n")
+        d, _ = self.small(*settings(workload__arrivals="trace", workload__trace=trace))
+        self.assertEqual((d["sequences"], d["prefill_tokens"], d["decode_tokens"]), (2, 30, 2))
+        self.assertGreater(d["time_s"], 1e-3)
+        a, _ = self.small(*settings(workload__arrivals="poisson", workload__arrival_rate=1e5), "--seed", 1)
+        b, _ = self.small(*settings(workload__arrivals="poisson", workload__arrival_rate=1e5), "--seed", 2)
+        self.assertNotEqual(a["time_s"], b["time_s"])
+
+    def test_encoders_and_experts(self):
+        bert = self.write("bert.json", """{"architectures": ["BertForMaskedLM"], "model_type": "bert", "num_hidden_layers": 2,
+            "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4, "vocab_size": 100,
+            "max_position_embeddings": 64, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "type_vocab_size": 2}""")
+        d, _ = self.small(*settings(workload__model=self.config(bert, "bert"), workload__scenario="prefill", workload__sequences=12))
+        self.assertEqual((d["prefill_tokens"], d["decode_tokens"], d["blocks"]), (12 * 32, 0, 2))
+        self.assertGreater(d["time_to_first_token_s"], d["bound_latency_us"] * 1e-6)
+        mixtral = self.write("mixtral.json", """{"architectures": ["MixtralForCausalLM"], "model_type": "mixtral",
+            "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2,
+            "vocab_size": 100, "max_position_embeddings": 128, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+            "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": null, "tie_word_embeddings": false}""")
+        more = settings(workload__model=self.config(mixtral, "mixtral"), workload__experts="4,2,1,1")
+        d, report = self.small(*more)
+        self.assertEqual(d["extrapolated_share"], 0)
+        with h5py.File(report, "r") as f:
+            served = {r["name"].decode(): int(r["served"]) for r in f["/timing/operators"]}
+        up = [served[f"expert{e}.up_proj"] for e in range(4)]
+        self.assertEqual(sum(up), 2 * 2 * 192)  # two experts, two blocks, every token
+        self.assertGreater(up[0], up[1])
+        self.assertGreater(up[1], up[2])
+
+    def config(self, file, name):
+        os.makedirs(self.path(name), exist_ok=True)
+        os.replace(file, self.path(f"{name}/config.json"))
+        return self.path(f"{name}/config.json")
+
+    def test_pictures(self):
+        self.small("--plot", self.path("figure.svg"))
+        for what in ("progress", "contexts"):
+            with open(self.path(f"figure-{what}.svg")) as f:
+                self.assertIn("<svg", f.read())
+
+    def test_small_example(self):
+        d, _ = self.run_once("bytellama-mesh.yaml")
+        exact, _ = self.run_once("bytellama-mesh.yaml", *settings(simulate__exact="true"))
+        self.assertEqual((d["model_of_time"], exact["model_of_time"]), ("lockstep", "exact"))
+        self.assertGreater(exact["throughput_tokens_s"], d["throughput_tokens_s"])
+
+    def test_simulate_is_the_same(self):
+        file = self.write("s.yaml", SMALL % "mesh")
+        a = self.json("run", file, "-o", self.path("a.h5"))
+        b = self.json("simulate", file, "-o", self.path("b.h5"))
+        self.assertEqual(a["throughput_tokens_s"], b["throughput_tokens_s"])
+
+
+class Bad(Case):
+    def bad(self, words, **pairs):
+        file = self.write("bad.yaml", SMALL % "mesh")
+        return self.refused("run", file, "-o", self.path("bad.h5"), *settings(**pairs), words=words)
+
+    def test_contexts(self):
+        self.bad(["context ends at", "tokens"], workload__prompt_tokens=1000000)
+        self.bad(["KV memory holds", "sequence 0 needs 48"], arch__attention_kv_bytes=100)
+
+    def test_budget(self):
+        self.bad(["core"], mapping__core_budget=10)
+
+    def test_scenarios(self):
+        self.bad(["workload.trace"], workload__arrivals="trace")
+        self.bad(["none.csv", re.compile("no such file", re.I)], workload__arrivals="trace", workload__trace=self.path("none.csv"))
+        bad = self.write("bad.csv", "0,10,2\n0.5,0,1\n")
+        self.bad(["bad.csv:2", "expected"], workload__arrivals="trace", workload__trace=bad)
+        late = self.write("late.csv", "1,10,2\n0.5,4,1\n")
+        self.bad(["late.csv:2", "arrives before"], workload__arrivals="trace", workload__trace=late)
+        self.bad(["has no decoded token"], workload__scenario="decode", workload__decode_tokens=0)
+        self.bad(["scenario", "mixed"], workload__scenario="nonsense")
+
+    def test_models(self):
+        os.makedirs(self.path("odd"), exist_ok=True)
+        with open(self.path("odd/config.json"), "w") as f:
+            f.write('{"architectures": ["NobodyForCausalLM"], "model_type": "nobody"}')
+        self.bad(["nobody"], workload__model=self.path("odd"))
+        self.bad(["encoder"], workload__model="bert-base", workload__scenario="decode", workload__decode_tokens=1,
+                 workload__prompt_tokens=8)
+        self.bad(["experts"], workload__model="mixtral-8x7b", workload__experts="1,2,3")
+
+    def test_exact_is_for_small_models(self):
+        self.bad(["too many"], workload__model="llama3-8b", simulate__exact="true", arch__rows=256, arch__cols=256)
+
+    def test_traces(self):
+        file = self.write("bad.yaml", SMALL % "mesh")
+        self.refused("run", file, "-o", self.path("bad.h5"), "--trace", self.path("t.json"), words=["--trace"])
+
+
+class Sizes(Case):
+    @unittest.skipIf(harness.SHORT, "an 8B model takes a while under sanitizers")
+    def test_llama3_8b(self):
+        """The others of the family, llama3-8b-mesh.yaml and llama3-70b-5pp.yaml, take the same way for longer."""
+        d = self.json("run", harness.example("llama3-8b-5pp.yaml"), "-o", self.path("l.h5"),
+                      *settings(workload__sequences=2, workload__prompt_tokens=64, workload__decode_tokens=4))
+        self.assertEqual(d["tiles"] - d["tiles_head"], 106496)
+        self.assertGreaterEqual(d["cores_used"], 114512)
+        self.assertEqual(d["kv_token_bytes"], 32 * 1024)
+        slow = self.json("run", harness.example("llama3-8b-5gbit.yaml"), "-o", self.path("s.h5"),
+                         *settings(workload__sequences=2, workload__prompt_tokens=64, workload__decode_tokens=4))
+        self.assertGreater(slow["time_s"], 4 * d["time_s"])  # channels of an eighth of the rate
+
+
+if __name__ == "__main__":
+    unittest.main()
