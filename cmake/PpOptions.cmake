@@ -1,5 +1,6 @@
 # Language, warnings, sanitizers.
 option(PP_WERROR "Warnings are errors" OFF)
+option(PP_FUZZ "Build the libFuzzer programs of tests/fuzz (clang only)" OFF)
 set(PP_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, comma separated (address,undefined | thread)")
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -27,4 +28,7 @@ target_include_directories(pp_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE
 if(PP_SANITIZE)
   target_compile_options(pp_flags INTERFACE -fsanitize=${PP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(pp_flags INTERFACE -fsanitize=${PP_SANITIZE})
+endif()
+if(PP_FUZZ)
+  target_compile_options(pp_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()

@@ -84,7 +84,7 @@ BODY void psum_body(int32_t *restrict acc, size_t n, uint32_t shift, int32_t top
 LEVEL(plain, )
 #if defined(__x86_64__)
 LEVEL(avx2, __attribute__((target("avx2"))))
-LEVEL(avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))))
+LEVEL(avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl" PP_CPU_WIDE))))
 #endif
 
 const pp_qfinish_ops *pp_qfinish_ops_get(void)

@@ -93,7 +93,7 @@ __attribute__((target("avx2"))) static int32_t dot_avx2(const int16_t *a, const 
     return dot_body(a, b, n);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512vl,prefer-vector-width=512"))) static int32_t
+__attribute__((target("avx512f,avx512bw,avx512vl" PP_CPU_WIDE))) static int32_t
 dot_avx512(const int16_t *a, const int16_t *b, uint32_t n)
 {
     return dot_body(a, b, n);

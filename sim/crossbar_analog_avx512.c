@@ -1,5 +1,6 @@
 /* The analog engine's loops with AVX-512: 8 firings by up to 3 vectors of 16 columns. */
 #include "sim/crossbar_analog_internal.h"
+#include "workloads/cpu.h"
 
 #include <math.h>
 
@@ -7,7 +8,7 @@ extern const pp_akernel pp_akernel_avx512;
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma,prefer-vector-width=512")))
+#define TARGET __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma" PP_CPU_WIDE)))
 #define NAME(x) x##avx512
 
 TARGET static inline __attribute__((always_inline)) void tile(float *out, size_t ld, const float *x, const float *w,

@@ -12,4 +12,12 @@ pp_cpu pp_cpu_level(void);
 /* "plain", "avx2", "avx512". */
 const char *pp_cpu_name(pp_cpu level);
 
+/* Behind the features of a target attribute: vectors of 512 bits, which GCC otherwise avoids. Clang has no such word and
+ * would ignore the whole attribute. */
+#ifdef __clang__
+#define PP_CPU_WIDE ""
+#else
+#define PP_CPU_WIDE ",prefer-vector-width=512"
+#endif
+
 #endif

@@ -1,6 +1,8 @@
 /* Softmax and activations with AVX-512. */
+#include "workloads/cpu.h"
+
 #if defined(__x86_64__)
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl" PP_CPU_WIDE)))
 #else
 #define TARGET /* never chosen here */
 #endif

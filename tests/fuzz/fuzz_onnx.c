@@ -1,38 +1,23 @@
 /* ONNX files: reading, folding, the network and its stages. */
-#include "fuzz.h"
-
+#include "tests/fuzz/fuzz.h"
 #include "workloads/onnx.h"
 #include "workloads/stage.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-/* One line that names something, and nothing half-made. */
-static void check_failure(const void *made)
+size_t pp_fuzz_memory(size_t size)
 {
-    const char *text = pp_error_text();
-    if (made || !*text || strchr(text, '\n')) {
-        fprintf(stderr, "bad failure: '%s'\n", text);
-        abort();
-    }
+    return ((size_t)4 << 20) + 256 * size;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pp_network *net = NULL;
     pp_stages *stages = NULL;
-    const char *path = fuzz_file(".onnx", data, size);
-    fuzz_limit(256 * size + ((size_t)4 << 20));
-    pp_error_clear();
-    if (pp_network_from_onnx(&net, path) != PP_OK)
-        check_failure(net);
-    else if (pp_stages_build(&stages, net) != PP_OK)
-        check_failure(stages);
+    pp_status status = pp_network_from_onnx(&net, pp_fuzz_file(".onnx", data, size));
+    if (!status)
+        status = pp_stages_build(&stages, net);
+    if (status)
+        pp_fuzz_refused(status);
     pp_stages_free(stages);
     pp_network_free(net);
-    fuzz_limit(0);
-    (void)unlink(path);
     return 0;
 }
