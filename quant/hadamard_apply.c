@@ -62,7 +62,9 @@ void pp_hadamard_apply_plain(const pp_hadamard *h, float *x, size_t rows, bool t
 
 void pp_hadamard_apply(const pp_hadamard *h, float *x, size_t rows, bool transposed)
 {
-    if (h->chunk >= 8 && h->core_n <= 1024 && h->level >= (int)PP_CPU_AVX2)
+    if (h->chunk >= 16 && h->core_n <= 1024 && h->level >= (int)PP_CPU_AVX512)
+        pp_hadamard_rows_avx512_(h, x, rows, transposed);
+    else if (h->chunk >= 8 && h->core_n <= 1024 && h->level >= (int)PP_CPU_AVX2)
         pp_hadamard_rows_avx2_(h, x, rows, transposed);
     else
         pp_hadamard_apply_plain(h, x, rows, transposed);

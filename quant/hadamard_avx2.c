@@ -17,12 +17,11 @@ enum { CORE_MAX = 1024 }; /* larger cores: plain */
 /* a + b in the lower of each pair of places, a - b in the upper one. */
 INLINE __m256 inside(__m256 v)
 {
-    const __m256 s1 = _mm256_setr_ps(0.0f, -0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f, -0.0f);
-    const __m256 s2 = _mm256_setr_ps(0.0f, 0.0f, -0.0f, -0.0f, 0.0f, 0.0f, -0.0f, -0.0f);
-    const __m256 s4 = _mm256_setr_ps(0.0f, 0.0f, 0.0f, 0.0f, -0.0f, -0.0f, -0.0f, -0.0f);
-    v = _mm256_add_ps(_mm256_permute_ps(v, 0xb1), _mm256_xor_ps(v, s1));
-    v = _mm256_add_ps(_mm256_permute_ps(v, 0x4e), _mm256_xor_ps(v, s2));
-    return _mm256_add_ps(_mm256_permute2f128_ps(v, v, 1), _mm256_xor_ps(v, s4));
+    const __m256 s1 = _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1), s2 = _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1);
+    const __m256 s4 = _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1);
+    v = _mm256_fmadd_ps(v, s1, _mm256_permute_ps(v, 0xb1)); /* a product by +-1 is exact */
+    v = _mm256_fmadd_ps(v, s2, _mm256_permute_ps(v, 0x4e));
+    return _mm256_fmadd_ps(v, s4, _mm256_permute2f128_ps(v, v, 1));
 }
 
 INLINE void butterfly(__m256 *a, __m256 *b)
@@ -32,14 +31,16 @@ INLINE void butterfly(__m256 *a, __m256 *b)
     *a = sum;
 }
 
-/* Distances h, 2 h, ... h `n` / 2 at once, n = 2, 4 or 8 vectors. */
-INLINE void pass(float *x, size_t count, size_t h, unsigned n)
+/* Distances h, 2 h, ... h `n` / 2 at once, n = 2, 4 or 8 vectors; lines that lie `ahead` floats on are fetched. */
+INLINE void pass(float *x, size_t count, size_t h, unsigned n, size_t ahead)
 {
     for (size_t i = 0; i < count; i += n * h)
         for (size_t j = i; j < i + h; j += 8) {
             __m256 v[8];
             for (unsigned k = 0; k < n; k++)
                 v[k] = _mm256_loadu_ps(x + j + k * h);
+            for (unsigned k = 0; k < n && ahead > 0 && j % 16 == 0; k++)
+                _mm_prefetch((const char *)(x + j + k * h + ahead), _MM_HINT_T0);
             for (unsigned d = 1; d < n; d *= 2)
                 for (unsigned k = 0; k < n; k++)
                     if ((k & d) == 0)
@@ -65,7 +66,7 @@ INLINE void first_pass(float *x, size_t count, __m256 scale)
     }
 }
 
-TARGET static void transform(float *x, size_t count, float factor)
+TARGET static void transform(float *x, size_t count, float factor, size_t ahead)
 {
     const __m256 scale = _mm256_set1_ps(factor);
     size_t h = 64;
@@ -76,12 +77,14 @@ TARGET static void transform(float *x, size_t count, float factor)
             _mm256_storeu_ps(x + i, inside(_mm256_mul_ps(_mm256_loadu_ps(x + i), scale)));
         h = 8;
     }
-    for (; count / h >= 8; h *= 8)
-        pass(x, count, h, 8);
-    if (count / h == 4)
-        pass(x, count, h, 4);
+    for (; count / h > 8; h *= 8)
+        pass(x, count, h, 8, 0);
+    if (count / h == 8)
+        pass(x, count, h, 8, ahead);
+    else if (count / h == 4)
+        pass(x, count, h, 4, ahead);
     else if (count / h == 2)
-        pass(x, count, h, 2);
+        pass(x, count, h, 2, ahead);
 }
 
 /* The 16 sums +-x0 +-x1 +-x2 +-x3 of one vector each. */
@@ -143,8 +146,9 @@ TARGET void pp_hadamard_rows_avx2_(const pp_hadamard *h, float *x, size_t rows, 
     const uint32_t k = h->core_n;
     const uint8_t *signs = h->signs + (transposed ? (size_t)k * (k / 4) : 0);
     for (size_t b = 0; b < rows * h->blocks; b++, x += h->size) {
+        const size_t ahead = k == 1 && b + 1 < rows * h->blocks ? h->size : 0;
         for (uint32_t a = 0; a < k; a++)
-            transform(x + (size_t)a * h->chunk, h->chunk, scale);
+            transform(x + (size_t)a * h->chunk, h->chunk, scale, ahead);
         if (k > 1)
             mix(signs, k, x, h->chunk);
     }

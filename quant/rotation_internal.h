@@ -14,7 +14,8 @@ pp_status pp_field_character_(int8_t **chi, uint32_t p, uint32_t k);
 pp_status pp_paley_(int8_t **out, uint32_t n, char how[64]);
 pp_status pp_williamson_(int8_t **out, uint32_t n, char how[64]);
 
-/* The transform of `rows` rows by AVX2, the same bits as the plain one; chunk >= 8. */
+/* The transform of `rows` rows by AVX2, the same bits as the plain one; chunk >= 8, by AVX-512: chunk >= 16. */
 void pp_hadamard_rows_avx2_(const pp_hadamard *h, float *x, size_t rows, bool transposed);
+void pp_hadamard_rows_avx512_(const pp_hadamard *h, float *x, size_t rows, bool transposed);
 
 #endif
