@@ -372,25 +372,49 @@ pp_status pp_lmq_input_quality_(pp_lmq *q, uint32_t layer)
     return PP_OK;
 }
 
-void pp_lmq_weight_quality_(pp_lmq *q, uint32_t layer, unsigned index, const float *w)
+typedef struct weight_errors {
+    const pp_lmq_tensor *t;
+    const float *w;
+    double *sum; /* [rows][2]: squares of weights and of errors */
+} weight_errors;
+
+static pp_status row_errors(void *payload, size_t i, unsigned worker)
+{
+    const weight_errors *p = payload;
+    const pp_lmq_tensor *t = p->t;
+    (void)worker;
+    float *row = pp_alloc(t->cols, sizeof *row);
+    if (row == NULL)
+        return PP_ENOMEM;
+    pp_dequantize(&t->w, 1, t->cols, t->code + i * t->cols, t->scale + i * pp_weight_groups(&t->w, t->cols), row);
+    double signal = 0, error = 0;
+    for (uint64_t j = 0; j < t->cols; j++) {
+        const double v = (double)p->w[i * t->cols + j], e = v - (double)row[j];
+        signal += v * v;
+        error += e * e;
+    }
+    p->sum[2 * i] = signal;
+    p->sum[2 * i + 1] = error;
+    free(row);
+    return PP_OK;
+}
+
+pp_status pp_lmq_weight_quality_(pp_lmq *q, uint32_t layer, unsigned index, const float *w)
 {
     const pp_lmq_tensor *t = &q->tensor[(size_t)layer * PP_LMQ_KINDS + index];
     pp_lmq_layer *r = &q->quality[(size_t)layer * PP_LMQ_KINDS + index];
+    weight_errors p = {t, w, pp_alloc(2 * t->rows, sizeof *p.sum)};
     double signal = 0, error = 0;
-    float *row = pp_alloc(t->cols, sizeof *row);
-    const uint32_t groups = pp_weight_groups(&t->w, t->cols);
-    for (uint64_t i = 0; row != NULL && i < t->rows; i++) {
-        pp_dequantize(&t->w, 1, t->cols, t->code + i * t->cols, t->scale + i * groups, row);
-        for (uint64_t j = 0; j < t->cols; j++) {
-            const double v = (double)w[i * t->cols + j], e = v - (double)row[j];
-            signal += v * v;
-            error += e * e;
-        }
+    const pp_status status = p.sum != NULL ? pp_pool_run(q->pool, t->rows, row_errors, &p) : PP_ENOMEM;
+    for (uint64_t i = 0; i < t->rows && status == PP_OK; i++) {
+        signal += p.sum[2 * i];
+        error += p.sum[2 * i + 1];
     }
-    free(row);
+    free(p.sum);
     r->weight_error = error;
     r->weight_sqnr_db = sqnr_db(signal, error);
     r->bits = pp_number_traits_of(t->w.format)->bits;
+    return status;
 }
 
 /* ---- making one ---- */
@@ -521,15 +545,21 @@ static pp_status logits_of(const pp_lm_config *config, pp_lm_source source, cons
 
 pp_status pp_lmq_invariance(pp_lmq *q, const uint32_t *tokens, uint32_t n, pp_progress *progress, double *error)
 {
-    const pp_lm_window w = {.n = n};
-    const pp_lm_batch batch = {tokens, &w, 1, n};
+    enum { WINDOW = 32 }; /* so that the pool has something to share */
+    const uint32_t windows = n / WINDOW > 0 ? n / WINDOW : 1;
+    pp_lm_window *w = pp_alloc(windows, sizeof *w);
+    if (w == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < windows; i++)
+        w[i] = (pp_lm_window){i * WINDOW, i * WINDOW, i + 1 < windows ? WINDOW : n - i * WINDOW};
+    const pp_lm_batch batch = {tokens, w, windows, n};
     const size_t count = (size_t)n * q->config.vocab;
     float *before = pp_alloc(count, sizeof *before), *after = pp_alloc(count, sizeof *after);
     const pp_lm_hooks hooks = pp_lmq_hooks_(q, false);
     const pp_lm_source fused = pp_lmq_source(q);
     pp_status status = before != NULL && after != NULL ? PP_OK : PP_ENOMEM;
     if (status == PP_OK)
-        status = logits_of(&q->source_config, pp_lm_source_of(q->lm), NULL, q->pool, &batch, progress, before);
+        status = logits_of(&q->source_config, pp_lmq_float_source_(q), NULL, q->pool, &batch, progress, before);
     if (status == PP_OK)
         status = logits_of(&q->config, fused, &hooks, q->pool, &batch, progress, after);
     double most = 0, worst = 0;
@@ -538,6 +568,7 @@ pp_status pp_lmq_invariance(pp_lmq *q, const uint32_t *tokens, uint32_t n, pp_pr
         worst = fmax(worst, fabs((double)before[i] - (double)after[i]));
     }
     *error = most > 0 ? worst / most : worst;
+    free(w);
     free(before);
     free(after);
     return status;

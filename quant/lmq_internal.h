@@ -54,6 +54,9 @@ uint32_t pp_lmq_width_(const pp_lm_config *c, unsigned place);
 pp_lm_config pp_lmq_fused_config_(const pp_lm_config *c);
 /* Whole tensor (or rows of a global one), fused and rotated, float. */
 pp_status pp_lmq_fused_(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, uint64_t first, uint64_t n, float *out);
+/* Rows of the float model as they are on disk, read by the whole pool; and a source of them. */
+pp_status pp_lmq_float_rows_(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, uint64_t first, uint64_t n, float *out);
+pp_lm_source pp_lmq_float_source_(const pp_lmq *q);
 /* Hooks with rotations only (float), or with quantizers too. */
 pp_lm_hooks pp_lmq_hooks_(const pp_lmq *q, bool quantizers);
 pp_status pp_lmq_rotate_place_(const pp_lmq *q, uint32_t layer, unsigned place, float *x, size_t rows);
@@ -67,7 +70,7 @@ bool pp_lmq_weight_options_(const pp_lmq *q, pp_lm_kind kind, pp_weight_options 
 pp_status pp_lmq_windows_(pp_lm_window **out, size_t *n, const pp_lmq_options *o, size_t n_tokens);
 /* Kurtosis and the like of one place before and after, and codes' errors. */
 pp_status pp_lmq_input_quality_(pp_lmq *q, uint32_t layer);
-void pp_lmq_weight_quality_(pp_lmq *q, uint32_t layer, unsigned index, const float *w);
+pp_status pp_lmq_weight_quality_(pp_lmq *q, uint32_t layer, unsigned index, const float *w);
 
 /* Files (lmq_write.c, lmq_read.c). */
 pp_status pp_lmq_begin_dir_(pp_lmq *q, const char *dir, bool force);

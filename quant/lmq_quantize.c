@@ -166,7 +166,7 @@ static pp_status quantize_matrix(job *j, uint32_t layer, unsigned k)
         status = pp_quantize_rtn(&t->w, q->pool, w, t->rows, t->cols, code, scale);
     }
     if (status == PP_OK)
-        pp_lmq_weight_quality_(q, layer, k, w);
+        status = pp_lmq_weight_quality_(q, layer, k, w);
     free(w);
     free(copy);
     return status;

@@ -41,6 +41,44 @@ pp_lm_config pp_lmq_fused_config_(const pp_lm_config *c)
     return f;
 }
 
+/* ---- rows of the float model, in slices that the pool shares ---- */
+
+typedef struct float_rows {
+    const pp_lmq *q;
+    uint32_t layer;
+    pp_lm_kind kind;
+    uint64_t first, n, cols, slice;
+    float *out;
+} float_rows;
+
+static pp_status load_slice(void *payload, size_t item, unsigned worker)
+{
+    const float_rows *p = payload;
+    (void)worker;
+    const uint64_t at = item * p->slice, n = p->n - at < p->slice ? p->n - at : p->slice;
+    return pp_lm_load_rows(p->q->lm, p->layer, p->kind, p->first + at, n, p->out + at * p->cols);
+}
+
+pp_status pp_lmq_float_rows_(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, uint64_t first, uint64_t n, float *out)
+{
+    float_rows p = {.q = q, .layer = layer, .kind = kind, .first = first, .n = n, .out = out};
+    uint64_t rows;
+    if (!pp_lm_dims(&q->source_config, kind, &rows, &p.cols))
+        return pp_lm_load_rows(q->lm, layer, kind, first, n, out); /* says what is missing */
+    p.slice = ((uint64_t)1 << 22) / p.cols + 1;
+    return pp_pool_run(q->pool, (size_t)((n + p.slice - 1) / p.slice), load_slice, &p);
+}
+
+static pp_status float_source(void *payload, uint32_t layer, pp_lm_kind kind, uint64_t first, uint64_t n, float *out)
+{
+    return pp_lmq_float_rows_(payload, layer, kind, first, n, out);
+}
+
+pp_lm_source pp_lmq_float_source_(const pp_lmq *q)
+{
+    return (pp_lm_source){float_source, (void *)(uintptr_t)q};
+}
+
 static pp_status load_vector(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, uint64_t n, float **out)
 {
     uint64_t rows, cols;
@@ -63,6 +101,28 @@ static pp_lm_kind norm_bias_of(pp_lm_kind kind)
                                       : PP_LM_FFN_NORM_BIAS;
 }
 
+/* ---- folding ---- */
+
+typedef struct norm_fold {
+    const float *norm, *smooth;
+    float *w;
+    uint64_t rows, slice;
+    uint32_t d;
+} norm_fold;
+
+static pp_status fold_slice(void *payload, size_t item, unsigned worker)
+{
+    const norm_fold *p = payload;
+    (void)worker;
+    const uint64_t end = (item + 1) * p->slice < p->rows ? (item + 1) * p->slice : p->rows;
+    for (uint64_t r = item * p->slice; r < end; r++)
+        for (uint32_t i = 0; i < p->d; i++) {
+            const double v = (double)p->w[r * p->d + i] * (double)p->norm[i];
+            p->w[r * p->d + i] = (float)(p->smooth != NULL ? v * (double)p->smooth[i] : v);
+        }
+    return PP_OK;
+}
+
 /* w[rows][d] diag(norm), in double; SmoothQuant's scales too. */
 static pp_status fuse_norm(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, float *w, uint64_t rows)
 {
@@ -72,11 +132,9 @@ static pp_status fuse_norm(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, flo
     const float *smooth = q->smooth != NULL && kind != PP_LM_HEAD
                               ? q->smooth + ((size_t)layer * 2 + (pp_lmq_place_(kind) == 2)) * d
                               : NULL;
-    for (uint64_t r = 0; r < rows && status == PP_OK && norm != NULL; r++)
-        for (uint32_t i = 0; i < d; i++) {
-            double v = (double)w[r * d + i] * (double)norm[i];
-            w[r * d + i] = (float)(smooth != NULL ? v * (double)smooth[i] : v);
-        }
+    norm_fold p = {norm, smooth, w, rows, 64, d};
+    if (status == PP_OK && norm != NULL)
+        status = pp_pool_run(q->pool, (size_t)((rows + p.slice - 1) / p.slice), fold_slice, &p);
     free(norm);
     return status;
 }
@@ -229,7 +287,7 @@ static pp_status whole(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, float *
     default:
         break;
     }
-    PP_TRY(pp_lm_load(q->lm, layer, kind, out));
+    PP_TRY(pp_lmq_float_rows_(q, layer, kind, 0, rows, out));
     if (kind == PP_LM_O || kind == PP_LM_DOWN)
         return output_matrix(q, layer, kind, out);
     if (kind == PP_LM_O_BIAS || kind == PP_LM_DOWN_BIAS)
@@ -240,7 +298,7 @@ static pp_status whole(const pp_lmq *q, uint32_t layer, pp_lm_kind kind, float *
 /* Rows of embedding, positions, head: independent of each other. */
 static pp_status table_rows(const pp_lmq *q, pp_lm_kind kind, uint64_t first, uint64_t n, float *out)
 {
-    PP_TRY(pp_lm_load_rows(q->lm, 0, kind, first, n, out));
+    PP_TRY(pp_lmq_float_rows_(q, 0, kind, first, n, out));
     if (kind != PP_LM_HEAD)
         return stream_rows(q, out, n);
     PP_TRY(fuse_norm(q, 0, kind, out, n));

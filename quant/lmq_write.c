@@ -191,14 +191,16 @@ static uint8_t *pack(const pp_lmq_tensor *t, uint32_t bits, size_t *row_bytes)
     const bool halves = bits <= 4;
     *row_bytes = halves ? (t->cols + 1) / 2 : t->cols;
     uint8_t *out = pp_calloc(t->rows * *row_bytes, 1);
-    for (size_t r = 0; out != NULL && r < t->rows; r++)
-        for (size_t c = 0; c < t->cols; c++) {
-            const uint8_t code = t->code[r * t->cols + c];
-            if (halves)
-                out[r * *row_bytes + c / 2] |= (uint8_t)(c % 2 ? code << 4 : code);
-            else
-                out[r * *row_bytes + c] = code;
-        }
+    for (size_t r = 0; out != NULL && r < t->rows; r++) {
+        const uint8_t *code = t->code + r * t->cols;
+        uint8_t *row = out + r * *row_bytes;
+        for (size_t c = 0; c < t->cols / 2 && halves; c++)
+            row[c] = (uint8_t)(code[2 * c] | code[2 * c + 1] << 4);
+        if (halves && t->cols % 2 != 0)
+            row[t->cols / 2] = code[t->cols - 1];
+        if (!halves)
+            memcpy(row, code, t->cols);
+    }
     return out;
 }
 

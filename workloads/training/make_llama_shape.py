@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Writes a Hugging Face folder of the shape of Llama 3 8B (or another) with random bfloat16 weights.
 
-    make_llama_shape.py OUT [--layers 32] [--seed 1] [--layers-per-shard 4]
+    make_llama_shape.py OUT [--layers 32] [--seed 1] [--layers-per-shard 4] [--jobs 1]
                         [--hidden 4096 --ffn 14336 --heads 32 --kv-heads 8 --head-dim 128 --vocab 128256]
 
 For walking a checkpoint larger than memory; the values mean nothing: signs and fractions are uniform, sizes
-from 2^-9 to 2^-5, and norms are 1. Python alone. One tensor is in memory at a time. All 32 layers take 16 GB.
+from 2^-9 to 2^-5, and norms are 1. Python alone. One tensor is in memory at a time and job. All 32 layers take 16 GB.
 """
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import struct
@@ -58,7 +59,7 @@ def layer(a, i):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("out")
-    for name, value in (("layers", 32), ("seed", 1), ("layers-per-shard", 4), ("hidden", 4096), ("ffn", 14336),
+    for name, value in (("layers", 32), ("seed", 1), ("layers-per-shard", 4), ("jobs", 1), ("hidden", 4096), ("ffn", 14336),
                         ("heads", 32), ("kv-heads", 8), ("head-dim", 128), ("vocab", 128256)):
         p.add_argument("--" + name, type=int, default=value)
     a = p.parse_args()
@@ -67,12 +68,12 @@ def main():
     for i in range(0, a.layers, a.layers_per_shard):
         groups.append([t for k in range(i, min(i + a.layers_per_shard, a.layers)) for t in layer(a, k)])
     groups.append([("model.norm.weight", [a.hidden]), ("lm_head.weight", [a.vocab, a.hidden])])
-    where, total = {}, 0
-    for i, tensors in enumerate(groups, 1):
-        name = f"model-{i:05d}-of-{len(groups):05d}.safetensors"
-        total += shard(os.path.join(a.out, name), tensors, a.seed)
-        where.update({t[0]: name for t in tensors})
-        print(f"{name}: {total / 1e9:.2f} GB so far", flush=True)
+    names = [f"model-{i:05d}-of-{len(groups):05d}.safetensors" for i in range(1, len(groups) + 1)]
+    work = [(os.path.join(a.out, n), tensors, a.seed) for n, tensors in zip(names, groups)]
+    where = {t[0]: n for n, tensors in zip(names, groups) for t in tensors}
+    with multiprocessing.Pool(a.jobs) as pool:
+        total = sum(pool.starmap(shard, work, chunksize=1))
+    print(f"{total / 1e9:.2f} GB in {len(names)} shards")
     with open(os.path.join(a.out, "model.safetensors.index.json"), "w") as f:
         json.dump({"metadata": {"total_size": total}, "weight_map": where}, f, indent=1)
     config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": a.vocab,
