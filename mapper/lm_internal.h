@@ -149,7 +149,6 @@ typedef struct pp_lm_demand {
 /* One server of the result: what each edge asks of it. */
 typedef struct pp_lm_server_use {
     uint32_t server, edge;
-    uint32_t channel;         /* one of those that the server stands for */
     uint64_t busy_ps;
 } pp_lm_server_use;
 /* The channels that matter: one whose demands are all at most those of another is left out, equal ones count once.

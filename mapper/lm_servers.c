@@ -152,8 +152,7 @@ static pp_status give_out(pp_lm_server_use **out, uint32_t *n_out, const search 
     for (size_t i = 0; i < s->n; i++)
         for (uint32_t k = 0; k < s->rows[i].n; k++) {
             const pp_lm_demand *d = &s->demand[s->rows[i].first + k];
-            if (!pp_push(&uses, (pp_lm_server_use){.server = (uint32_t)i, .edge = d->edge, .channel = d->channel,
-                                                   .busy_ps = d->busy_ps})) {
+            if (!pp_push(&uses, (pp_lm_server_use){.server = (uint32_t)i, .edge = d->edge, .busy_ps = d->busy_ps})) {
                 free(uses.data);
                 return PP_ENOMEM;
             }

@@ -58,6 +58,8 @@ typedef struct tally {
     const pp_lm_build *b;
     demand_list list;
     double *own;              /* [n_channels], zero between instances */
+    uint32_t *outside;        /* [n_channels] number of a channel beside the frame, of one instance; 0: none yet */
+    uint32_t n_outside;
 } tally;
 
 static uint64_t load_ps(const pp_hier *h, uint32_t channel, double bits)
@@ -106,21 +108,40 @@ static pp_status add_foreign(tally *t, uint32_t here, uint32_t channel)
     return add_demand(t, channel, FOREIGN, load_ps(t->b->m->fabric, here, foreign)) ? PP_OK : PP_ENOMEM;
 }
 
-#define OUTSIDE UINT32_C(0x80000000) /* channels beside the frame keep their numbers, apart from those inside */
+/* Channels beside the frame are numbered from here, afresh for each instance: what is one instance's way out is the
+ * next one's way in, and must not meet it here. */
+#define OUTSIDE UINT32_C(0x80000000)
+
+static uint32_t beside(tally *t, uint32_t channel)
+{
+    if (t->outside[channel] == 0)
+        t->outside[channel] = ++t->n_outside;
+    return OUTSIDE + t->outside[channel];
+}
 
 /* Channel of instance i as the template's first instance has it. */
-static uint32_t framed(const pp_lm_build *b, uint32_t i, uint32_t channel)
+static uint32_t framed(tally *t, uint32_t i, uint32_t channel)
 {
+    const pp_lm_build *b = t->b;
     const pp_hier *h = b->m->fabric;
     const pp_lm_frame *f = &b->frames.data[b->m->instance[i].template_];
     const pp_hier_place p = pp_hier_place_of(h, channel);
     if (p.level > f->level)
-        return channel | OUTSIDE;
+        return beside(t, channel);
     const uint64_t group = p.group * h->level[p.level].cores / h->level[f->level].cores;
     const int64_t delta = pp_lm_delta(b, i);
     if ((int64_t)group != (int64_t)f->group + delta)
-        return channel | OUTSIDE;
+        return beside(t, channel);
     return pp_lm_translate(h, f, -delta, channel);
+}
+
+static void forget_outside(tally *t, uint32_t i)
+{
+    for (uint32_t j = i; j <= i + 1; j++) {
+        const pp_lm_usages *in = links_into(t->b, j);
+        for (size_t k = 0; k < in->len; k++)
+            t->outside[in->data[k].channel] = 0;
+    }
 }
 
 static pp_status add_links(tally *t, uint32_t i, uint32_t into, uint32_t edge_base)
@@ -129,7 +150,7 @@ static pp_status add_links(tally *t, uint32_t i, uint32_t into, uint32_t edge_ba
     const uint32_t level = t->b->frames.data[t->b->m->instance[i].template_].level;
     const pp_lm_usages *in = links_into(t->b, into);
     for (size_t k = 0; k < in->len; k++) {
-        const uint32_t here = in->data[k].channel, channel = framed(t->b, i, here);
+        const uint32_t here = in->data[k].channel, channel = framed(t, i, here);
         if (!add_demand(t, channel, edge_base + in->data[k].edge, in->data[k].busy_ps))
             return PP_ENOMEM;
         /* Beside the frame the neighbour's own servers know what goes on; above it nobody does. */
@@ -162,6 +183,7 @@ static pp_status add_instance(tally *t, uint32_t i)
         tally_inside(t, j, false);
     tally_links(t, i, false);
     tally_links(t, i + 1, false);
+    forget_outside(t, i);
     return status;
 }
 
@@ -169,6 +191,7 @@ static pp_status template_demands(tally *t, uint32_t template_)
 {
     const pp_lm_frame *f = &t->b->frames.data[template_];
     t->list.len = 0;
+    t->n_outside = 0;
     for (size_t k = 0; k < f->own.len; k++)
         if (!add_demand(t, f->own.data[k].channel, f->own.data[k].edge, f->own.data[k].busy_ps))
             return PP_ENOMEM;
@@ -261,8 +284,9 @@ static pp_status share_instances(pp_lm_build *b, const uses *all)
 
 static pp_status find_uses(pp_lm_build *b, uses *all)
 {
-    tally t = {.b = b, .own = pp_calloc(b->m->fabric->n_channels, sizeof *t.own)};
-    pp_status status = t.own ? PP_OK : PP_ENOMEM;
+    tally t = {.b = b, .own = pp_calloc(b->m->fabric->n_channels, sizeof *t.own),
+               .outside = pp_calloc(b->m->fabric->n_channels, sizeof *t.outside)};
+    pp_status status = t.own && t.outside ? PP_OK : PP_ENOMEM;
     for (uint32_t k = 0; k < b->templates.len && status == PP_OK; k++) {
         uint32_t servers = 0;
         status = template_demands(&t, k);
@@ -273,6 +297,7 @@ static pp_status find_uses(pp_lm_build *b, uses *all)
         spread_foreign(&all[k]);
     }
     free(t.own);
+    free(t.outside);
     free(t.list.data);
     return status;
 }

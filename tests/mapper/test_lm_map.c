@@ -94,6 +94,8 @@ static pp_lm_config small(void)
 
 /* ---- published counts ---- */
 
+static void assert_servers_are_channels(const pp_lm_mapping *m);
+
 static void llama3_8b_has_106496_tiles(void **state)
 {
     (void)state;
@@ -106,6 +108,7 @@ static void llama3_8b_has_106496_tiles(void **state)
     assert_int_equal(m->cores_used, 114512 + 32 * 8 + 16); /* attention units, slices of the embedding */
     assert_true(m->cut_bits <= m->cut_bits_filled);
     assert_true(m->n_templates < 8);
+    assert_servers_are_channels(m);
     assert_int_equal(pp_lm_mapping_check(m), PP_OK);
     pp_lm_mapping_free(m);
 }
@@ -304,6 +307,35 @@ static void assert_servers_cover(const pp_lm_mapping *m, const pp_lm_expanded *x
     }
 }
 
+/* Busy time of an instance's servers of channels, its own edges and those to and from its neighbours. */
+static void add_busy(double *busy, const pp_lm_mapping *m, uint32_t first, uint32_t n, bool previous)
+{
+    for (uint32_t e = first; e < first + n; e++)
+        for (uint32_t k = 0; k < m->edge[e].n_shares; k++) {
+            const pp_lm_share *s = &m->share[m->edge[e].first_share + k];
+            if (s->previous == previous)
+                busy[s->server] += (double)s->busy_ps;
+        }
+}
+
+/* No server of channels asks for more than the busiest channel has: servers are channels, not sums of several. */
+static void assert_servers_are_channels(const pp_lm_mapping *m)
+{
+    const double most = 1.0 + (double)(m->bounds.channel_ps > m->bounds.port_ps ? m->bounds.channel_ps : m->bounds.port_ps);
+    for (uint32_t i = 0; m->copies_max == 1 && m->graph->config.experts == 0 && i < m->n_instances; i++) {
+        const pp_lm_template *t = &m->template_[m->instance[i].template_];
+        double *busy = calloc(t->n_servers, sizeof *busy);
+        add_busy(busy, m, t->first_edge, t->n_edges, false);
+        add_busy(busy, m, m->instance[i].first_in, m->instance[i].n_in, false);
+        if (i + 1 < m->n_instances)
+            add_busy(busy, m, m->instance[i + 1].first_in, m->instance[i + 1].n_in, true);
+        for (uint32_t s = 3 * t->n_stages; s < t->n_servers; s++)
+            if (busy[s] > most * (1.0 + 1e-6) + 64.0) /* each packet's time is rounded up */
+                fail_msg("instance %u server %u: %.0f ps, the busiest channel has %.0f", i, s, busy[s], most);
+        free(busy);
+    }
+}
+
 static void take_apart(const pp_lm_config *c, const char *const *sets)
 {
     pp_lm_mapping *m = map_model(c, sets);
@@ -316,6 +348,7 @@ static void take_apart(const pp_lm_config *c, const char *const *sets)
     assert_loads(m, x);
     assert_exact_times(m, x);
     assert_servers_cover(m, x);
+    assert_servers_are_channels(m);
     pp_lm_expanded_free(x);
     pp_lm_mapping_free(m);
 }
