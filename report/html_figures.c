@@ -217,7 +217,7 @@ static void study_card(FILE *f, const pp_content *c)
         best = t > last || (t == last && (share ? m > top : m < top)) ? i : best;
     }
     double k = share ? 100 : 1, s = pp_content_number(time, best);
-    snprintf(when, sizeof when, s >= 86400 ? "%.4g days" : "%.4g s", s >= 86400 ? s / 86400 : s);
+    snprintf(when, sizeof when, s >= 86400 ? "%.4g d" : "%.4g s", s >= 86400 ? s / 86400 : s);
     snprintf(value, sizeof value, share ? "%.2f %%" : "%.4g bit/byte", k * pp_content_number(mean, best));
     snprintf(note, sizeof note, "best after %s: %.60s, compensation %.16s; 95 %% interval ± %.2g", when, pp_content_text(model, best),
              pp_content_text(how, best), k * pp_content_number(ci, best));

@@ -23,7 +23,7 @@ function dataTable(columns, n, o = {}) {
       least = Math.min(least, size);
       whole = whole && Number.isInteger(size);
     }
-    if (!whole && most < 1e6 && least > most * 1e-4) c.places = Math.max(0, Math.min(9, 3 - Math.floor(Math.log10(most))));
+    if (!whole && most < 1e6 && least > most * 1e-4) c.places = Math.max(0, Math.min(9, 3 - Math.floor(Math.log10(Math.sqrt(most * least)))));
     return c.places;
   }
   const number = (c, v) => (decimals(c) < 0 ? plain(v / c.scale.factor) : group2((v / c.scale.factor).toFixed(decimals(c))));

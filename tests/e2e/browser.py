@@ -1,6 +1,6 @@
 """Chromium without a window, driven through chromedriver's WebDriver protocol with nothing but the standard library.
 
-    python3 tests/e2e/browser.py PAGE.html OUT.png [WIDTH [light|dark]]      a picture of a page
+    python3 tests/e2e/browser.py PAGE.html OUT.png [WIDTH [light|dark [HEIGHT]]]      a picture of a page (.png or .webp)
 """
 import base64
 import json
@@ -104,14 +104,15 @@ class Browser:
         return found
 
     def picture(self, path, whole=True):
-        shot = self.devtools("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        kind = {"format": "webp", "quality": 60} if path.endswith(".webp") else {"format": "png"}
+        shot = self.devtools("Page.captureScreenshot", captureBeyondViewport=whole, **kind)
         with open(path, "wb") as f:
             f.write(base64.b64decode(shot["data"]))
 
-    def whole_picture(self, path, width):
+    def whole_picture(self, path, width, most=12000):
         height = self.js("return document.documentElement.scrollHeight")
-        self.size(width, min(height, 12000), mobile=width < 600)
-        self.picture(path)
+        self.size(width, min(height, most), mobile=width < 600)
+        self.picture(path, whole=False)
 
     def close(self):
         if getattr(self, "session", None):
@@ -136,7 +137,7 @@ if __name__ == "__main__":
     b = Browser(dark=theme == "dark", width=wide)
     try:
         print(f"ready after {b.open(page):.2f} s")
-        b.whole_picture(out, wide)
+        b.whole_picture(out, wide, int(sys.argv[5]) if len(sys.argv) > 5 else 12000)
         for entry in b.log():
             print(entry["level"], entry["message"])
     finally:
