@@ -325,10 +325,12 @@ const pp_command pp_cmd_infer = {
     .text = "evaluate accuracy on the tiled crossbars: devices, noise, converters, drift over time\n\n"
             "The tiles are those of the mapping that `run` simulates. Sections device, noise and arch say what\n"
             "the devices do (docs/devices.md); with ideal ones and no noise this is the integer path of `run`.\n"
+            "Language models (a name, a Hugging Face folder, or one that `quantize` wrote) give bits per byte.\n"
             "workload.models puts several networks side by side; each is evaluated for every seed, time and\n"
             "drift compensation: mean, standard deviation and confidence interval. -o writes a report.",
     .examples = "  pentaprism infer examples/resnet32-5pp.yaml\n"
                 "  pentaprism infer examples/resnet32-pcm.yaml --plot accuracy.svg --plot-snr snr.svg\n"
+                "  pentaprism infer examples/bytellama-pcm.yaml --plot bits.svg\n"
                 "  pentaprism infer examples/resnet32-pcm.yaml --set noise.read=both --set noise.leave_one_out=1000\n",
     .run = run,
 };
