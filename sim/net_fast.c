@@ -430,7 +430,7 @@ ALWAYS_INLINE void send(const pp_fast_step *s, pp_fast_router *r, uint32_t l)
 {
     pp_fast_vc *vc = &pp_fast_vcs(r)[l];
     pp_fast_ovc *ovc = &ovcs_of(s, r)[vc->out];
-    const uint32_t v_mask = (1u << s->vs) - 1, x = l >> s->vs, o = vc->out >> s->vs;
+    const uint32_t v_mask = (1u << s->vs) - 1, x = l >> s->vs, o = (uint32_t)vc->out >> s->vs;
     pp_fast_in *in = &ins_of(s, r)[x];
     pp_fast_out *out = &outs_of(s, r)[o];
     in->vc = (uint8_t)((l + 1) & v_mask);
