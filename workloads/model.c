@@ -55,6 +55,8 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+#define PP_PACKAGE_ZOO "/usr/share/pentaprism/zoo"
+
 /* The zoo of the tree that this program is installed in, wherever the tree was moved; *out NULL: there is none. */
 static pp_status zoo_beside_program(char **out)
 {
@@ -83,6 +85,8 @@ pp_status pp_zoo_path(char **out, const char *file)
     if (!dir || !*dir) {
         PP_TRY(zoo_beside_program(&beside));
         dir = beside ? beside : is_folder(PP_SOURCE_ZOO) ? PP_SOURCE_ZOO : PP_INSTALL_ZOO;
+        if (!is_folder(dir) && is_folder(PP_PACKAGE_ZOO)) /* Debian's package, where /proc is not mounted */
+            dir = PP_PACKAGE_ZOO;
     }
     *out = pp_path_join(dir, file);
     free(beside);
