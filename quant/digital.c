@@ -152,6 +152,29 @@ static void data_pick(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t
     }
 }
 
+/* Layer norm and softmax by their definition, in double on the codes' values; results in the stage's units. */
+static void data_normalise(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *map, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_op *op = &q->net->ops[st->first_op];
+    const int16_t *codes = map + pixel * st->in.c;
+    const bool norm = op->kind == PP_OP_NORM;
+    double scale = q->stream[st->inputs[0].stream].scale, n = st->in.c, first = 0, second = 0;
+    for (uint32_t c = 0; c < st->in.c; c++) /* mean, or the largest */
+        first = norm ? first + codes[c] * scale / n : c == 0 || codes[c] * scale > first ? codes[c] * scale : first;
+    for (uint32_t c = 0; c < st->in.c; c++) { /* variance, or the sum */
+        double v = codes[c] * scale - first;
+        second += norm ? v * v / n : exp(v);
+    }
+    double inverse = norm ? 1 / sqrt(second + op->epsilon) : 1 / second;
+    for (uint32_t c = 0; c < st->in.c; c++) {
+        double v = codes[c] * scale - first;
+        v = norm ? v * inverse * (double)pp_tensor_f32(&op->weight, c) + (double)pp_tensor_f32(&op->bias, c) : exp(v) * inverse;
+        v = nearbyint(v / q->stage[stage].unit[c]);
+        act[c] = v > 0x1p52 ? INT64_C(1) << 52 : v < -0x1p52 ? -(INT64_C(1) << 52) : v <= 0x1p52 ? (int64_t)v : 0;
+    }
+}
+
 /* The batch norm of a stage without a matrix. */
 static int64_t scaled(const pp_qstage *s, uint32_t c, int64_t v)
 {
@@ -198,6 +221,10 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
         break;
     case PP_OP_MUL:
         data_mul(q, stage, (size_t)y * st->fire.w + x, inputs, act);
+        break;
+    case PP_OP_NORM:
+    case PP_OP_SOFTMAX:
+        data_normalise(q, stage, (size_t)y * st->fire.w + x, inputs[0], act);
         break;
     case PP_OP_SHUFFLE:
     case PP_OP_SLICE:

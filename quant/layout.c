@@ -29,8 +29,11 @@ static bool stream_signed(const pp_qnetwork *q, const pp_stage *stage)
 {
     if (stage->act != PP_ACT_NONE)
         return pp_act_is_signed(stage->act);
-    if (stage->matrix != PP_NONE || stage->scale != PP_NONE)
+    pp_op_kind kind = q->net->ops[stage->first_op].kind;
+    if (stage->matrix != PP_NONE || stage->scale != PP_NONE || kind == PP_OP_NORM)
         return true;
+    if (kind == PP_OP_SOFTMAX)
+        return false;
     for (uint32_t k = 0; k < stage->n_inputs; k++)
         if (q->stream[stage->inputs[k].stream].is_signed)
             return true;
@@ -166,11 +169,21 @@ void pp_qnetwork_free(pp_qnetwork *q)
     free(q);
 }
 
+static bool is_normalised(const pp_qnetwork *q, const pp_stage *stage)
+{
+    pp_op_kind kind = q->net->ops[stage->first_op].kind;
+    return kind == PP_OP_NORM || kind == PP_OP_SOFTMAX;
+}
+
 /* The coarsest input's code is 2^PP_DATA_FRACTION units, so that nothing is lost before the one
  * requantization; products of two codes are exact as they are. */
 static double input_unit(const pp_qnetwork *q, const pp_stage *stage)
 {
     double top = 0, product = 1;
+    if (is_normalised(q, stage)) { /* results do not follow from the inputs' scale: from that of their own stream */
+        size_t index = (size_t)(stage - q->stages->stage);
+        return index == q->stages->output ? 0x1p-16 : q->stream[index + 1].scale / (1 << PP_DATA_FRACTION);
+    }
     for (uint32_t k = 0; k < stage->n_inputs; k++) {
         double scale = q->stream[stage->inputs[k].stream].scale;
         top = scale > top ? scale : top;
@@ -205,7 +218,7 @@ static pp_status input_multipliers(pp_qnetwork *q, uint32_t index)
 {
     const pp_stage *stage = &q->stages->stage[index];
     pp_qstage *s = &q->stage[index];
-    if (q->net->ops[stage->first_op].kind == PP_OP_MUL) {
+    if (q->net->ops[stage->first_op].kind == PP_OP_MUL || is_normalised(q, stage)) {
         for (uint32_t k = 0; k < stage->n_inputs; k++)
             s->in_mult[k] = 1;
         return PP_OK;

@@ -60,7 +60,8 @@ typedef struct pp_qformat {
 typedef struct pp_qrotate pp_qrotate; /* quant/rotate_stage.h */
 
 /* One stage. Without a matrix code, w_scale, bias and add_mult are NULL, cout is the width of the fired
- * map, and all unit[c] are equal: the largest scale of the inputs / 2^8, times the largest |weight| of a SCALE. */
+ * map, and all unit[c] are equal: the largest scale of the inputs / 2^8, times the largest |weight| of a SCALE; NORM and
+ * SOFTMAX: the scale of their stream / 2^8 (2^-16 where the network ends). */
 typedef struct pp_qstage {
     uint32_t wbits;
     uint32_t cout, krows;      /* krows = (Cin/groups) kh kw, weight row of one output channel */

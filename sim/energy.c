@@ -93,6 +93,8 @@ static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
             row->count[PP_ACTION_POOL] += values;
         if (op->kind == PP_OP_ADD)
             row->count[PP_ACTION_RESIDUAL] += k > 0 ? values : 0;
+        if (op->kind == PP_OP_NORM || op->kind == PP_OP_SOFTMAX) /* two operations an element: shift, and factor */
+            row->count[PP_ACTION_SCALE] += 2 * values;
         if (op->kind == PP_OP_MUL)
             row->count[PP_ACTION_SCALE] += k > 0 ? map_size(op->out) : 0;
     }

@@ -349,6 +349,23 @@ pp_status pp_build_scale(pp_builder *b, const char *name, uint32_t input, const 
     return append(b, &op, name, &input, 1, out);
 }
 
+pp_status pp_build_norm(pp_builder *b, const char *name, uint32_t input, double epsilon, const pp_tensor *weight,
+                        const pp_tensor *bias, uint32_t *out)
+{
+    PP_TRY(known_input(b, name, input));
+    pp_op op = {.kind = PP_OP_NORM, .epsilon = epsilon};
+    uint64_t channels = b->ops.data[input].out.c;
+    PP_TRY(set_tensor(&op.weight, name, "weight", weight, 1, &channels));
+    PP_TRY(set_tensor(&op.bias, name, "bias", bias, 1, &channels));
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_SOFTMAX};
+    return append(b, &op, name, &input, 1, out);
+}
+
 pp_status pp_build_shuffle(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out)
 {
     pp_op op = {.kind = PP_OP_SHUFFLE, .groups = groups};

@@ -155,6 +155,45 @@ static void scale(const pp_op *op, const pp_view *in, pp_view out)
     }
 }
 
+static void norm(const pp_op *op, const pp_view *in, pp_view out)
+{
+    const uint32_t n = out.shape.c;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            const float *from = pixel_of(*in, y, x);
+            float *to = pixel_of(out, y, x);
+            double sum = 0, square = 0;
+            for (uint32_t c = 0; c < n; c++)
+                sum += (double)from[c];
+            const float mean = (float)(sum / n);
+            for (uint32_t c = 0; c < n; c++)
+                square += (double)(from[c] - mean) * (double)(from[c] - mean);
+            const float inverse = (float)(1 / sqrt(square / n + op->epsilon));
+            for (uint32_t c = 0; c < n; c++)
+                to[c] = (from[c] - mean) * inverse * pp_tensor_f32(&op->weight, c) + pp_tensor_f32(&op->bias, c);
+        }
+}
+
+static void softmax(const pp_op *op, const pp_view *in, pp_view out)
+{
+    const uint32_t n = out.shape.c;
+    (void)op;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            const float *from = pixel_of(*in, y, x);
+            float *to = pixel_of(out, y, x), top = from[0];
+            double sum = 0;
+            for (uint32_t c = 1; c < n; c++)
+                top = from[c] > top ? from[c] : top;
+            for (uint32_t c = 0; c < n; c++) {
+                to[c] = expf(from[c] - top);
+                sum += (double)to[c];
+            }
+            for (uint32_t c = 0; c < n; c++)
+                to[c] /= (float)sum;
+        }
+}
+
 static void mul(const pp_op *op, const pp_view *in, pp_view out)
 {
     bool pixel = in[1].shape.h == 1 && in[1].shape.w == 1;
@@ -211,7 +250,8 @@ static void (*const run[PP_OP_KIND_COUNT])(const pp_op *op, const pp_view *in, p
     [PP_OP_MAX_POOL] = max_pool, [PP_OP_AVG_POOL] = avg_pool, [PP_OP_GLOBAL_POOL] = global_pool, [PP_OP_ADD] = add,
     [PP_OP_CONCAT] = concat,     [PP_OP_FLATTEN] = flatten,   [PP_OP_ACT] = act, [PP_OP_SUBSAMPLE] = subsample,
     [PP_OP_SCALE] = scale,       [PP_OP_MUL] = mul,           [PP_OP_SHUFFLE] = shuffle,
-    [PP_OP_SLICE] = slice,       [PP_OP_UPSAMPLE] = upsample,
+    [PP_OP_SLICE] = slice,       [PP_OP_UPSAMPLE] = upsample, [PP_OP_NORM] = norm,
+    [PP_OP_SOFTMAX] = softmax,
 };
 
 void pp_data_run_(const pp_op *op, const pp_view *in, pp_view out)

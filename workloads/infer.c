@@ -181,7 +181,7 @@ static pp_status (*const infer[PP_OP_KIND_COUNT])(pp_op *op, const pp_op *ops) =
     [PP_OP_CONCAT] = infer_concat,     [PP_OP_FLATTEN] = infer_flatten, [PP_OP_ACT] = infer_act,
     [PP_OP_SUBSAMPLE] = infer_subsample, [PP_OP_SCALE] = infer_act,     [PP_OP_MUL] = infer_mul,
     [PP_OP_SHUFFLE] = infer_shuffle,   [PP_OP_SLICE] = infer_slice,     [PP_OP_UPSAMPLE] = infer_upsample,
-    [PP_OP_TASK] = infer_task,
+    [PP_OP_NORM] = infer_act,          [PP_OP_SOFTMAX] = infer_act,     [PP_OP_TASK] = infer_task,
 };
 
 pp_status pp_op_infer_(pp_op *op, const pp_op *ops)

@@ -87,10 +87,12 @@ static pp_status check_weights(const pp_network *net, const pp_op *op)
     uint64_t conv[4] = {op->out.c, op->in.c / op->groups, op->window.kh, op->window.kw};
     uint64_t linear[2] = {op->out.c, (uint64_t)op->in.h * op->in.w * op->in.c};
     bool is_conv = op->kind == PP_OP_CONV;
-    if (op->kind == PP_OP_SCALE)
+    if (op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM)
         PP_TRY(check_tensor(op, "weight", &op->weight, 1, conv));
     else
         PP_TRY(check_tensor(op, "weight", &op->weight, is_conv ? 4 : 2, is_conv ? conv : linear));
+    if (op->kind == PP_OP_NORM && !(op->epsilon >= 0 && isfinite(op->epsilon)))
+        return pp_fail(PP_ERANGE, "operator '%s': epsilon is %g", op->name, op->epsilon);
     if (op->absent > pp_tensor_count(&op->weight))
         return pp_fail(PP_ERANGE, "operator '%s': more weights are absent than there are", op->name);
     return op->bias.ndim == 0 ? PP_OK : check_tensor(op, "bias", &op->bias, 1, conv);

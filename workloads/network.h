@@ -54,6 +54,8 @@ typedef enum pp_op_kind {
     PP_OP_SHUFFLE,     /* channels as [groups][n] -> [n][groups]: channel c comes from (c % groups) n + c / groups */
     PP_OP_SLICE,       /* the part of the input that begins at `offset` (crop of the map, split of channels) */
     PP_OP_UPSAMPLE,    /* nearest: pixel (y / sh, x / sw) */
+    PP_OP_NORM,        /* layer norm: the channels of each pixel to mean 0 and variance 1, times weight[c], plus bias[c] */
+    PP_OP_SOFTMAX,     /* over the channels of each pixel */
     PP_OP_TASK,        /* work without values: reads a part of each input's channels, sends 1 x 1 x units */
     PP_OP_KIND_COUNT
 } pp_op_kind;
@@ -105,7 +107,8 @@ typedef struct pp_op {
     pp_window window;        /* conv, pools; linear and others: 1x1 */
     uint32_t groups;         /* conv, shuffle: >= 1 */
     pp_shape offset;         /* slice: where the part begins (h, w, c) */
-    pp_tensor weight, bias;  /* bias.ndim == 0: none; scale: [C] both */
+    pp_tensor weight, bias;  /* bias.ndim == 0: none; scale, norm: [C] both */
+    double epsilon;          /* norm: added to the variance */
     bool batch_norm;         /* followed by a batch norm folded into it: counts 2 Cout parameters */
     uint64_t absent;         /* weights that do not exist (zero for ever): neither parameters nor MACs */
     bool fixed;              /* weights are given, not learned: no parameters */
@@ -165,6 +168,10 @@ pp_status pp_build_flatten(pp_builder *b, const char *name, uint32_t input, uint
 /* weight, bias [C] may be NULL (shape only). */
 pp_status pp_build_scale(pp_builder *b, const char *name, uint32_t input, const pp_tensor *weight,
                          const pp_tensor *bias, uint32_t *out);
+/* Layer norm; weight, bias [C] may be NULL (shape only). PAPER: ba2016 eq. 4. */
+pp_status pp_build_norm(pp_builder *b, const char *name, uint32_t input, double epsilon, const pp_tensor *weight,
+                        const pp_tensor *bias, uint32_t *out);
+pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t *out);
 pp_status pp_build_shuffle(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out);
 /* The part of `size` that begins at `offset`. */
 pp_status pp_build_slice(pp_builder *b, const char *name, uint32_t input, pp_shape offset, pp_shape size,

@@ -55,7 +55,7 @@ uint32_t pp_builder_find_(const pp_builder *b, const char *name);
 const pp_op *pp_builder_op_(const pp_builder *b, uint32_t op);
 /* Memory that lives as long as the network. */
 pp_arena *pp_builder_arena_(pp_builder *b);
-/* Result of conv, linear or scale `op` becomes scale[c] times what it is, plus shift[c]. */
+/* Result of conv, linear, scale or norm `op` becomes scale[c] times what it is, plus shift[c]. */
 pp_status pp_builder_fold_(pp_builder *b, uint32_t op, const double *scale, const double *shift);
 /* Leaves out the operators that `output` does not need; it becomes the last. */
 pp_status pp_builder_prune_(pp_builder *b, uint32_t output);

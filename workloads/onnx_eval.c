@@ -78,7 +78,8 @@ pp_status pp_onnx_result(pp_onnx_call *c, uint32_t k, pp_onnx_type type, uint32_
     PP_TRY(pp_onnx_charge(c, bytes));
     c->room -= bytes;
     *t = (pp_onnx_tensor){.name = "", .type = type, .ndim = ndim};
-    memcpy(t->dim, dim, ndim * sizeof *dim);
+    for (uint32_t i = 0; i < ndim; i++)
+        t->dim[i] = dim[i];
     *data = pp_arena_get(c->arena, bytes ? bytes : 1, 1);
     t->data = *data;
     return *data ? PP_OK : PP_ENOMEM;

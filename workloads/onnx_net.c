@@ -261,15 +261,28 @@ static pp_status placed(const pp_onnx_net *v, pp_status status)
     return status;
 }
 
+/* Constants written as nodes, all before the rest: patterns look ahead. */
+static pp_status fold_constants(pp_onnx_net *v, const bool *needed)
+{
+    for (uint32_t i = 0; i < v->m->n_nodes; i++) {
+        v->node = &v->m->node[i];
+        v->skip[i] = strcmp(v->node->op, "Constant") == 0 && !*v->node->domain;
+        if (v->skip[i] && v->node->out[0] != PP_NONE && needed[v->node->out[0]])
+            PP_TRY(fold(v));
+    }
+    return PP_OK;
+}
+
 static pp_status convert_all(pp_onnx_net *v, const bool *needed)
 {
+    PP_TRY(fold_constants(v, needed));
     for (uint32_t i = 0; i < v->m->n_nodes; i++) {
         bool any = false;
         v->node = &v->m->node[i];
         v->made = 0;
         for (uint32_t k = 0; k < v->node->n_out; k++)
             any |= v->node->out[k] != PP_NONE && needed[v->node->out[k]];
-        if (!any)
+        if (!any || v->skip[i])
             continue;
         pp_status status = convert(v);
         if (status != PP_OK)
@@ -496,7 +509,8 @@ static pp_status build(pp_onnx_net *v, const options *o, pp_network **out)
     bool *needed = NULL;
     pp_status status = PP_ENOMEM;
     v->value = pp_arena_get(v->arena, m->n_values, sizeof *v->value);
-    if (!v->value)
+    v->skip = pp_arena_get(v->arena, m->n_nodes, sizeof *v->skip);
+    if (!v->value || !v->skip)
         return PP_ENOMEM;
     for (uint32_t i = 0; i < m->n_values; i++)
         v->value[i].constant = m->value[i].init;

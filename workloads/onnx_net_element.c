@@ -45,7 +45,7 @@ pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const
     const pp_op *op = pp_builder_op_(v->b, x->op);
     uint32_t made = x->op;
     double factor = 0;
-    if (sole && (op->kind == PP_OP_CONV || op->kind == PP_OP_LINEAR || op->kind == PP_OP_SCALE))
+    if (sole && (op->kind == PP_OP_CONV || op->kind == PP_OP_LINEAR || op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM))
         PP_TRY(pp_builder_fold_(v->b, made, scale, shift));
     else
         PP_TRY(new_scale(v, x->op, scale, shift, &made));
@@ -510,14 +510,105 @@ static pp_status convert_identity(pp_onnx_net *v)
     return pp_net_give_view(v, *x);
 }
 
-/* What stands behind it is left to the reader of the logits. */
+bool pp_net_are_channels(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t first, uint32_t end)
+{
+    uint64_t covered = 1;
+    for (uint32_t i = 0; i < s->n_factors; i++) {
+        bool inside = s->f[i].dim >= first && s->f[i].dim < end;
+        if (inside != (s->f[i].axis == PP_ONNX_C))
+            return false;
+        covered *= inside ? s->f[i].size : 1;
+    }
+    return covered == pp_net_shape(v, s).c;
+}
+
+static pp_status axis_of(pp_onnx_net *v, const pp_onnx_stream *x, int64_t axis, uint32_t *out)
+{
+    if (axis < -(int64_t)x->ndim || axis >= (int64_t)x->ndim)
+        return pp_net_fail(v, PP_ERANGE, "axis %lld of %u dimensions", (long long)axis, x->ndim);
+    *out = (uint32_t)(axis < 0 ? axis + x->ndim : axis);
+    return PP_OK;
+}
+
+static bool is_output(const pp_onnx_net *v)
+{
+    uint32_t value = v->node->out[0];
+    for (uint32_t i = 0; i < v->m->n_outputs; i++)
+        if (v->m->output[i].value == value)
+            return v->m->value[value].uses == 1;
+    return false;
+}
+
+/* At the end of a network it is left to the reader of the logits. */
 static pp_status convert_softmax(pp_onnx_net *v)
 {
     const pp_onnx_stream *x;
+    uint32_t axis = 0, op = 0;
+    bool old = v->m->opset < 13;
     PP_TRY(pp_net_stream(v, 0, &x));
     pp_onnx_stream out = *x;
-    out.probabilities = true;
-    return pp_net_give_view(v, out);
+    PP_TRY(axis_of(v, x, pp_onnx_attr_i(v->node, "axis", old ? 1 : -1), &axis));
+    if (is_output(v)) {
+        out.probabilities = true;
+        return pp_net_give_view(v, out);
+    }
+    if (v->node->op[0] == 'L' || !pp_net_are_channels(v, x, axis, old ? x->ndim : axis + 1))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "inside a network only Softmax over the channels");
+    PP_TRY(pp_net_settle(v, &out));
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_softmax(v->b, name, out.op, &op));
+    out = pp_net_after(v, &out, op);
+    return pp_net_give(v, 0, &out);
+}
+
+/* n numbers of a constant, or `absent` for each. */
+static pp_status list_of(pp_onnx_net *v, const pp_onnx_tensor *t, uint32_t n, float absent, pp_tensor *out)
+{
+    float *list = pp_arena_get(v->m->arena, n, sizeof *list);
+    if (!list)
+        return PP_ENOMEM;
+    if (t && (!t->data || pp_onnx_count(t) != n))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "scale and bias must be constant, one number a channel");
+    for (uint32_t i = 0; i < n; i++)
+        list[i] = t ? (float)pp_onnx_f64(t, i) : absent;
+    *out = (pp_tensor){.dtype = PP_DTYPE_F32, .ndim = 1, .dim = {n}, .data = list};
+    return PP_OK;
+}
+
+pp_status pp_net_give_norm(pp_onnx_net *v, const pp_onnx_stream *x, double epsilon, const pp_onnx_tensor *scale,
+                           const pp_onnx_tensor *bias)
+{
+    pp_tensor w, b;
+    uint32_t op = 0, n = pp_net_shape(v, x).c;
+    pp_onnx_stream s = *x;
+    PP_TRY(pp_net_settle(v, &s));
+    PP_TRY(list_of(v, scale, n, 1, &w));
+    PP_TRY(list_of(v, bias, n, 0, &b));
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_norm(v->b, name, s.op, epsilon, &w, &b, &op));
+    s = pp_net_after(v, &s, op);
+    return pp_net_give(v, 0, &s);
+}
+
+static pp_status convert_layer_norm(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    uint32_t axis = 0;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    PP_TRY(axis_of(v, x, pp_onnx_attr_i(v->node, "axis", -1), &axis));
+    if (!pp_net_are_channels(v, x, axis, x->ndim))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "only over the channels");
+    for (uint32_t k = 1; k < 3; k++)
+        if (k < v->node->n_in && v->node->in[k] != PP_NONE && !pp_net_constant(v, k))
+            return pp_net_fail(v, PP_EUNSUPPORTED, "scale and bias must be constant");
+    for (uint32_t k = 1; k < v->node->n_out; k++)
+        if (v->node->out[k] != PP_NONE && v->m->value[v->node->out[k]].uses > 0)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "mean and deviation as results");
+    return pp_net_give_norm(v, x, pp_onnx_attr_f(v->node, "epsilon", 1e-5), pp_net_constant(v, 1), pp_net_constant(v, 2));
 }
 
 /* Rounding to codes is the quantizer's work. What must stay is a range that begins at zero: a ReLU. */
@@ -559,7 +650,7 @@ const pp_net_row pp_net_ops_element_[] = {
     {"Max", convert_bound},         {"Min", convert_bound},
     {"Add", convert_binary},        {"Sub", convert_binary},        {"Mul", convert_binary},
     {"Div", convert_binary},        {"Sum", convert_binary},        {"BatchNormalization", convert_batch_norm},
-    {"Identity", convert_identity}, {"Dropout", convert_identity},  {"Cast", convert_identity},
+    {"LayerNormalization", convert_layer_norm}, {"Identity", convert_identity}, {"Dropout", convert_identity},  {"Cast", convert_identity},
     {"Softmax", convert_softmax},   {"LogSoftmax", convert_softmax}, {"QuantizeLinear", convert_quantize},
     {"DequantizeLinear", convert_dequantize}, {NULL, NULL},
 };

@@ -40,6 +40,7 @@ typedef struct pp_onnx_net {
     pp_arena *arena;            /* lives until the network is made */
     pp_onnx_slot *value;        /* [n_values] */
     const pp_onnx_node *node;   /* being converted */
+    bool *skip;                 /* [n_nodes] taken in by a node before it */
     bool batched;               /* the file was made for several images, or any number */
     uint32_t made;              /* operators that it has made */
     uint64_t room, work;        /* what folding may still take */
@@ -104,6 +105,13 @@ pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const
                        pp_onnx_stream *out);
 /* Window of a convolution or pool on a map, zeros around it included. */
 pp_status pp_net_window(pp_onnx_net *v, const pp_onnx_stream *x, const int64_t *kernel, pp_window *out);
+/* Whether the node at hand, a ReduceMean, begins a layer norm; its nodes in order, the last a Div. */
+bool pp_net_match_norm(const pp_onnx_net *v, uint32_t part[7], double *epsilon);
+/* Result 0 of the node at hand: the layer norm of x over its channels. scale, bias: NULL for 1 and 0. */
+pp_status pp_net_give_norm(pp_onnx_net *v, const pp_onnx_stream *x, double epsilon, const pp_onnx_tensor *scale,
+                           const pp_onnx_tensor *bias);
+/* Whether dimensions [first, end) are the channels, all of them and nothing else. */
+bool pp_net_are_channels(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t first, uint32_t end);
 /* Whether no element of the operator's result is below zero. */
 bool pp_net_not_negative(const pp_onnx_net *v, uint32_t op);
 

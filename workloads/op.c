@@ -105,6 +105,8 @@ static const pp_op_traits traits[PP_OP_KIND_COUNT] = {
     [PP_OP_MUL] = {.name = "mul", .min_in = 2, .max_in = 2, .reads = reads_factor},
     [PP_OP_SHUFFLE] = {.name = "shuffle", .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_SLICE] = {.name = "slice", .min_in = 1, .max_in = 1, .reads = reads_part},
+    [PP_OP_NORM] = {.name = "norm", .learned = true, .min_in = 1, .max_in = 1, .reads = reads_same},
+    [PP_OP_SOFTMAX] = {.name = "softmax", .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_TASK] = {.name = "task", .min_in = 1, .max_in = PP_DIM_MAX, .reads = reads_all},
     [PP_OP_UPSAMPLE] = {.name = "upsample", .window = true, .min_in = 1, .max_in = 1, .reads = reads_nearest},
 };

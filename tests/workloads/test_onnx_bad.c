@@ -125,9 +125,9 @@ static void graphs_that_are_none(void **state)
     put_node(&g, "MatMul", "m m", "y", "");
     refused(13, "node 'MatMul_y' (MatMul): a product of two computed values");
     start("1x4");
-    put_node(&g, "Softmax", "x", "s", "");
+    put_node(&g, "LogSoftmax", "x", "s", "");
     put_node(&g, "Relu", "s", "y", "");
-    refused(13, "end of a network only");
+    refused(13, "only Softmax over the channels");
 }
 
 static void unsorted_nodes_are_sorted(void **state)

@@ -451,6 +451,63 @@ static void a_last_softmax_is_left_out(void **state)
     pp_network_free(net);
 }
 
+/* A block as ConvNeXt has it: depthwise convolution, channels moved last, layer norm, two products with GELU, a scale,
+ * channels back, sum. */
+static void blocks_with_layer_norms(void **state)
+{
+    (void)state;
+    start("1x4x3x3");
+    put_floats(&g, "d", "4x1x3x3", "1 2 3 4 5 6 7 8 9 9 8 7 6 5 4 3 2 1 1 0 2 0 3 0 4 0 5 -1 -2 -3 -4 -5 -6 -7 -8 -9");
+    put_floats(&g, "s", "4", "1 0.5 2 -1");
+    put_floats(&g, "t", "4", "0 1 -1 0.5");
+    put_floats(&g, "u", "4x6", "1 2 3 4 5 6 -1 -2 -3 1 2 3 0 1 0 1 0 1 2 2 -2 -2 1 1");
+    put_floats(&g, "b", "6", "0.1 0.2 0.3 0.4 0.5 0.6");
+    put_floats(&g, "v", "6x4", "1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1 1 1 1 1 -1 -1 1 1");
+    put_floats(&g, "gamma", "4", "0.1 0.2 0.3 0.4");
+    put_node(&g, "Conv", "x d", "c", "group:i=4 pads:I=1,1,1,1");
+    put_node(&g, "Transpose", "c", "l", "perm:I=0,2,3,1");
+    put_node(&g, "LayerNormalization", "l s t", "n", "epsilon:f=0.000001");
+    put_node(&g, "MatMul", "n u", "m", "");
+    put_node(&g, "Add", "m b", "a", "");
+    put_node(&g, "Gelu", "a", "e", "");
+    put_node(&g, "MatMul", "e v", "o", "");
+    put_node(&g, "Mul", "gamma o", "k", "");
+    put_node(&g, "Transpose", "k", "f", "perm:I=0,3,1,2");
+    put_node(&g, "Add", "f x", "y", "");
+    pp_network *net = check_net(20, NULL);
+    assert_int_equal(net->n_ops, 7);
+    assert_int_equal(count_kind(net, PP_OP_NORM), 1);
+    pp_network_free(net);
+    /* (0, .2, .4): mean .2, variance .08 / 3; (x - mean) / sqrt(.0266667 + .01) = -/+ 1.0444659, 0 */
+    start("1x3");
+    put_floats(&g, "s", "3", "1 1 2");
+    put_node(&g, "LayerNormalization", "x s", "y", "epsilon:f=0.01");
+    check(17, (const double[]){-1.0444659, 0, 2.0889319});
+    /* The same in parts, as exporters of opset 16 and below write it. */
+    for (int turn = 0; turn < 2; turn++) {
+        start("1x3");
+        put_floats(&g, "e", "", "0.01");
+        put_floats(&g, "s", "3", "1 1 2");
+        put_node(&g, "ReduceMean", "x", "m", "axes:I=-1");
+        put_node(&g, "Sub", "x m", "d", "");
+        put_node(&g, "Constant", "", "two", "value_float:f=2");
+        put_node(&g, turn ? "Mul" : "Pow", turn ? "d d" : "d two", "p", "");
+        put_node(&g, "ReduceMean", "p", "q", "axes:I=-1");
+        put_node(&g, "Add", turn ? "e q" : "q e", "a", "");
+        put_node(&g, "Sqrt", "a", "r", "");
+        put_node(&g, "Div", "d r", "n", "");
+        put_node(&g, "Mul", "n s", "y", "");
+        net = check_net(13, (const double[]){-1.0444659, 0, 2.0889319});
+        assert_int_equal(net->n_ops, 2); /* the scale goes into the norm */
+        pp_network_free(net);
+    }
+    /* Softmax inside, of (0, .2). */
+    start("1x2x1x1");
+    put_node(&g, "Softmax", "x", "s", "axis:i=1");
+    put_node(&g, "Relu", "s", "y", "");
+    check(13, (const double[]){.4501660, .5498340});
+}
+
 static void weights_beside_the_file(void **state)
 {
     (void)state;
@@ -508,7 +565,7 @@ int main(void)
         cmocka_unit_test(batch_norms_are_folded), cmocka_unit_test(activations_in_parts_become_one),
         cmocka_unit_test(bounds_and_slopes), cmocka_unit_test(shuffles_and_views), cmocka_unit_test(channels_last),
         cmocka_unit_test(gates_and_broadcasts), cmocka_unit_test(pools_and_pads), cmocka_unit_test(quantized_graphs),
-        cmocka_unit_test(a_last_softmax_is_left_out), cmocka_unit_test(weights_beside_the_file),
+        cmocka_unit_test(a_last_softmax_is_left_out), cmocka_unit_test(blocks_with_layer_norms), cmocka_unit_test(weights_beside_the_file),
         cmocka_unit_test(options_behind_the_colon)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
