@@ -1,6 +1,8 @@
 """ONNX files as MODEL: the carried example, a trained network written as ONNX, what is refused."""
 import importlib.util
 import os
+import random
+import struct
 import unittest
 
 from harness import QUICK, ROOT, SHORT, Case, example, settings
@@ -39,6 +41,36 @@ class Onnx(Case):
             self.assertEqual(a[key], b[key], key)
         self.assertGreater(b["top1_float"], 0.8)
         self.assertLessEqual(abs(a["top1_quant"] - b["top1_quant"]), 2 / (8 if SHORT else 50))
+
+    def test_layer_norms_and_softmax(self):
+        """A block as ConvNeXt has it, and a share by softmax; values of one inference go through the simulated buffers."""
+        rng = random.Random(3)
+        g = make_onnx.Graph("block")
+
+        def floats(name, *shape):
+            n = 1
+            for d in shape:
+                n *= d
+            return g.weight(name, list(shape), struct.pack(f"<{n}f", *(rng.gauss(0, 0.4) for _ in range(n))))
+
+        g.value(11, "x", [1, 3, 32, 32])
+        x = g.node("Conv", ["x", floats("stem", 8, 3, 4, 4)], "stem.out", strides=[4, 4])
+        y = g.node("Conv", [x, floats("depth", 8, 1, 3, 3)], "depth.out", group=8, pads=[1, 1, 1, 1])
+        y = g.node("Transpose", [y], "last", perm=[0, 2, 3, 1])
+        y = g.node("LayerNormalization", [y, floats("ln.s", 8), floats("ln.b", 8)], "ln", epsilon=1e-6)
+        y = g.node("Gelu", [g.node("Add", [g.node("MatMul", [y, floats("up", 8, 16)], "m1"), floats("b1", 16)], "a1")], "act")
+        y = g.node("Transpose", [g.node("MatMul", [y, floats("down", 16, 8)], "m2")], "first", perm=[0, 3, 1, 2])
+        x = g.node("Add", [x, y], "sum")
+        x = g.node("Add", [x, g.node("Softmax", [x], "share", axis=1)], "shared")
+        x = g.node("Flatten", [g.node("GlobalAveragePool", [x], "mean")], "flat")
+        g.node("Gemm", [x, floats("fc", 10, 8)], "y", transB=1)
+        g.value(12, "y", [1, 10])
+        g.write(self.path("block.onnx"), 20)
+        kinds = [o["kind"] for o in self.json("model", "show", self.path("block.onnx"))["operators"]]
+        self.assertEqual((kinds.count("norm"), kinds.count("softmax"), kinds.count("conv")), (1, 1, 4))
+        r = self.json("run", example("onnx-own.yaml"), "-o", self.path("block.h5"), *FEW, *QUICK,
+                      *settings(workload__model=self.path("block.onnx")))
+        self.assertEqual(r["executed"], 1)
 
     def test_other_commands(self):
         file = self.path("small.onnx")
