@@ -110,7 +110,7 @@ static __attribute__((noinline)) bool ask_route(pp_flit_engine *e, pp_part *p, p
 /* Dimension order without wrap links: the signs of both distances say it. The set of VCs is always the same. */
 ALWAYS_INLINE void mesh_route(const pp_fast_router *r, pp_fast_vc *vc, uint64_t word)
 {
-    vc->op = r->turn[PP_FAST_SIGNS(r->x, r->y, PP_FAST_X(word), PP_FAST_Y(word))];
+    vc->op = r->turn[pp_fast_signs(r->place, PP_FAST_PLACE(word))];
 }
 
 /* With wrap links: a packet keeps the direction and the class that it got on entering a dimension. */
@@ -118,7 +118,7 @@ ALWAYS_INLINE void wrap_route(const pp_fast_step *s, pp_fast_router *r, pp_fast_
 {
     const pp_fast *f = s->f;
     const pp_noc_items *items = &s->e->base.items;
-    const uint32_t v = l & ((1u << s->vs) - 1), here[2] = {r->x, r->y}, there[2] = {PP_FAST_X(word), PP_FAST_Y(word)};
+    const uint32_t v = l & ((1u << s->vs) - 1), here[2] = {r->place & (PP_FAST_SIDE_MAX - 1), r->place >> 11}, there[2] = {PP_FAST_X(word), PP_FAST_Y(word)};
     const uint32_t first = f->grid.y_first, dim = here[first] != there[first] ? first : 1 - first;
     const uint32_t from = here[dim], to = there[dim], n = f->grid.size[dim], way = ins_of(s, r)[l >> s->vs].way;
     if (from == to) {

@@ -4,8 +4,8 @@
  *
  * A VC of an input port is l = port << vs | vc, one of an output port o likewise, both within the router. A target
  * `to` is the record's offset with l or o in its low 6 bits, since records lie at multiples of 64 bytes. A flit
- * carries what a hop needs to know of its packet: slot << 2 | flags (30 bits), on grids y << 10 | x of its destination
- * (20 bits) and the routers left behind (14 bits).
+ * carries what a hop needs to know of its packet: slot << 2 | flags (30 bits), on grids y << 11 | x of its destination
+ * (22 bits, the highest of each half 0) and the routers left behind (12 bits).
  *
  * Pointers of arbiters are one behind the last winner and do not wrap: from the end on, as from 0, the first requester
  * is next. */
@@ -17,9 +17,10 @@
 
 #define PP_FAST_SIDE_MAX 1024u /* of a grid */
 #define PP_FAST_X(word) ((uint32_t)((word) >> 30) & (PP_FAST_SIDE_MAX - 1))
-#define PP_FAST_Y(word) ((uint32_t)((word) >> 40) & (PP_FAST_SIDE_MAX - 1))
-#define PP_FAST_HOPS(word) ((uint32_t)((word) >> 50))
-#define PP_FAST_HOP (UINT64_C(1) << 50)
+#define PP_FAST_Y(word) ((uint32_t)((word) >> 41) & (PP_FAST_SIDE_MAX - 1))
+#define PP_FAST_PLACE(word) ((uint32_t)((word) >> 30) & ((UINT32_C(1) << 22) - 1))
+#define PP_FAST_HOPS(word) ((uint32_t)((word) >> 52))
+#define PP_FAST_HOP (UINT64_C(1) << 52)
 #define PP_FAST_FLIT(word) ((uint32_t)(word) & ((UINT32_C(1) << 30) - 1))
 #define PP_FAST_ADAPTIVE 255u /* as output port of a route: several candidates, asked again at each try */
 #define PP_FAST_EJECT 4u      /* place of the ejection port behind the four ways of a grid */
@@ -30,13 +31,18 @@ typedef struct pp_fast_router {
     uint64_t free;        /* output VCs that no packet owns */
     uint64_t starved;     /* output VCs whose owner has flits but no credit */
     uint32_t local;       /* number within its partition */
-    uint16_t x, y;        /* grids */
-    uint8_t n_in, n_out;  /* ports */
-    uint8_t turn[11];     /* grids: output port of a way, or of what PP_FAST_SIGNS says of both distances (mesh) */
-    uint8_t unused[3];
+    uint32_t place;       /* grids: y << 11 | x */
+    uint8_t turn[16];     /* grids: output port of a way, or of what pp_fast_signs says of both distances (mesh) */
 } pp_fast_router;
-#define PP_FAST_SIGNS(x, y, to_x, to_y) \
-    ((uint32_t)((to_x) > (x)) + 2u * ((to_x) < (x)) + 4u * ((to_y) > (y)) + 8u * ((to_y) < (y)))
+
+/* How two places lie, without a branch: bit 1 to_x >= x, bit 0 to_x <= x, bits 3 and 2 of y likewise. Of two differences
+ * the bit above each half is set where it is not negative. */
+static inline uint32_t pp_fast_signs(uint32_t place, uint32_t to)
+{
+    const uint32_t above = UINT32_C(1) << 10 | UINT32_C(1) << 21;
+    const uint32_t sign = (((to | above) - place) & above) | (((place | above) - to) & above) >> 1;
+    return (sign >> 9 & 3) | (sign >> 18 & 12);
+}
 
 typedef struct pp_fast_vc {
     uint8_t len, head;    /* its buffer */
@@ -97,7 +103,7 @@ typedef struct pp_fast {
     uint32_t head_delay, buckets;
     uint32_t eject_back;                     /* cycles of an ejected flit's credit, without the link's */
     pp_noc_grid grid;                        /* kind PP_GRID_NONE: routes are asked for */
-    uint32_t *place;                         /* y << 10 | x of a core; 0 where routes are asked for */
+    uint32_t *place;                         /* y << 11 | x of a core; 0 where routes are asked for */
     bool large;                              /* more than a cache holds: worth prefetching */
     uint64_t mask[256];                      /* sets of VCs: [message class << n_classes | set of classes] */
     uint8_t message_of_vc[PP_NOC_VCS_MAX];   /* message class << n_classes */

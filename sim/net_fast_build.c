@@ -89,6 +89,11 @@ static pp_fast_router *router_of(const pp_fast *f, uint32_t router)
     return pp_fast_at(f, pp_fast_target(f, router, 0));
 }
 
+static uint32_t inputs_of(const pp_flit_engine *e, uint32_t router)
+{
+    return (e->base.g.ip_first[router + 1] - e->base.g.ip_first[router]) << e->vs;
+}
+
 static uint16_t where(const pp_flit_engine *e, uint32_t from, uint32_t to)
 {
     const uint16_t own = e->part_of_router[from], other = e->part_of_router[to];
@@ -147,8 +152,7 @@ static void set_turns(pp_fast *f, const pp_flit_engine *e, uint32_t router)
     pp_fast_router *r = router_of(f, router);
     const uint32_t v = g->vertex[router], first = g->op_first[router];
     uint8_t way[5] = {0};
-    r->x = (uint16_t)(v % f->grid.size[0]);
-    r->y = (uint16_t)(v / f->grid.size[0]);
+    r->place = v / f->grid.size[0] << 11 | v % f->grid.size[0];
     for (uint32_t w = 0; w < 4; w++) {
         const uint32_t c = f->grid.channel_to[4 * v + w];
         if (c != PP_NO_CHANNEL) /* else the edge: never asked for */
@@ -162,10 +166,10 @@ static void set_turns(pp_fast *f, const pp_flit_engine *e, uint32_t router)
     for (int i = 0; i < 9 && f->grid.kind == PP_GRID_MESH; i++) {
         const int sign[2] = {i / 3 - 1, i % 3 - 1};
         const int dim = sign[f->grid.y_first] != 0 ? f->grid.y_first : !f->grid.y_first;
-        const uint32_t place = PP_FAST_SIGNS(1, 1, 1 + sign[0], 1 + sign[1]);
-        r->turn[place] = way[sign[dim] == 0 ? (int)PP_FAST_EJECT : 2 * dim + (sign[dim] > 0)];
+        const uint32_t to = (uint32_t)(1 + sign[1]) << 11 | (uint32_t)(1 + sign[0]);
+        r->turn[pp_fast_signs(1u << 11 | 1u, to)] = way[sign[dim] == 0 ? (int)PP_FAST_EJECT : 2 * dim + (sign[dim] > 0)];
     }
-    for (uint32_t l = 0; l < (uint32_t)r->n_in << e->vs; l++)
+    for (uint32_t l = 0; l < inputs_of(e, router); l++)
         pp_fast_vcs(r)[l].mask = f->message_of_vc[l & ((1u << e->vs) - 1)] | f->all_classes;
 }
 
@@ -173,9 +177,6 @@ static void fill_records(pp_fast *f, const pp_flit_engine *e)
 {
     const pp_noc_graph *g = &e->base.g;
     for (uint32_t i = 0; i < g->n_routers; i++) {
-        pp_fast_router *r = router_of(f, i);
-        r->n_in = (uint8_t)(g->ip_first[i + 1] - g->ip_first[i]);
-        r->n_out = (uint8_t)(g->op_first[i + 1] - g->op_first[i]);
         link_inputs(f, e, i);
         link_outputs(f, e, i);
         if (f->grid.kind != PP_GRID_NONE)
@@ -183,7 +184,7 @@ static void fill_records(pp_fast *f, const pp_flit_engine *e)
     }
     for (uint32_t c = 0; f->grid.kind != PP_GRID_NONE && c < g->n_cores; c++) {
         const uint32_t v = g->fabric->core_vertex[c];
-        f->place[c] = v / f->grid.size[0] << 10 | v % f->grid.size[0];
+        f->place[c] = v / f->grid.size[0] << 11 | v % f->grid.size[0];
     }
     for (uint32_t s = 0; s < g->n_src; s++) {
         const uint32_t ip = g->op_ip[g->n_op + s], router = g->ip_router[ip];
@@ -305,15 +306,15 @@ void pp_fast_export(pp_flit_engine *e)
     for (uint32_t i = 0; i < g->n_routers; i++) {
         pp_fast_router *r = router_of(f, i);
         const uint32_t ip0 = g->ip_first[i], op0 = g->op_first[i];
-        for (uint32_t l = 0; l < (uint32_t)r->n_in << e->vs; l++)
+        for (uint32_t l = 0; l < inputs_of(e, i); l++)
             export_input(e, i, l);
-        for (uint32_t o = 0; o < (uint32_t)r->n_out << e->vs; o++) {
+        for (uint32_t o = 0; o < (g->op_first[i + 1] - op0) << e->vs; o++) {
             const uint32_t ovc = (op0 << e->vs) + o;
             const bool owned = !(r->free >> o & 1) && (o & ((1u << e->vs) - 1)) < e->V;
             e->credit[ovc] = pp_fast_ovcs(f, r)[o].credit;
             e->owner[ovc] = owned ? (ip0 << e->vs) + pp_fast_ovcs(f, r)[o].owner : PP_NOC_NO;
         }
-        for (uint32_t o = 0; o < r->n_out; o++)
+        for (uint32_t o = 0; o < g->op_first[i + 1] - op0; o++)
             e->op_free[op0 + o] = r->free >> (o << e->vs) & (e->vs == 6 ? UINT64_MAX : pp_bit(1u << e->vs) - 1);
     }
 }
@@ -330,7 +331,7 @@ uint64_t pp_fast_inside(const pp_flit_engine *e, uint64_t *credits)
     uint64_t sum = 0;
     *credits = 0;
     for (uint32_t i = 0; i < e->base.g.n_routers; i++)
-        for (uint32_t l = 0; l < (uint32_t)router_of(f, i)->n_in << f->vs; l++)
+        for (uint32_t l = 0; l < inputs_of(e, i); l++)
             sum += pp_fast_vcs(router_of(f, i))[l].len;
     for (uint32_t i = 0; i < e->n_parts; i++)
         for (uint32_t b = 0; b < 2 * f->buckets; b++) {
