@@ -314,7 +314,7 @@ ALWAYS_INLINE uint64_t wanted_vcs(const pp_fast_step *s, pp_fast_router *r, uint
     const pp_fast_vc *vc = &pp_fast_vcs(r)[l];
     if (__builtin_expect(vc->op == PP_FAST_ADAPTIVE, 0))
         return best_hop(s->e, s->p, r, l);
-    return s->f->mask[vc->mask] << (vc->op << s->vs) & r->free;
+    return s->f->mask[vc->mask] << ((uint32_t)vc->op << s->vs) & r->free;
 }
 
 ALWAYS_INLINE void commit(const pp_fast_step *s, pp_fast_router *r, uint32_t l, uint64_t vcs)
@@ -459,7 +459,7 @@ ALWAYS_INLINE bool clash(const pp_fast_step *s, pp_fast_router *r, uint64_t requ
     uint64_t inputs = 0, outputs = 0, twice = 0;
     for (uint64_t set = requests; set; set &= set - 1) {
         const uint32_t l = pp_ctz(set);
-        const uint64_t x = pp_bit(l >> s->vs), o = pp_bit(vcs[l].out >> s->vs);
+        const uint64_t x = pp_bit(l >> s->vs), o = pp_bit((uint32_t)vcs[l].out >> s->vs);
         twice |= (inputs & x) | (outputs & o);
         inputs |= x;
         outputs |= o;
@@ -477,7 +477,7 @@ ALWAYS_INLINE void arbitrate(const pp_fast_step *s, pp_fast_router *r)
     uint64_t req[64], offer[64], wanted = 0, offered = 0;
     uint8_t candidate[64 * 64];
     for (uint64_t set = r->sw; set; set &= set - 1) {
-        const uint32_t l = pp_ctz(set), x = l >> s->vs, o = vcs[l].out >> s->vs;
+        const uint32_t l = pp_ctz(set), x = l >> s->vs, o = (uint32_t)vcs[l].out >> s->vs;
         uint8_t *stands = &candidate[o << 6 | x];
         if (!(wanted & pp_bit(o))) {
             wanted |= pp_bit(o);
