@@ -500,6 +500,37 @@ static void wrong_input_is_one_line(void **state)
             "arch.cols: a weight of 4 bits takes 3 columns, a crossbar has 2");
 }
 
+/* Whatever allocation fails: an error, nothing leaks (sanitizers look), nothing is half made. */
+static void memory_may_run_out(void **state)
+{
+    (void)state;
+    pp_lm_config c = small();
+    c.layers = 1;
+    world w;
+    world_open(&w, &c, SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4,gateways=4/mesh"));
+    pp_status status = PP_ENOMEM;
+    for (long n = 0; status != PP_OK; n += n < 300 ? 1 : n / 20) {
+        pp_lm_mapping *m = NULL;
+        pp_alloc_fail_after(n);
+        status = pp_lm_map(&m, &w.input);
+        pp_alloc_fail_after(-1);
+        assert_true(status == PP_OK ? m != NULL : status == PP_ENOMEM && m == NULL);
+        pp_lm_mapping_free(m);
+    }
+    pp_lm_mapping *m = map_model(&c, SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4,gateways=4/mesh"));
+    status = PP_ENOMEM;
+    for (long n = 0; status != PP_OK; n += n < 100 ? 1 : n / 10) {
+        pp_lm_expanded *x = NULL;
+        pp_alloc_fail_after(n);
+        status = pp_lm_mapping_expand(&x, m, 0);
+        pp_alloc_fail_after(-1);
+        assert_true(status == PP_OK ? x != NULL : x == NULL);
+        pp_lm_expanded_free(x);
+    }
+    pp_lm_mapping_free(m);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,7 +538,7 @@ int main(void)
         cmocka_unit_test(small_llamas_on_many_fabrics), cmocka_unit_test(reductions_and_copies),
         cmocka_unit_test(other_kinds_of_models),      cmocka_unit_test(groups_end_where_least_crosses),
         cmocka_unit_test(mappings_are_deterministic), cmocka_unit_test(wrong_input_is_one_line),
-        cmocka_unit_test(llama3_8b_has_106496_tiles),
+        cmocka_unit_test(memory_may_run_out),        cmocka_unit_test(llama3_8b_has_106496_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
