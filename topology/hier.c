@@ -15,6 +15,7 @@ void pp_hier_free(pp_hier *h)
         free(h->level[l].name);
         free(h->level[l].gateway);
         free(h->level[l].exit_of);
+        free(h->level[l].step);
         pp_fabric_free(h->level[l].unit);
     }
     free(h->name);
@@ -162,6 +163,31 @@ static pp_status make_name(pp_hier *h)
     return name ? PP_OK : PP_ENOMEM;
 }
 
+/* Dimension order on an open grid is two divisions and a table of steps: the routing function asks the fabric for each
+ * hop, and mappings take millions of them. */
+static pp_status make_steps(pp_hier_level *v)
+{
+    const pp_fabric *f = v->unit;
+    const uint32_t n = 2 * f->reach + 2;
+    const bool grid = f->rows > 0 && !f->wrap && f->row_direction == PP_ROWS_BOTH && f->n_vertices == f->rows * f->cols;
+    if (!grid || (v->routing != PP_ROUTING_NATIVE && v->routing != PP_ROUTING_XY))
+        return PP_OK;
+    v->step = pp_alloc((size_t)f->n_vertices * n, sizeof *v->step);
+    if (!v->step)
+        return PP_ENOMEM;
+    for (size_t i = 0; i < (size_t)f->n_vertices * n; i++)
+        v->step[i] = PP_NO_CHANNEL;
+    for (uint32_t c = f->n_network; c-- > 0;) {
+        const uint32_t src = f->channel[c].src, dst = f->channel[c].dst;
+        const int64_t across = (int64_t)(dst % f->cols) - (int64_t)(src % f->cols);
+        const int64_t k = src / f->cols != dst / f->cols ? 2 * (int64_t)f->reach + (dst < src)
+                          : across > 0                   ? across - 1
+                                                         : (int64_t)f->reach - across - 1;
+        v->step[(size_t)src * n + (size_t)k] = c;
+    }
+    return PP_OK;
+}
+
 static pp_status make_level(pp_hier *h, uint32_t l, const pp_hier_options *o)
 {
     pp_hier_level *v = &h->level[l];
@@ -173,6 +199,7 @@ static pp_status make_level(pp_hier *h, uint32_t l, const pp_hier_options *o)
     if (routing && strcmp(routing, "auto") != 0)
         PP_TRY(pp_routing_parse(&r, routing, v->unit));
     v->routing = (uint8_t)(r == PP_ROUTING_BALANCED ? PP_ROUTING_NATIVE : r);
+    PP_TRY(make_steps(v));
     v->size = v->unit->n_cores;
     v->cores = l > 0 ? h->level[l - 1].cores * v->size : v->size;
     v->header_bits = v->unit->header_bits;

@@ -33,6 +33,8 @@ typedef struct pp_hier_level {
     pp_channel up, down;     /* a gateway's channels to and from the level above (rate of that level) */
     uint32_t header_bits;    /* of a packet on its channels */
     uint8_t routing;         /* pp_routing inside a group; never balanced */
+    uint32_t *step;          /* open grids: the channel of each step, [vertices x (2 reach + 2)]: right by 1 .. reach, left
+                                by 1 .. reach, down, up; NULL: every hop by the routing function */
     uint32_t first_channel;  /* id of the level's first channel */
     uint32_t channels;       /* of one group: unit->n_channels + 2 x gateways */
 } pp_hier_level;

@@ -19,6 +19,23 @@ static pp_status take(way *w, uint32_t level, uint32_t group, uint32_t local)
     return PP_OK;
 }
 
+/* Along the row by the longest steps, then along the column. */
+static pp_status step_by_step(way *w, const pp_hier_level *v, uint32_t base, uint32_t from, uint32_t to)
+{
+    const uint32_t cols = v->unit->cols, reach = v->unit->reach, n = 2 * reach + 2;
+    while (from != to) {
+        const uint32_t a = from % cols, b = to % cols, far = a < b ? b - a : a - b, s = far < reach ? far : reach;
+        const bool along = far > 0, back = along ? b < a : to < from;
+        const uint32_t k = along ? (back ? reach : 0) + s - 1 : 2 * reach + back;
+        const uint32_t hop = along ? s : cols;
+        if (w->n >= w->cap)
+            return pp_fail(PP_ERANGE, "fabric %s: a route has more than %zu channels", w->h->name, w->cap);
+        w->path[w->n++] = base + v->step[(size_t)from * n + k];
+        from = back ? from - hop : from + hop;
+    }
+    return PP_OK;
+}
+
 /* From member a to member b of one group. */
 static pp_status across(way *w, uint32_t level, uint32_t group, uint32_t a, uint32_t b)
 {
@@ -27,6 +44,8 @@ static pp_status across(way *w, uint32_t level, uint32_t group, uint32_t a, uint
     size_t n = 0;
     if (a == b)
         return PP_OK;
+    if (v->step)
+        return step_by_step(w, v, base, v->unit->core_switch[a], v->unit->core_switch[b]);
     PP_TRY(pp_route(v->unit, (pp_routing)v->routing, v->unit->core_switch[a], v->unit->core_switch[b],
                     w->path + w->n, w->cap - w->n, &n));
     for (size_t i = 0; i < n; i++)

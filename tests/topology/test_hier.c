@@ -214,6 +214,29 @@ static void levels_have_channels_of_their_own(void **state)
     pp_doc_free(doc);
 }
 
+/* Grids take their hops from a table of steps: the same as the routing function's. */
+static void steps_are_the_routing_function(void **state)
+{
+    (void)state;
+    static const char *const grids[] = {"mesh:rows=4,cols=7", "5pp:rows=5,cols=9", "5pp:rows=3,cols=11,reach=3", "mesh:rows=1,cols=6"};
+    for (size_t g = 0; g < 4; g++) {
+        b.options.local_ports = "per_link";
+        pp_hier *h = build_hier(grids[g]);
+        const pp_fabric *f = h->level[0].unit;
+        assert_non_null(h->level[0].step);
+        for (uint32_t a = 0; a < f->n_cores; a++)
+            for (uint32_t z = 0; z < f->n_cores; z++) {
+                uint32_t one[64], other[64];
+                size_t n = 0, m = 0;
+                assert_int_equal(pp_hier_route(h, a, z, one, 64, &n), PP_OK);
+                assert_int_equal(pp_route(f, PP_ROUTING_NATIVE, f->core_vertex[a], f->core_vertex[z], other, 64, &m), PP_OK);
+                assert_int_equal(n, m);
+                assert_memory_equal(one, other, n * sizeof *one);
+            }
+        pp_hier_free(h);
+    }
+}
+
 /* A million cores: nothing is kept for each. */
 static void a_million_cores_are_three_small_fabrics(void **state)
 {
@@ -276,7 +299,7 @@ int main(void)
         HIER_TEST(ways_are_chains_of_channels),  HIER_TEST(channels_are_numbered_level_by_level),
         HIER_TEST(gateways_share_the_cores),     HIER_TEST(trees_hold_each_way_once),
         HIER_TEST(levels_have_channels_of_their_own), HIER_TEST(a_million_cores_are_three_small_fabrics),
-        HIER_TEST(wrong_levels_are_refused),
+        HIER_TEST(steps_are_the_routing_function), HIER_TEST(wrong_levels_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
