@@ -69,6 +69,11 @@ static pp_status simulate(lm_run *r)
     pp_progress bar;
     PP_TRY(s->sim_options.exact ? pp_lm_actors_exact(&r->actors, s->lm, &s->arch, (uint32_t)s->quant.psum_bits, 0, 0)
                                 : pp_lm_actors_new(&r->actors, s->lm, 0));
+    if (s->tokens.entry == PP_ENTRY_PACED) {
+        pp_token_bounds b;
+        PP_TRY(pp_token_bounds_at(&b, &r->actors->net, 1));
+        r->setup.entry_ps = b.interval_ps;
+    }
     pp_progress_begin(&bar, "tokens", tokens_of(&r->setup));
     r->setup.progress = &bar;
     pp_status status = pp_simulate_tokens(&r->result, &r->actors->net, &r->setup);

@@ -39,7 +39,7 @@ static pp_status grow_slots(pp_token_actor_state *a, uint64_t oldest, uint64_t t
 static pp_status start(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps)
 {
     enum { DEEPEST = 256 };
-    if (s->server[s->net->actor[actor].server].shared || s->depth == DEEPEST)
+    if (s->shared[s->net->actor[actor].server] || s->depth == DEEPEST)
         return pp_token_sim_schedule(s, time_ps, PP_TOKEN_FIRE, actor, token);
     s->depth++;
     const pp_status status = pp_token_sim_fire(s, actor, token, time_ps);
@@ -108,17 +108,17 @@ static pp_status arrive(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_
 /* ---- servers and hops ---- */
 
 /* Takes the server from time_ps or when it is free; when that is. */
-static uint64_t take(pp_token_sim *s, uint32_t server, uint64_t time_ps, uint64_t busy_ps)
+static inline uint64_t take(pp_token_sim *s, uint32_t server, uint64_t time_ps, uint64_t busy_ps)
 {
     pp_token_server_state *v = &s->server[server];
-    uint64_t *free_ps = &v->one;
-    if (v->copies > 1) {
-        free_ps = &v->free_ps[v->turn];
-        v->turn = v->turn + 1 == v->copies ? 0 : v->turn + 1;
+    uint64_t *free_ps = &v->free_ps;
+    if (s->copies != NULL && s->copies[server].free_ps != NULL) {
+        pp_token_copies *c = &s->copies[server];
+        free_ps = &c->free_ps[c->turn];
+        c->turn = c->turn + 1 == c->copies ? 0 : c->turn + 1;
     }
     const uint64_t start_ps = *free_ps > time_ps ? *free_ps : time_ps;
     *free_ps = start_ps + busy_ps;
-    s->services++;
     v->counters.served++;
     v->counters.busy_ps += busy_ps;
     v->counters.wait_ps += start_ps - time_ps;
@@ -157,16 +157,14 @@ static bool nothing_else_now(const pp_token_sim *s)
 /* A hop's event. Where the next hop's request would be the next event, it is served at once. */
 static pp_status pass_now(pp_token_sim *s, uint32_t hop, uint64_t payload)
 {
+    const uint64_t now_ps = s->now_ps;
     for (;;) {
-        const pp_token_hop *h = &s->net->hop[hop];
-        const uint64_t head_ps = take(s, h->server, s->now_ps, h->busy_ps) + h->latency_ps;
-        const pp_token_hop *next = &s->net->hop[h->child_first];
-        const bool chained = h->n_children == 1 && h->to == PP_NONE && head_ps == s->now_ps && next->server != PP_NONE &&
-                             next->expert == PP_NONE && s->server[next->server].shared && nothing_else_now(s);
-        if (!chained)
-            return go_on(s, h, payload, head_ps);
+        const pp_token_link *l = &s->link[hop];
+        const uint64_t start_ps = take(s, l->server, now_ps, l->busy_ps);
+        if (l->next == PP_NONE || start_ps != now_ps || !nothing_else_now(s))
+            return go_on(s, &s->net->hop[hop], payload, start_ps + s->net->hop[hop].latency_ps);
         s->events++;
-        hop = h->child_first;
+        hop = l->next;
     }
 }
 
@@ -190,7 +188,7 @@ pp_status pp_token_sim_request(pp_token_sim *s, uint32_t hop, uint64_t payload, 
     const pp_token_hop *h = &s->net->hop[hop];
     if (h->expert != PP_NONE && !chose(s, payload, h->block, h->expert))
         return PP_OK;
-    if (h->server != PP_NONE && s->server[h->server].shared)
+    if (h->server != PP_NONE && s->shared[h->server])
         return pp_token_sim_schedule(s, time_ps, PP_TOKEN_HOP, hop, payload);
     return pass(s, hop, payload, time_ps);
 }
@@ -212,6 +210,7 @@ pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token, uin
     const uint64_t work = work_ps(s, def, token);
     const uint64_t start_ps = take(s, def->server, time_ps, def->interval_ps + work);
     const uint64_t done_ps = start_ps + def->latency_ps + work;
+    s->starts++;
     pp_token_counters *c = &s->result->actor[actor];
     c->served++;
     c->busy_ps += def->interval_ps + work;
@@ -302,21 +301,52 @@ static pp_status kernel_loop(pp_token_sim *s)
 
 /* ---- setting up ---- */
 
+static pp_status new_copies(pp_token_sim *s, size_t copies)
+{
+    const pp_token_net *net = s->net;
+    s->copies = pp_calloc(net->n_servers, sizeof *s->copies);
+    s->server_free = pp_calloc(copies, sizeof *s->server_free);
+    if (s->copies == NULL || s->server_free == NULL)
+        return PP_ENOMEM;
+    copies = 0;
+    for (uint32_t i = 0; i < net->n_servers; i++) {
+        s->copies[i].free_ps = net->server_copies[i] > 1 ? s->server_free + copies : NULL;
+        s->copies[i].copies = net->server_copies[i];
+        copies += net->server_copies[i];
+    }
+    return PP_OK;
+}
+
 static pp_status new_servers(pp_token_sim *s)
 {
     const pp_token_net *net = s->net;
     size_t copies = 0;
     for (uint32_t i = 0; i < net->n_servers; i++)
         copies += net->server_copies[i];
-    s->server = pp_calloc(net->n_servers, sizeof *s->server);
-    s->server_free = pp_calloc(copies, sizeof *s->server_free);
-    if (s->server == NULL || s->server_free == NULL)
+    s->server = pp_alloc_aligned(net->n_servers, sizeof *s->server);
+    s->shared = pp_calloc(net->n_servers, sizeof *s->shared);
+    if (s->server == NULL || s->shared == NULL)
         return PP_ENOMEM;
-    copies = 0;
-    for (uint32_t i = 0; i < net->n_servers; i++) {
-        s->server[i].free_ps = net->server_copies[i] > 1 ? s->server_free + copies : &s->server[i].one;
-        s->server[i].copies = net->server_copies[i];
-        copies += net->server_copies[i];
+    return copies > net->n_servers ? new_copies(s, copies) : PP_OK;
+}
+
+/* The request behind hop h is the next thing that happens when h's packet does not wait. */
+static bool chained(const pp_token_sim *s, const pp_token_hop *h)
+{
+    if (h->n_children != 1 || h->to != PP_NONE || h->latency_ps > 0)
+        return false;
+    const pp_token_hop *next = &s->net->hop[h->child_first];
+    return next->server != PP_NONE && next->expert == PP_NONE && s->shared[next->server];
+}
+
+static pp_status new_links(pp_token_sim *s)
+{
+    s->link = pp_alloc_aligned(s->net->n_hops, sizeof *s->link);
+    if (s->link == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < s->net->n_hops; i++) {
+        const pp_token_hop *h = &s->net->hop[i];
+        s->link[i] = (pp_token_link){h->busy_ps, h->server, chained(s, h) ? h->child_first : PP_NONE};
     }
     return PP_OK;
 }
@@ -329,14 +359,14 @@ static pp_status find_shared(pp_token_sim *s)
         return PP_ENOMEM;
     for (uint32_t i = 0; i < s->net->n_actors; i++) {
         const uint32_t server = s->net->actor[i].server;
-        s->server[server].shared |= used[server];
+        s->shared[server] |= used[server];
         used[server] = true;
     }
     for (uint32_t h = 0; h < s->net->n_hops; h++) {
         const uint32_t server = s->net->hop[h].server;
         if (server == PP_NONE)
             continue;
-        s->server[server].shared |= used[server];
+        s->shared[server] |= used[server];
         used[server] = true;
     }
     free(used);
@@ -383,7 +413,10 @@ static void free_state(pp_token_sim *s)
     pp_token_sim_repeat_free(s->repeat);
     free(s->actor);
     free(s->server);
+    free(s->copies);
     free(s->server_free);
+    free(s->shared);
+    free(s->link);
     free(s->chosen);
     free(s->leave.data);
 }
@@ -395,6 +428,7 @@ static pp_status simulate(pp_token_sim *s)
     PP_TRY(new_servers(s));
     PP_TRY(new_actors(s));
     PP_TRY(find_shared(s));
+    PP_TRY(new_links(s));
     s->chosen = pp_calloc(s->net->experts_per_token, sizeof *s->chosen);
     s->chosen_token = PP_TIME_NEVER;
     if (s->chosen == NULL)

@@ -81,6 +81,10 @@ typedef enum pp_token_scenario {
 } pp_token_scenario;
 typedef enum pp_token_arrivals { PP_ARRIVE_AT_ONCE, PP_ARRIVE_POISSON, PP_ARRIVE_TRACE } pp_token_arrivals;
 
+/* Paced: not more often than the interval that the busiest server allows at one token of context. Free: as soon as the
+ * source takes one; queues then form where the pipeline is slow. */
+typedef enum pp_token_entry { PP_ENTRY_PACED, PP_ENTRY_FREE } pp_token_entry;
+
 typedef struct pp_token_options {
     int scenario;           /* pp_token_scenario */
     int64_t sequences, prompt_tokens, decode_tokens;
@@ -88,6 +92,7 @@ typedef struct pp_token_options {
     double arrival_rate;    /* sequences a second */
     const char *trace;      /* CSV: arrival in seconds, prompt tokens, decode tokens */
     int64_t prefill_chunk;  /* prompt tokens of one sequence before the next one's turn; 0: all */
+    int entry;              /* pp_token_entry */
     int64_t in_flight;      /* most tokens in the pipeline; 0: as many as fill it, and an eighth more */
 } pp_token_options;
 pp_knob_table pp_token_knobs(void);
@@ -108,6 +113,7 @@ typedef struct pp_token_setup {
     int scenario;           /* pp_token_scenario */
     uint32_t prefill_chunk; /* 0: all */
     uint64_t in_flight;     /* 0: pp_token_fill and an eighth */
+    uint64_t entry_ps;      /* least time between tokens that enter, beside what the source takes */
     uint64_t seed;          /* of the choice of experts */
     bool exact;             /* true: nothing is extrapolated */
     int kernel;             /* 0: own loop; 1 + pp_kernel_kind: that kernel, never extrapolates */
@@ -163,8 +169,8 @@ typedef struct pp_token_result {
     uint64_t kv_tokens_high, kv_tokens_end; /* most; before the last token leaves */
     uint32_t sequences_high;    /* most sequences at work at once */
     uint64_t bound_ps;          /* no run of these tokens ends earlier than this after the first arrival */
-    uint64_t events, services;  /* simulated ones; a service is a start of an actor or a packet on a server, most need
-                                   no event of their own */
+    uint64_t events;            /* simulated ones */
+    uint64_t services;          /* starts of actors and packets on servers, extrapolated ones included; many need no event */
     uint64_t trace_hash;        /* of the leaves */
     uint64_t extrapolated_tokens;
     double extrapolated_share;  /* of all tokens */

@@ -26,13 +26,23 @@ typedef struct pp_token_actor_state {
     uint64_t done_ps;      /* results leave in order */
 } pp_token_actor_state;
 
+/* 32 bytes: most of the work is to take servers. */
 typedef struct pp_token_server_state {
-    uint64_t *free_ps; /* [copies]; `one` when there is one */
-    uint64_t one;
-    uint32_t copies, turn;
+    uint64_t free_ps;  /* of its one copy */
     pp_token_counters counters;
-    bool shared;       /* several users: a request is an event; a lone user's requests come in order by themselves */
 } pp_token_server_state;
+
+/* Of servers with several copies. */
+typedef struct pp_token_copies {
+    uint64_t *free_ps; /* [copies]; NULL when there is one */
+    uint32_t copies, turn;
+} pp_token_copies;
+
+/* The hop that asks for a shared server behind a hop of no latency, and nothing else happens between the two. */
+typedef struct pp_token_link {
+    uint64_t busy_ps;
+    uint32_t server, next; /* next: hop; PP_NONE */
+} pp_token_link;
 
 typedef struct pp_token_flight {
     uint32_t sequence, position;
@@ -60,14 +70,18 @@ typedef struct pp_token_sim {
     pp_queue queue;
     uint64_t now_ps;        /* of the events; time in results is now_ps + skipped_ps */
     uint64_t skipped_ps;
-    uint64_t events, services;
+    uint64_t events, starts; /* starts: of actors */
     uint32_t depth;         /* of actors started by one event, each by the one before */
     pp_token_actor_state *actor;
     pp_token_server_state *server;
+    pp_token_copies *copies; /* [n_servers]; NULL: each server has one */
     uint64_t *server_free;  /* all copies, one after the other */
+    bool *shared;           /* [n_servers] several users: a request is an event; a lone user's come in order by themselves */
+    pp_token_link *link;    /* [n_hops] */
     pp_token_flight *flight; /* [flight_mask + 1] by token number */
     uint64_t flight_mask, limit, entered, left, high;
     bool waking;
+    uint64_t next_entry_ps;
     pp_token_seq_state *seq;
     pp_token_fifo ready, prefill;
     uint32_t chunk_left;
@@ -101,6 +115,13 @@ pp_status pp_token_sim_request(pp_token_sim *s, uint32_t hop, uint64_t payload, 
 static inline uint32_t pp_token_sim_context(const pp_token_sim *s, pp_token_flight f)
 {
     return s->net->encoder ? s->setup->sequence[f.sequence].prompt : f.position + 1;
+}
+/* When the copy of a server that is next is free. */
+static inline uint64_t *pp_token_sim_free(const pp_token_sim *s, uint32_t server)
+{
+    if (s->copies != NULL && s->copies[server].free_ps != NULL)
+        return &s->copies[server].free_ps[s->copies[server].turn];
+    return &s->server[server].free_ps;
 }
 static inline pp_token_flight pp_token_sim_flight(const pp_token_sim *s, uint64_t token)
 {

@@ -26,6 +26,9 @@ static const pp_knob knobs[] = {
     {"workload", "prefill_chunk", PP_KNOB_INT, "token", "0", 0, 1048576, NULL,
      "language models: prompt tokens of a sequence before another one's turn; 0: the whole prompt",
      ROW(prefill_chunk)},
+    {"workload", "entry", PP_KNOB_CHOICE, "", "paced", 0, 0, "paced|free",
+     "language models: tokens enter at the interval that the busiest stage or channel allows, or as soon as the first stage takes them",
+     ROW(entry)},
     {"workload", "in_flight", PP_KNOB_INT, "token", "0", 0, 1073741824, NULL,
      "language models: most tokens in the pipeline at once; 0: as many as fill it, and an eighth more", ROW(in_flight)},
 };

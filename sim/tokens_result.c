@@ -120,10 +120,13 @@ pp_status pp_token_sim_finish(pp_token_sim *s)
     r->sequences_high = s->active_high;
     r->kv_tokens_high = s->kv_high;
     r->kv_tokens_end = r->leave[r->n_leaves - 1].kv_tokens;
-    for (uint32_t i = 0; i < r->n_servers; i++)
+    uint64_t services = 0;
+    for (uint32_t i = 0; i < r->n_servers; i++) {
         r->server[i] = s->server[i].counters;
+        services += r->server[i].served;
+    }
     r->events = s->events;
-    r->services = s->services;
+    r->services = services;
     r->trace_hash = pp_fnv1a(PP_FNV_START, r->leave, r->n_leaves * sizeof *r->leave);
     r->extrapolated_share = (double)r->extrapolated_tokens / (double)r->n_leaves;
     return pp_token_sim_bound(&r->bound_ps, s->net, s->setup);

@@ -173,6 +173,7 @@ static void turn_prompts(pp_token_sim *s, uint32_t i)
 static pp_status enter_one(pp_token_sim *s, uint32_t i)
 {
     const uint64_t token = s->entered++;
+    s->next_entry_ps = s->now_ps + s->setup->entry_ps;
     s->flight[token & s->flight_mask] = (pp_token_flight){i, s->seq[i].next};
     if (token == 0 || s->seq[i].next == 0 || (decodes_only(s) && s->seq[i].next == s->setup->sequence[i].prompt))
         s->result->sequence[i].enter_ps = s->now_ps + s->skipped_ps;
@@ -191,12 +192,13 @@ static pp_status enter_one(pp_token_sim *s, uint32_t i)
 
 pp_status pp_token_sim_enter(pp_token_sim *s)
 {
-    const pp_token_server_state *source = &s->server[s->net->actor[s->net->source].server];
+    const uint32_t source = s->net->actor[s->net->source].server;
     while (s->entered - s->left < s->limit) {
         const uint32_t i = pick(s);
         if (i == PP_NONE)
             return PP_OK;
-        const uint64_t free_ps = source->free_ps[source->turn];
+        const uint64_t server_ps = *pp_token_sim_free(s, source);
+        const uint64_t free_ps = server_ps > s->next_entry_ps ? server_ps : s->next_entry_ps;
         if (free_ps > s->now_ps) {
             if (s->waking)
                 return PP_OK;
