@@ -214,7 +214,7 @@ static void extrapolated_equals_simulated(void **state)
         for (int scenario = 0; scenario < 3; scenario++) {
             const uint32_t decode = (uint32_t[]){4, 0, 60}[scenario];
             pp_token_sequence *q = equal_sequences(20, 40, decode);
-            const pp_token_setup setup = {.sequence = q, .n_sequences = 20, .scenario = scenario};
+            const pp_token_setup setup = {.sequence = q, .n_sequences = 20, .scenario = scenario, .entry_ps = seed % 4 == 1 ? 200 : 0};
             share[scenario] += compare(&net, setup) / 60;
             free(q);
         }
@@ -243,7 +243,8 @@ static void extrapolated_equals_simulated_when_arrivals_are_uneven(void **state)
             q[5].prompt += 3; /* not all alike */
         net.kv_tokens_max = seed % 5 == 0 ? 260 : 0; /* two at a time */
         const pp_token_setup setup = {.sequence = q, .n_sequences = n, .scenario = o.scenario,
-                                      .prefill_chunk = seed % 3 == 2 ? 7 : 0, .in_flight = seed % 7 == 0 ? 9 : 0};
+                                      .prefill_chunk = seed % 3 == 2 ? 7 : 0, .in_flight = seed % 7 == 0 ? 9 : 0,
+                                      .entry_ps = seed % 3 == 0 ? 170 : 0};
         share += compare(&net, setup) / 40;
         free(q);
         free(b.work_ps);
