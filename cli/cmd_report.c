@@ -85,12 +85,31 @@ static pp_status show_report(const job *j, const pp_report *r, FILE *out)
     return PP_OK;
 }
 
+/* Files of other commands (traffic, quantize compare): as they stand. */
+static pp_status show_other(const job *j, FILE *out)
+{
+    pp_content *c = NULL;
+    PP_TRY(pp_content_read(&c, j->file[0]));
+    pp_status status;
+    if (pp_args_has(j->p, "json")) {
+        pp_json *json = pp_json_object();
+        pp_content_json(c, json);
+        status = put_json(json, out);
+    } else {
+        status = pp_content_show(c, out);
+    }
+    pp_content_free(c);
+    return status;
+}
+
 static pp_status show(void *context, void *out, uint64_t *answer)
 {
     const job *j = context;
     pp_report *r = NULL;
     (void)answer;
-    PP_TRY(pp_report_open(&r, j->file[0]));
+    pp_status opened = pp_report_open(&r, j->file[0]);
+    if (opened != PP_OK)
+        return opened == PP_EFORMAT ? show_other(j, out) : opened;
     pp_status status = show_report(j, r, out);
     pp_report_close(r);
     return status;

@@ -57,6 +57,10 @@ void pp_content_print(const pp_content_column *column, size_t row, char *buffer,
 pp_status pp_content_csv(const pp_content *c, const char *table, void *stdio_file);
 pp_status pp_content_list(const pp_content *c, void *stdio_file);
 
+/* Scalars and small tables for people; everything as JSON, keys are the paths. */
+pp_status pp_content_show(const pp_content *c, void *stdio_file);
+void pp_content_json(const pp_content *c, pp_json *object);
+
 /* The whole report as one HTML page without outside parts (docs/report-html.md). */
 pp_status pp_report_html(const pp_content *c, void *stdio_file);
 

@@ -39,7 +39,7 @@ static void put_head(FILE *f, const pp_content *c)
                "img-src data:; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n"
                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>", hash);
-    pp_html_title(f, c);
+    pp_html_title(f, c, false);
     fputs(" · pentaprism</title>\n<style>\n", f);
     fwrite(pp_html_style, 1, pp_html_style_size, f);
     fputs("</style>\n</head>\n<body>\n", f);
@@ -62,7 +62,7 @@ static void put_header(FILE *f, const pp_content *c)
     fputs("<a class=\"skip\" href=\"#content\">to the content</a>\n<header class=\"top\"><div class=\"bar\">"
           "<span class=\"brand\">pentaprism</span><nav id=\"nav\" aria-label=\"Sections\"></nav>"
           "<button id=\"theme\" type=\"button\" hidden></button></div></header>\n<main id=\"content\">\n<h1>", f);
-    pp_html_title(f, c);
+    pp_html_title(f, c, true);
     fputs("</h1>\n", f);
     if (command[0] != 0) {
         fputs("<div class=\"command\"><code id=\"command\">", f);

@@ -29,13 +29,25 @@ static size_t rows_of(const pp_content *c, const char *path)
     return set != NULL && !set->scalar ? set->n_rows : 0;
 }
 
-void pp_html_title(FILE *f, const pp_content *c)
+/* Long fabrics may break behind the slash between levels. */
+static void put_fabric(FILE *f, const char *fabric, bool breaks)
+{
+    char level[256];
+    for (const char *slash; breaks && (slash = strchr(fabric, '/')) != NULL; fabric = slash + 1) {
+        snprintf(level, sizeof level, "%.*s", (int)(slash - fabric) + 1, fabric);
+        pp_html_text(f, level);
+        fputs("<wbr>", f);
+    }
+    pp_html_text(f, fabric);
+}
+
+void pp_html_title(FILE *f, const pp_content *c, bool breaks)
 {
     const char *network = text_of(c, "/workload/network"), *fabric = text_of(c, "/fabric/fabric");
     if (network[0] != 0) {
         pp_html_text(f, network);
         fputs(fabric[0] != 0 ? " on " : "", f);
-        pp_html_text(f, fabric);
+        put_fabric(f, fabric, breaks);
     } else if (rows_of(c, "/compare/rows") > 0) {
         fputs("Comparison of fabrics", f);
     } else if (pp_content_find(c, "/traffic/points") != NULL) {
@@ -99,6 +111,20 @@ static void timing_cards(FILE *f, const pp_content *c)
     card(f, "Latency", value, note);
 }
 
+/* 114,784 with narrow spaces in place of commas. */
+static void group_digits(char *buffer, size_t size, double v)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%.0f", v);
+    size_t at = 0;
+    if (!(fabs(v) < 1e15))
+        n = snprintf(digits, sizeof digits, "%.4g", v);
+    for (int i = 0; i < n && at + 5 < size; i++) {
+        bool space = i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-' && fabs(v) < 1e15;
+        at += (size_t)snprintf(buffer + at, size - at, "%s%c", space ? "\xE2\x80\xAF" : "", digits[i]);
+    }
+}
+
 /* Language models: tokens in place of inferences. */
 static void token_cards(FILE *f, const pp_content *c)
 {
@@ -142,9 +168,12 @@ static void mapping_cards(FILE *f, const pp_content *c)
     char value[96], note[192];
     if (!(tiles_of(c) > 0))
         return;
-    snprintf(value, sizeof value, "%.0f of %.0f", number(c, "/mapping/cores_used"), number(c, "/fabric/n_cores"));
-    snprintf(note, sizeof note, "%.0f tiles of %.0f × %.0f; copies of a layer: %.0f at most", tiles_of(c),
-             number(c, "/arch/array_rows"), number(c, "/arch/array_cols"), number(c, "/mapping/copies_max"));
+    char used[32], cores[32], tiles[32];
+    group_digits(used, sizeof used, number(c, "/mapping/cores_used"));
+    group_digits(cores, sizeof cores, number(c, "/fabric/n_cores"));
+    group_digits(tiles, sizeof tiles, tiles_of(c));
+    snprintf(value, sizeof value, "%s of %s", used, cores);
+    snprintf(note, sizeof note, "%s tiles of %.0f × %.0f; copies of a layer: %.0f at most", tiles, number(c, "/arch/array_rows"), number(c, "/arch/array_cols"), number(c, "/mapping/copies_max"));
     card(f, "Cores used", value, note);
     snprintf(note, sizeof note, "%.0f of %.0f flows ride one channel; hops at most %.0f", number(c, "/mapping/single_channel_flows"),
              number(c, "/mapping/n_flows"), number(c, "/mapping/max_hops"));

@@ -18,8 +18,8 @@ void pp_html_si(char *buffer, size_t size, double value, const char *unit);
 /* All datasets as one JSON object (docs/report-html.md sec. Data). */
 void pp_html_data(FILE *f, const pp_content *c);
 
-/* Title of the page, and its cards. */
-void pp_html_title(FILE *f, const pp_content *c);
+/* Title of the page (breaks: with places to break the line), and its cards. */
+void pp_html_title(FILE *f, const pp_content *c, bool breaks);
 void pp_html_figures(FILE *f, const pp_content *c);
 
 /* The drawing and its legend, and what the script needs to find things in it. */

@@ -168,10 +168,9 @@ function tokensPanel() {
     pair.append(el("div", {}, el("h3", {}, "Keys and values"), lineChart({ title: "Keys and values in memory over the run", x: axis, y: { min: 0, label: k.name } }, [line("", kv.map((v) => v / k.factor), (v) => `${plain(v)} ${k.name}`)])));
   }
   if (contexts) {
-    const s = scaleOf("ps", maximum(contexts.col("latency_ps")));
-    const line = (name, column) => ({ name, points: contexts.col("context").map((c, i) => ({ x: c, y: contexts.col(column)[i] / s.factor, lines: [`context ${plain(c)}`, withUnits(contexts.col(column)[i], "ps"), contexts.col("bound_by")[i]] })).filter((p) => p.x > 0 && p.y > 0) });
+    const line = (name, column) => ({ name, points: contexts.col("context").map((c, i) => ({ x: c, y: contexts.col(column)[i], lines: [`context ${plain(c)}`, withUnits(contexts.col(column)[i], "ps"), contexts.col("bound_by")[i]] })).filter((p) => p.x > 0 && p.y > 0) });
     const series = [line("between tokens, pipeline full", "interval_ps"), line("a token of one sequence alone", "latency_ps"), line("slowest attention unit", "attention_ps")].filter((q) => q.points.length);
-    if (series.length) pair.append(el("div", {}, el("h3", {}, "Time of a token by its context, bounds"), lineChart({ title: "Time of a token by its context", x: { log: true, label: "context, tokens" }, y: { log: true, label: s.name } }, series)));
+    if (series.length) pair.append(el("div", {}, el("h3", {}, "Time of a token by its context, bounds"), lineChart({ title: "Time of a token by its context", x: { log: true, label: "context, tokens" }, y: { log: true, label: "time of a token", text: (v) => withUnits(v, "ps", 2) } }, series)));
   }
   if (sequences) body.append(sequenceChart(sequences));
   if (operators) body.append(el("h3", {}, "Operators"), dataTable(operators.columns.map((c) => ({ label: c.name.replace(/_ps$|_ns$|_pj$/, "").replaceAll("_", " "), units: c.units, text: c.text, get: (i) => operators.col(c.name)[i], show: c.name.startsWith("utilisation") ? (v) => percent(v) : undefined })), operators.n, { caption: "Operators of each part: use, waiting, binding resource" }));

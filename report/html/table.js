@@ -26,7 +26,7 @@ function dataTable(columns, n, o = {}) {
     if (!whole && most < 1e6 && least > most * 1e-4) c.places = Math.max(0, Math.min(9, 3 - Math.floor(Math.log10(Math.sqrt(most * least)))));
     return c.places;
   }
-  const number = (c, v) => (decimals(c) < 0 ? plain(v / c.scale.factor) : group2((v / c.scale.factor).toFixed(decimals(c))));
+  const number = (c, v) => (decimals(c) < 0 || v === 0 ? plain(v / c.scale.factor) : group2((v / c.scale.factor).toFixed(decimals(c))));
   const text = (c, i) => {
     const v = c.get(i);
     return c.show ? c.show(v, i) : typeof v === "number" ? number(c, v) : v === null || v === undefined ? "–" : String(v);

@@ -17,7 +17,7 @@ def decode(d, n):
 
 
 class Page(html.parser.HTMLParser):
-    VOID = {"meta", "link", "input", "br"}
+    VOID = {"meta", "link", "input", "br", "wbr"}
 
     def __init__(self, path):
         super().__init__(convert_charrefs=True)

@@ -117,7 +117,12 @@ class Html(Case):
         self.done("infer", example("resnet32-pcm.yaml"), *STUDY, "-o", study)
         self.done("traffic", "mesh:rows=2,cols=2", "--rates", "0.1,0.2", "--precision", "0.2", "-o", traffic)
         self.done("compare", "--networks", "resnet20", "--fabrics", "5pp,mesh", "--images", "2", "-o", compared)
-        for report, words in ((study, ["resnet32-cifar10"]), (traffic, ["Latency under load", "pentaprism traffic"]), (compared, ["Comparison of fabrics", "Held equal"])):
+        tokens = self.path("tokens.h5")
+        self.done("run", example("bytellama-mesh.yaml"), "-o", tokens)
+        shown = self.json("report", "show", traffic)
+        self.assertEqual((len(shown["/traffic/points"]), shown["/traffic/points"][1]["rate"]), (2, 0.2))
+        self.assertIn("packet_latency", self.done("report", "show", traffic).out)
+        for report, words in ((tokens, ["bytellama-odd", "Time to first token"]), (study, ["resnet32-cifar10"]), (traffic, ["Latency under load", "pentaprism traffic"]), (compared, ["Comparison of fabrics", "Held equal"])):
             page = self.page(report)
             self.alone(page)
             self.whole(page, report)
