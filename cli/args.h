@@ -48,5 +48,7 @@ pp_status pp_args_i64(const pp_parsed *p, const char *name, int64_t def, int64_t
 #define PP_VERBS_MAX 128
 const char *pp_command_verbs(const pp_command *command, char buffer[PP_VERBS_MAX]);
 void pp_command_help(const pp_command *command, void *stdio_file);
+/* The command that makes the same result again, in a new string: without outputs, threads and folders. NULL: no memory. */
+char *pp_canonical_command(const pp_parsed *p);
 
 #endif

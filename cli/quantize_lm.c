@@ -588,8 +588,14 @@ static pp_status show(const lm_run *r, const pp_lmq_options *o, const pp_quant_r
 {
     const char *figure = pp_args_get(r->args, "plot"), *report = pp_args_get(r->args, "output");
     const bool force = pp_args_has(r->args, "force");
-    if (report != NULL)
-        PP_TRY(pp_quant_report_write(report, r->model, rows, n, layers->row, layers->methods * layers->per_method, force));
+    if (report != NULL) {
+        char *command = pp_canonical_command(r->args);
+        pp_status status = command != NULL ? pp_quant_report_write(report, command, r->model, rows, n, layers->row,
+                                                                   layers->methods * layers->per_method, force)
+                                           : PP_ENOMEM;
+        free(command);
+        PP_TRY(status);
+    }
     if (figure != NULL)
         PP_TRY(draw(r, rows, n, figure));
     if (figure != NULL)

@@ -109,37 +109,6 @@ static pp_status bind_all(pp_session *s)
     return pp_fabric_parse(&s->fabric_options, s->arena, s->fabric_options.kind);
 }
 
-/* The command that makes the same report again: no output, threads or folders. */
-static pp_status canonical_command(pp_session *s, const char *file)
-{
-    PP_VEC(char) text = {0};
-    char *base = file != NULL ? pp_path_base(file) : NULL;
-    const char *parts[] = {"pentaprism ", s->args->command->name, base != NULL ? " " : "", base != NULL ? base : ""};
-    pp_status status = PP_OK;
-    for (size_t i = 0; i < 4 && status == PP_OK; i++) {
-        for (const char *c = parts[i]; *c != 0; c++)
-            status = pp_push(&text, *c) ? PP_OK : PP_ENOMEM;
-    }
-    for (size_t i = 0; i < s->args->n_options && status == PP_OK; i++) {
-        const char *name = s->args->option_name[i];
-        if (strcmp(name, "set") != 0 && strcmp(name, "seed") != 0)
-            continue;
-        char *piece = pp_strf(" --%s %s", name, s->args->option_value[i]);
-        status = piece != NULL ? PP_OK : PP_ENOMEM;
-        for (const char *c = piece; status == PP_OK && *c != 0; c++)
-            status = pp_push(&text, *c) ? PP_OK : PP_ENOMEM;
-        free(piece);
-    }
-    const char *exact = pp_args_has(s->args, "trace") ? " --set simulate.exact=true" : "";
-    for (const char *c = exact; status == PP_OK && *c != 0; c++)
-        status = pp_push(&text, *c) ? PP_OK : PP_ENOMEM;
-    if (status == PP_OK)
-        status = pp_push(&text, 0) ? PP_OK : PP_ENOMEM;
-    free(base);
-    s->command = text.data;
-    return status;
-}
-
 /* A file that a run file names is looked for where we are, then beside the run file. */
 static pp_status find_beside(pp_session *s, const char *run_file, const char **value)
 {
@@ -182,7 +151,9 @@ pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file
     PP_TRY(apply_preset(s));
     PP_TRY(bind_all(s));
     PP_TRY(find_files(s, file));
-    PP_TRY(canonical_command(s, file));
+    s->command = pp_canonical_command(s->args);
+    if (s->command == NULL)
+        return PP_ENOMEM;
     return pp_pool_new(&s->pool, (unsigned)threads);
 }
 

@@ -40,10 +40,12 @@ static const pp_h5_column layer_columns[] = {
     LAYER(weight_error, PP_H5_F64, "", "sum of squared errors of its weights"),
 };
 
-static pp_status fill(hid_t file, const char *model, const pp_quant_row *rows, size_t n, const pp_quant_layer *layers,
+static pp_status fill(hid_t file, const char *command, const char *model, const pp_quant_row *rows, size_t n, const pp_quant_layer *layers,
                       size_t n_layers)
 {
+    PP_TRY(pp_h5_text_attribute(file, "schema", "pentaprism-quantize/1"));
     PP_TRY(pp_h5_group(file, "quantize", "language models in few bits"));
+    PP_TRY(pp_h5_text(file, "quantize/command", command, "command that makes this file again"));
     PP_TRY(pp_h5_text(file, "quantize/model", model, "model that was quantized"));
     PP_TRY(pp_h5_table(file, "quantize/methods", "one row a method", row_columns,
                        sizeof row_columns / sizeof *row_columns, rows, sizeof *rows, n));
@@ -53,7 +55,7 @@ static pp_status fill(hid_t file, const char *model, const pp_quant_row *rows, s
                        sizeof layer_columns / sizeof *layer_columns, layers, sizeof *layers, n_layers);
 }
 
-pp_status pp_quant_report_write(const char *path, const char *model, const pp_quant_row *rows, size_t n,
+pp_status pp_quant_report_write(const char *path, const char *command, const char *model, const pp_quant_row *rows, size_t n,
                                 const pp_quant_layer *layers, size_t n_layers, bool force)
 {
     pp_output o = {0};
@@ -63,7 +65,7 @@ pp_status pp_quant_report_write(const char *path, const char *model, const pp_qu
     if (status == PP_OK)
         status = pp_h5_create(&file, path);
     if (status == PP_OK) {
-        status = fill(file, model, rows, n, layers, n_layers);
+        status = fill(file, command, model, rows, n, layers, n_layers);
         const pp_status closed = status == PP_OK ? pp_h5_close(file, o.temporary) : (H5Fclose(file), status);
         status = status == PP_OK ? closed : status;
     }

@@ -18,8 +18,8 @@ typedef struct pp_quant_layer {
     pp_lmq_layer mean;
 } pp_quant_layer;
 
-/* /quantize/model, /quantize/methods and, when there are layers, /quantize/layers. Whole or not at all. */
-pp_status pp_quant_report_write(const char *path, const char *model, const pp_quant_row *rows, size_t n,
+/* /quantize/command, /quantize/model, /quantize/methods and, when there are layers, /quantize/layers. Whole or not at all. */
+pp_status pp_quant_report_write(const char *path, const char *command, const char *model, const pp_quant_row *rows, size_t n,
                                 const pp_quant_layer *layers, size_t n_layers, bool force);
 
 #endif

@@ -57,6 +57,29 @@ static void takes(void **state)
     pp_args_free(&p);
 }
 
+static void command_that_makes_it_again(void **state)
+{
+    (void)state;
+    char copy[200];
+    pp_parsed p;
+    assert_int_equal(parse(&p, copy, "mesh:rows=2/5pp -x --depth 3 -o out.h5 -j 2 --set a.b=it's --force --seed 7 --json"), PP_OK);
+    char *text = pp_canonical_command(&p);
+    assert_non_null(text);
+    assert_string_equal(text, "pentaprism try mesh:rows=2/5pp --extra --depth 3 --set 'a.b=it'\\''s' --seed 7");
+    free(text);
+    pp_args_free(&p);
+    FILE *f = fopen("args-here.yaml", "w");
+    assert_non_null(f);
+    fclose(f);
+    assert_int_equal(parse(&p, copy, "./args-here.yaml _"), PP_OK); /* files go without their folder */
+    text = pp_canonical_command(&p);
+    assert_non_null(text);
+    assert_string_equal(text, "pentaprism try args-here.yaml ''");
+    free(text);
+    pp_args_free(&p);
+    remove("args-here.yaml");
+}
+
 static void spellings_of_a_value(void **state)
 {
     (void)state;
@@ -206,7 +229,7 @@ static void memory_that_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes),
+        cmocka_unit_test(takes), cmocka_unit_test(command_that_makes_it_again),
         cmocka_unit_test(spellings_of_a_value),
         cmocka_unit_test(repeats_keep_their_order),
         cmocka_unit_test(operands_that_look_like_options),
