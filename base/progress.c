@@ -19,6 +19,7 @@
 /* The terminal is one for the whole process, hence this state, guarded by the lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool line_in_use; /* a bar stands on the current line */
+static bool one_lives;   /* a bar may draw: bars that begin before it ends are parts of its work */
 static atomic_bool quiet;
 
 void pp_term_set_quiet(bool value)
@@ -73,7 +74,10 @@ void pp_progress_begin(pp_progress *p, const char *label, size_t total)
 {
     *p = (pp_progress){.label = label, .total = total, .start_s = pp_clock_s()};
     p->shown_s = p->start_s;
-    p->live = !atomic_load(&quiet) && isatty(STDERR_FILENO) == 1;
+    pthread_mutex_lock(&lock);
+    p->live = !one_lives && !atomic_load(&quiet) && isatty(STDERR_FILENO) == 1;
+    one_lives = one_lives || p->live;
+    pthread_mutex_unlock(&lock);
 }
 
 /* "1:02:03", "2:03"; `text` holds 32 bytes. */
@@ -118,6 +122,7 @@ void pp_progress_end(pp_progress *p)
     pthread_mutex_lock(&lock);
     if (p->drawn)
         wipe();
+    one_lives = one_lives && !p->live;
     p->drawn = p->live = false;
     pthread_mutex_unlock(&lock);
 }

@@ -13,7 +13,7 @@ bool pp_term_colour(void);
 void pp_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A progress bar is drawn only on a TTY, only when the work has lasted 0.5 s, at most ten times a
- * second. pp_progress_step is thread-safe. The object belongs to the caller; no allocation. */
+ * second; inside of another one it stays silent. pp_progress_step is thread-safe. The object belongs to the caller; no allocation. */
 typedef struct pp_progress {
     const char *label; /* borrowed */
     size_t total, done;

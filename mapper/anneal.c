@@ -183,6 +183,7 @@ static pp_status anneal(pp_layout *layout, pp_layout *best, pp_undo *u, uint64_t
     double temperature = hot;
     int64_t lowest = layout->energy;
     bool over = false;
+    uint32_t told = 0;
     for (uint64_t move = 0; move < moves && !over && !perfect(best); move++) {
         PP_TRY(step(layout, u, (uint32_t)(move + 1), temperature, rng));
         if ((move + 1) % epoch != 0 && move + 1 != moves)
@@ -192,6 +193,7 @@ static pp_status anneal(pp_layout *layout, pp_layout *best, pp_undo *u, uint64_t
         done = worked > done ? worked : done;
         temperature = hot * pow(COLD / hot, done);
         over = done >= 1;
+        pp_task_tick(layout->task, done, &told);
         if (layout->energy >= lowest)
             continue;
         lowest = layout->energy;
@@ -199,6 +201,7 @@ static pp_status anneal(pp_layout *layout, pp_layout *best, pp_undo *u, uint64_t
         if (pp_score_compare(&layout->score, &best->score) < 0)
             PP_TRY(pp_layout_copy(best, layout));
     }
+    pp_task_tick(layout->task, 1, &told);
     return PP_OK;
 }
 

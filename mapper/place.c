@@ -253,8 +253,15 @@ pp_status pp_map_place(pp_mapping *m, const pp_fabric *fabric, const pp_map_opti
     }
     bool embed = strcmp(options->placement, "auto") == 0 || strcmp(options->placement, "search") == 0;
     PP_GOTO(done, status, try_starts(&p, embed, pool));
-    if (worth_searching(&p, options))
-        PP_GOTO(done, status, search(&p, pool));
+    if (worth_searching(&p, options)) {
+        pp_progress bar;
+        pp_progress_begin(&bar, "placing", (size_t)(task->large ? RESTARTS + RESTARTS / 2 : RESTARTS) * PP_TASK_TICKS);
+        task->bar = &bar;
+        status = search(&p, pool);
+        pp_progress_end(&bar);
+        if (status != PP_OK)
+            goto done;
+    }
     status = keep(&p, m);
 done:
     for (uint32_t i = 0; i < MAX_CANDIDATES; i++)

@@ -148,16 +148,20 @@ static void cool(pp_mover *m, uint64_t moves, double hot, double cold)
 {
     const uint64_t epoch = 256;
     double temperature = hot, factor = pow(cold / hot, (double)epoch / (double)moves);
+    uint32_t told = 0;
     for (uint64_t i = 0; i < moves; i++) {
         uint32_t tile = pp_rng_below(&m->rng, m->task->n_tiles), from = m->core[tile], to = target(m, tile);
-        if (i % epoch == epoch - 1)
+        if (i % epoch == epoch - 1) {
             temperature *= factor;
+            pp_task_tick(m->task, (double)(i + 1) / (double)moves, &told);
+        }
         if (to == from)
             continue;
         int64_t delta = move(m, from, to);
         if (delta > 0 && (double)delta >= -temperature * log(pp_rng_uniform(&m->rng) + 1e-300))
             exchange(m, from, to);
     }
+    pp_task_tick(m->task, 1, &told);
 }
 
 /* Mean pull of a tile: what a move by one channel is about. */

@@ -3,6 +3,7 @@
 #ifndef PP_MAPPER_PLACE_INTERNAL_H
 #define PP_MAPPER_PLACE_INTERNAL_H
 
+#include "base/term.h"
 #include "mapper/mapper.h"
 
 /* ---- the task (place_task.c) ---- */
@@ -51,7 +52,18 @@ typedef struct pp_task {
     int64_t channel_cost, depth_cost; /* of a channel as such, and of each between a source and a sink */
     uint32_t *leave, *enter;       /* [n_cores] vertex where the core's packets enter and leave the network */
     uint32_t *slow;                /* [n_network] 256 x fastest rate / rate of the channel */
+    pp_progress *bar;              /* of the search under way, PP_TASK_TICKS a candidate; NULL: none */
 } pp_task;
+#define PP_TASK_TICKS 1000u
+
+/* A search has done this share of its work; *told: ticks that the bar has heard of. Any thread. */
+static inline void pp_task_tick(const pp_task *task, double share, uint32_t *told)
+{
+    const uint32_t ticks = (uint32_t)((share < 1 ? share : 1) * PP_TASK_TICKS);
+    if (task->bar && ticks > *told)
+        pp_progress_step(task->bar, ticks - *told);
+    *told = ticks > *told ? ticks : *told;
+}
 
 /* Nets of the mapping's flows on `fabric`; fails when there are more tiles than cores. */
 pp_status pp_task_new(pp_task **out, const pp_mapping *m, const pp_fabric *fabric);

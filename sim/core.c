@@ -19,6 +19,7 @@ static void finish_image(pp_sim *s, uint32_t image)
         return;
     s->done_ps[image] = s->now_ps;
     s->images_done++;
+    pp_progress_step(&s->bar, 1);
     for (uint32_t i = s->options->images > 1 ? 0 : 1; i < 2; i++)
         if (image + s->jumped == s->window[i])
             pp_sim_snapshot_take(s, &s->shot[i]);

@@ -63,7 +63,10 @@ static pp_status simulate(pp_run_result **out, pp_sim *s, const pp_dataset *data
     if (!s->options->exact && !s->trace && !s->flits)
         PP_TRY(pp_sim_repeat_new(s));
     PP_TRY(pp_kernel_new(&s->kernel, (pp_kernel_kind)s->options->kernel, s, handlers, PP_SIM_EV_COUNT));
-    PP_TRY(run(s));
+    pp_progress_begin(&s->bar, "simulating", s->images);
+    const pp_status status = run(s);
+    pp_progress_end(&s->bar);
+    PP_TRY(status);
     pp_sim_charge_all(s);
     pp_sim_repeat_apply(s);
     PP_TRY(pp_sim_result(out, s));

@@ -3,6 +3,7 @@
 #ifndef PP_SIM_PIPELINE_INTERNAL_H
 #define PP_SIM_PIPELINE_INTERNAL_H
 
+#include "base/term.h"
 #include "sim/sim.h"
 
 /* Events; the index of the target is a tile, an edge, a flow or a channel. */
@@ -194,6 +195,7 @@ typedef struct pp_sim {
     uint64_t schedule_hash[2]; /* of what was scheduled since the last completion (repeat.c) */
     uint64_t horizon_ps;       /* latest event scheduled since then */
     uint32_t jumped;           /* inferences that were extrapolated */
+    pp_progress bar;
 } pp_sim;
 
 /* ---- building (pipeline_build.c, steps.c) ---- */
