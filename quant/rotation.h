@@ -27,8 +27,8 @@ typedef struct pp_hadamard {
 #define PP_HADAMARD_MAX (1u << 20)
 
 /* The smallest core for which an order K 2^m = n is constructed: Sylvester; Paley I (order q + 1) and
- * II (2 q + 2) over fields of prime power order q; Williamson (order 4 k) by search; Kronecker products
- * of these. PP_ENOTFOUND, naming n, when there is none. O(core^2) to O(core^3). */
+ * II (2 q + 2) over fields of prime power order q; Williamson (order 4 k) by search; Goethals-Seidel
+ * for 116, 156, 188, 260, 372; Kronecker products of these. PP_ENOTFOUND, naming n, when there is none. O(core^2) to O(core^3). */
 pp_status pp_hadamard_new(pp_hadamard **out, uint32_t n);
 /* The same, but a size without one is cut into the largest blocks that have one: how many is in
  * `blocks`; the caller warns. Odd n give blocks of 1, the identity. */

@@ -42,7 +42,8 @@ static void check_rows(const pp_hadamard *h, unsigned pairs)
 static void named_sizes_are_hadamard_matrices(void **state)
 {
     (void)state;
-    static const uint32_t core[] = {1, 12, 20, 28, 36, 44, 52, 60, 76, 84, 100, 108, 140, 148, 172, 684, 924};
+    static const uint32_t core[] = {1, 12, 20, 28, 36, 44, 52, 60, 76, 84, 100, 108, 116, 140, 148, 156, 172, 188,
+                                    260, 372, 684, 924};
     static const uint32_t whole[] = {2, 4, 64, 192, 448, 768, 2560, 3072, 3584, 4096, 4864, 5120, 5632, 6912, 8960, 9728, 10944,
                                      11008, 13824, 14336, 17920, 18944, 25600, 28672, 29568};
     for (unsigned i = 0; i < sizeof core / sizeof *core; i++) {
@@ -67,7 +68,7 @@ static void all_small_multiples_of_four(void **state)
 {
     (void)state;
     unsigned missing = 0;
-    for (uint32_t n = 4; n <= 88; n += 4) {
+    for (uint32_t n = 4; n <= 184; n += 4) {
         pp_hadamard *h;
         const pp_status status = pp_hadamard_new(&h, n);
         if (status == PP_OK)
@@ -93,8 +94,8 @@ static void sizes_without_one_fall_back(void **state)
     assert_int_equal(h->size, 2);
     check_rows(h, 8);
     pp_hadamard_free(h);
-    assert_ok(pp_hadamard_new_blocks(&h, 188)); /* 4 x 47 */
-    assert_true(h->blocks > 1 && h->size * h->blocks == 188);
+    assert_ok(pp_hadamard_new_blocks(&h, 236)); /* 4 x 59 */
+    assert_true(h->blocks > 1 && h->size * h->blocks == 236);
     check_rows(h, 8);
     pp_hadamard_free(h);
     assert_int_equal(pp_hadamard_padded(70), 72);
