@@ -215,7 +215,9 @@ static void orders_that_no_pipeline_may_take_are_found(void **state)
         assert_ok(pp_lm_token_step(e, b, c, 0, (pp_lm_step)k));
     refuse(e, b, c, 0, PP_LM_STEP_V, "twice");
     refuse(e, b, c, 0, PP_LM_STEP_ATTENTION, "cache");
+    pp_lm_token_free(a);
     assert_int_equal(pp_lm_token_new(&a, e, VOCAB, 0, 0, 0), PP_ERANGE);
+    assert_null(a);
     pp_lm_token_free(b);
     pp_lm_cache_free(c);
     pp_lm_exec_free(e);
