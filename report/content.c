@@ -248,7 +248,7 @@ static pp_status read_all(reader *r)
         return PP_ENOMEM;
     bool ours = strncmp(r->c->schema, "pentaprism-", 11) == 0 || H5Lexists(r->file, "quantize", H5P_DEFAULT) > 0;
     if (!ours)
-        return pp_fail(PP_EFORMAT, "%s: not a report of this program: its schema should begin with pentaprism-", r->path);
+        return pp_fail(PP_EFORMAT, "%s: not a report of this program: expected the schema pentaprism-report/1 (traffic/1, quantize/1)", r->path);
     herr_t done = H5Ovisit(r->file, H5_INDEX_NAME, H5_ITER_INC, visit, r);
     if (r->status == PP_OK && done < 0)
         return pp_fail(PP_EFORMAT, "%s: damaged: its groups cannot be listed", r->path);
