@@ -246,12 +246,12 @@ static pp_status measure_booksim(pp_run *r)
         PP_TRY(run_to(r, ++k * r->period));
         const double aged = latency_with_waiting(r, k > first ? r->warmup : 0);
         r->unstable |= aged > r->o->latency_limit;
-        if (k <= first)
-            continue;
         double sum, count;
-        sum_latency(r, first, k, &sum, &count);
-        const double l = count > 0 ? sum / count : 0, a = ejected_rate(r, first, k);
-        calm = (r->unstable || near_enough(l, latency)) && near_enough(a, accepted) ? calm + 1 : 0;
+        const uint64_t from = k > first ? first : 0; /* the first period counts against the warm-up */
+        sum_latency(r, from, k, &sum, &count);
+        const double l = count > 0 ? sum / count : 0, a = ejected_rate(r, from, k);
+        const bool same = (r->unstable || near_enough(l, latency)) && near_enough(a, accepted);
+        calm = k > first && same ? calm + 1 : 0;
         latency = l;
         accepted = a;
     }
