@@ -177,11 +177,15 @@ static pp_status fire(pp_sim *s, uint32_t tile, uint64_t inputs_ps)
     t->fired++;
     t->busy_ps += t->interval_ps;
     t->free_ps = now + t->interval_ps;
+    const bool guest = s->guest && s->guest->tile == tile;
     /* A result comes with a look at the tile: no wake of its own when both fall together. */
-    t->wake_ps = t->result_ps == t->interval_ps ? t->free_ps : PP_TIME_NEVER;
+    t->wake_ps = t->result_ps == t->interval_ps && !guest ? t->free_ps : PP_TIME_NEVER;
     if (s->trace)
         s->trace->fire(s->sink, &(pp_trace_event){inputs_ps, now, t->free_ps, tile, PP_NONE, t->image, position});
-    PP_TRY(pp_sim_schedule(s, now + t->result_ps, PP_SIM_EV_RESULT, tile, 0));
+    if (guest)
+        PP_TRY(s->guest->fire(s->guest->user, s->kernel, PP_TARGET(PP_SIM_EV_RESULT, tile), t->image, position));
+    else
+        PP_TRY(pp_sim_schedule(s, now + t->result_ps, PP_SIM_EV_RESULT, tile, 0));
     advance(s, tile);
     return PP_OK;
 }

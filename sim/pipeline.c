@@ -23,6 +23,8 @@ static pp_status check_arguments(const pp_sim *s, const pp_dataset *data)
     if (o->execute && (uint64_t)o->execute > data->n)
         return pp_fail(PP_ERANGE, "simulate.execute is %lld, but the data set has %u images", (long long)o->execute,
                        data->n);
+    if (s->guest && s->guest->tile >= s->m->n_tiles)
+        return pp_fail(PP_EINVAL, "a core model for tile %u, but the mapping has %u", s->guest->tile, s->m->n_tiles);
     if (s->m->n_stages != s->q->stages->n)
         return pp_fail(PP_EINVAL, "the mapping has %u stages, the network %u", s->m->n_stages, s->q->stages->n);
     return PP_OK;
@@ -60,9 +62,11 @@ static pp_status simulate(pp_run_result **out, pp_sim *s, const pp_dataset *data
     if (s->options->switching == PP_SWITCH_FLIT)
         PP_TRY(pp_flits_new(s));
     /* What stands in routers is no part of the state that repeat.c compares. */
-    if (!s->options->exact && !s->trace && !s->flits)
+    if (!s->options->exact && !s->trace && !s->flits && !s->guest)
         PP_TRY(pp_sim_repeat_new(s));
     PP_TRY(pp_kernel_new(&s->kernel, (pp_kernel_kind)s->options->kernel, s, handlers, PP_SIM_EV_COUNT));
+    if (s->guest && s->guest->attach)
+        PP_TRY(s->guest->attach(s->guest->user, s->kernel));
     pp_progress_begin(&s->bar, "simulating", s->images);
     const pp_status status = run(s);
     pp_progress_end(&s->bar);
@@ -74,17 +78,29 @@ static pp_status simulate(pp_run_result **out, pp_sim *s, const pp_dataset *data
     return PP_OK;
 }
 
+static pp_status simulate_and_free(pp_run_result **out, pp_sim *s, const pp_dataset *data)
+{
+    *out = NULL;
+    pp_status status = simulate(out, s, data);
+    pp_kernel_free(s->kernel);
+    pp_exec_free(s->exec);
+    pp_sim_repeat_free(s->repeat);
+    pp_flits_free(s->flits);
+    pp_sim_release(s);
+    return status;
+}
+
 pp_status pp_simulate(pp_run_result **out, const pp_qnetwork *q, const pp_arch *arch, const pp_fabric *fabric,
                       const pp_mapping *m, const pp_sim_options *options, const pp_dataset *data,
                       const pp_trace_ops *trace, void *sink)
 {
     pp_sim s = {.q = q, .arch = arch, .fabric = fabric, .m = m, .options = options, .trace = trace, .sink = sink};
-    *out = NULL;
-    pp_status status = simulate(out, &s, data);
-    pp_kernel_free(s.kernel);
-    pp_exec_free(s.exec);
-    pp_sim_repeat_free(s.repeat);
-    pp_flits_free(s.flits);
-    pp_sim_release(&s);
-    return status;
+    return simulate_and_free(out, &s, data);
+}
+
+pp_status pp_simulate_guest(pp_run_result **out, const pp_qnetwork *q, const pp_arch *arch, const pp_fabric *fabric,
+                            const pp_mapping *m, const pp_sim_options *options, const pp_core_guest *guest)
+{
+    pp_sim s = {.q = q, .arch = arch, .fabric = fabric, .m = m, .options = options, .guest = guest};
+    return simulate_and_free(out, &s, NULL);
 }

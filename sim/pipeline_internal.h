@@ -167,6 +167,7 @@ typedef struct pp_sim {
     const pp_sim_options *options;
     const pp_trace_ops *trace;
     void *sink;
+    const pp_core_guest *guest;          /* NULL: none */
     pp_kernel *kernel;
     pp_arena *arena;                     /* owns every fixed array below */
     uint32_t images;                     /* to simulate: fewer than asked for once a repetition is found */

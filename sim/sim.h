@@ -124,6 +124,22 @@ pp_status pp_simulate(pp_run_result **out, const pp_qnetwork *q, const pp_arch *
                       const pp_mapping *m, const pp_sim_options *options, const pp_dataset *data,
                       const pp_trace_ops *trace, void *sink);
 
+/* A core model from outside in place of one tile's: its time from a firing to its result. How often it can be
+ * fired, what it reads and what it sends stay the pipeline's. examples/systemc_module/core.cpp is one in SystemC. */
+typedef struct pp_core_guest {
+    uint32_t tile;
+    /* OPTIONAL: once, before the first event: attaches modules (pp_kernel_attach). */
+    pp_status (*attach)(void *user, pp_kernel *k);
+    /* REQUIRED: the tile starts a firing at pp_kernel_now(k). When its result is there, now or later and in the
+     * order of the firings, the guest schedules `reply` (payload 0), once a firing. */
+    pp_status (*fire)(void *user, pp_kernel *k, uint32_t reply, uint32_t inference, uint32_t position);
+    void *user;
+} pp_core_guest;
+/* pp_simulate with a guest; nothing is extrapolated. PP_EINVAL for a tile that is not there. A guest that never replies
+ * ends as PP_EDEADLOCK. */
+pp_status pp_simulate_guest(pp_run_result **out, const pp_qnetwork *q, const pp_arch *arch, const pp_fabric *fabric,
+                            const pp_mapping *m, const pp_sim_options *options, const pp_core_guest *guest);
+
 /* ---- values: the tiled crossbars ---- */
 
 /* The numeric path of the same mapping: for each row tile the raw accumulators, the ADC, the sum, the

@@ -511,6 +511,58 @@ static void trace(void **state)
     trace_with(3);
 }
 
+/* ---- a core model from outside ---- */
+
+typedef struct guest {
+    uint64_t latency_ps; /* 0: never replies */
+    uint32_t attached, fired;
+} guest;
+
+static pp_status guest_attach(void *user, pp_kernel *k)
+{
+    guest *g = user;
+    assert_int_equal(pp_kernel_now(k), 0);
+    g->attached++;
+    return PP_OK;
+}
+
+static pp_status guest_fire(void *user, pp_kernel *k, uint32_t reply, uint32_t inference, uint32_t position)
+{
+    guest *g = user;
+    assert_true(inference < 3 && position < 64);
+    g->fired++;
+    return g->latency_ps ? pp_kernel_schedule(k, pp_kernel_now(k) + g->latency_ps, reply, 0) : PP_OK;
+}
+
+static void core_from_outside(void **state)
+{
+    (void)state;
+    mapped x;
+    two_stages(&x, 0);
+    pp_sim_options o = sim_options(3, PP_SWITCH_VCT);
+    pp_run_result *plain, *r;
+    must(pp_simulate(&plain, &x.f.q, &x.arch, x.fabric, x.m, &o, NULL, NULL, NULL));
+    guest g = {.latency_ps = x.m->plan[x.m->tile[1].stage].mvm.latency_ps};
+    pp_core_guest described = {1, guest_attach, guest_fire, &g};
+    must(pp_simulate_guest(&r, &x.f.q, &x.arch, x.fabric, x.m, &o, &described));
+    assert_int_equal(g.attached, 1);
+    assert_int_equal(g.fired, plain->core[1].firings);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(r->done_ps[i], plain->done_ps[i]);
+    pp_run_result_free(r);
+    g.latency_ps += 5000;
+    must(pp_simulate_guest(&r, &x.f.q, &x.arch, x.fabric, x.m, &o, &described));
+    assert_int_equal(r->done_ps[2], plain->done_ps[2] + 5000); /* tile 1 comes last */
+    pp_run_result_free(r);
+    g.latency_ps = 0;
+    assert_int_equal(pp_simulate_guest(&r, &x.f.q, &x.arch, x.fabric, x.m, &o, &described), PP_EDEADLOCK);
+    described.tile = x.m->n_tiles;
+    assert_int_equal(pp_simulate_guest(&r, &x.f.q, &x.arch, x.fabric, x.m, &o, &described), PP_EINVAL);
+    assert_null(r);
+    pp_run_result_free(plain);
+    sim_unmap(&x);
+}
+
 /* ---- bad arguments, knobs ---- */
 
 static void bad_options(void **state)
@@ -575,6 +627,7 @@ int main(void)
         cmocka_unit_test(rates_differ),  cmocka_unit_test(credits),        cmocka_unit_test(by_hand),
         cmocka_unit_test(back_pressure), cmocka_unit_test(published_case), cmocka_unit_test(recurrence),
         cmocka_unit_test(bounds),        cmocka_unit_test(kernels),        cmocka_unit_test(trace),
+        cmocka_unit_test(core_from_outside),
         cmocka_unit_test(extrapolation), cmocka_unit_test(deep_fifos),     cmocka_unit_test(bad_options),
         cmocka_unit_test(no_memory),     cmocka_unit_test(knobs),
     };
