@@ -3,10 +3,10 @@
  * usage: pp_bench_onnx [MEGABYTES [FOLDER]]
  *
  * Writes a chain of convolutions of 1024 x 1024 weights, each with a batch norm and a ReLU, and a last matrix product,
- * MEGABYTES (100) in all, once with the weights inside and once in a file beside it. Prints how long pp_network_from_onnx
- * takes, against a plain read of the file and against its SHA-256 alone in the same process; how much memory of
- * the heap the network holds; and whether the import succeeds with RLIMIT_DATA at 0.2 times the file's size plus one operator's weights
- * above what the process has. */
+ * MEGABYTES (100) in all, once with the weights inside and once in a file beside it. Prints how long
+ * pp_network_from_onnx takes, against a plain read of the file and against its SHA-256 alone in the same process; how
+ * much memory of the heap the network holds; and whether the import succeeds with RLIMIT_DATA at 0.2 times the file's
+ * size plus one operator's weights above what the process has. */
 #define _GNU_SOURCE
 #include "workloads/onnx.h"
 
@@ -78,7 +78,8 @@ static void put_pair(text *t, const char *key, const char *value)
 }
 
 /* A tensor of floats; with `beside` its bytes go there. */
-static void put_tensor(text *graph, const char *name, const uint64_t *dim, uint32_t ndim, const float *values, FILE *beside)
+static void put_tensor(text *graph, const char *name, const uint64_t *dim, uint32_t ndim, const float *values,
+                       FILE *beside)
 {
     text t = {0};
     size_t n = 4;
@@ -126,7 +127,8 @@ static void put_layer(text *graph, uint32_t i, const float *values, FILE *beside
     snprintf(name[6], sizeof name[6], "c%u", i);
     snprintf(name[7], sizeof name[7], "n%u", i);
     put_node(graph, "Conv", (const char *const[]){name[5], name[0]}, 2, name[6]);
-    put_node(graph, "BatchNormalization", (const char *const[]){name[6], name[1], name[2], name[3], name[4]}, 5, name[7]);
+    put_node(graph, "BatchNormalization", (const char *const[]){name[6], name[1], name[2], name[3], name[4]}, 5,
+             name[7]);
     snprintf(name[5], sizeof name[5], "x%u", i + 1);
     put_node(graph, "Relu", (const char *const[]){name[7]}, 1, name[5]);
 }
@@ -240,10 +242,10 @@ static int measure(const char *name, const char *path, const char *data, double 
         printf("%s\n", pp_error_text());
         return 1;
     }
-    printf("%-8s %.1f MB, %u operators: %.3f s (%.0f MB/s); plain read %.3f s, SHA-256 %.3f s: %.2f times both\n", name, size / 1e6,
-           net->n_ops, took, size / 1e6 / took, plain, hash, took / (plain + hash));
-    printf("         heap held: %.2f MB = %.4f of the file; anonymous limit of %.1f MB (0.2 x + one layer): %s\n", held / 1e6,
-           held / size, limit / 1e6, fits ? "kept" : "EXCEEDED");
+    printf("%-8s %.1f MB, %u operators: %.3f s (%.0f MB/s); plain read %.3f s, SHA-256 %.3f s: %.2f times both\n", name,
+           size / 1e6, net->n_ops, took, size / 1e6 / took, plain, hash, took / (plain + hash));
+    printf("         heap held: %.2f MB = %.4f of the file; anonymous limit of %.1f MB (0.2 x + one layer): %s\n",
+           held / 1e6, held / size, limit / 1e6, fits ? "kept" : "EXCEEDED");
     pp_network_free(net);
     return !fits;
 }
@@ -261,7 +263,8 @@ int main(int argc, char **argv)
     write_model("bench-inside.onnx", layers, NULL);
     write_model("bench-beside.onnx", layers, beside);
     fclose(beside);
-    int rc = measure("inside", "bench-inside.onnx", "bench-inside.onnx", size) | measure("beside", "bench-beside.onnx", "bench.bin", size);
+    int rc = measure("inside", "bench-inside.onnx", "bench-inside.onnx", size) |
+             measure("beside", "bench-beside.onnx", "bench.bin", size);
     remove("bench-inside.onnx");
     remove("bench-beside.onnx");
     remove("bench.bin");

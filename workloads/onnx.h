@@ -9,7 +9,8 @@
 
 /* PATH.onnx[:input=HxWxC][,output=NAME] as a network. input: sizes of an input that the file leaves open; output: the
  * result to compute when the graph has several. mean and std of the input come from NAME.json beside NAME.onnx
- * (fields input.mean, input.std of a model card) when there is one. The message of a failure names node and operator. */
+ * (fields input.mean, input.std of a model card) when there is one. The message of a failure names node and operator.
+ */
 pp_status pp_network_from_onnx(pp_network **out, const char *model);
 /* Whether MODEL names such a file. */
 bool pp_model_is_onnx(const char *model);
@@ -24,10 +25,10 @@ int64_t pp_onnx_opset(const pp_onnx *m);
 /* The slow and obvious evaluator: every node by its definition, in double, results rounded to their type. Sizes are
  * limited by `room` bytes for all results together. It is the reference for the networks made from such files. */
 typedef struct pp_onnx_array {
-    int type;          /* as TensorProto.DataType: 1 float, 7 int64 ... */
+    int type; /* as TensorProto.DataType: 1 float, 7 int64 ... */
     uint32_t ndim;
     uint64_t dim[8];
-    const void *data;  /* row-major */
+    const void *data; /* row-major */
 } pp_onnx_array;
 typedef struct pp_onnx_run pp_onnx_run;
 /* inputs: one for each graph input that is no initialiser, in order. */

@@ -50,7 +50,8 @@ const pp_onnx_tensor *pp_onnx_in(const pp_onnx_call *c, uint32_t k)
 pp_status pp_onnx_axis(const pp_onnx_call *c, int64_t axis, uint32_t ndim, uint32_t *out)
 {
     if (axis < -(int64_t)ndim || axis >= (int64_t)ndim)
-        return pp_onnx_fail(c->path, c->node, PP_ERANGE, "axis %lld of a tensor of %u dimensions", (long long)axis, ndim);
+        return pp_onnx_fail(c->path, c->node, PP_ERANGE, "axis %lld of a tensor of %u dimensions", (long long)axis,
+                            ndim);
     *out = (uint32_t)(axis < 0 ? axis + ndim : axis);
     return PP_OK;
 }
@@ -63,7 +64,8 @@ pp_status pp_onnx_charge(pp_onnx_call *c, uint64_t n)
     return PP_OK;
 }
 
-pp_status pp_onnx_result(pp_onnx_call *c, uint32_t k, pp_onnx_type type, uint32_t ndim, const uint64_t *dim, void **data)
+pp_status pp_onnx_result(pp_onnx_call *c, uint32_t k, pp_onnx_type type, uint32_t ndim, const uint64_t *dim,
+                         void **data)
 {
     pp_onnx_tensor *t = &c->out[k];
     uint64_t bytes = pp_onnx_type_size(type);
@@ -148,7 +150,9 @@ static pp_status take_input(pp_onnx_run *run, const pp_onnx_array *from, const p
     pp_onnx_tensor *t = pp_arena_get(run->arena, 1, sizeof *t);
     if (!t)
         return PP_ENOMEM;
-    *t = (pp_onnx_tensor){.name = run->m->value[info->value].name, .type = (pp_onnx_type)from->type, .ndim = from->ndim,
+    *t = (pp_onnx_tensor){.name = run->m->value[info->value].name,
+                          .type = (pp_onnx_type)from->type,
+                          .ndim = from->ndim,
                           .data = from->data};
     memcpy(t->dim, from->dim, sizeof t->dim);
     if (from->ndim > PP_ONNX_DIMS || pp_onnx_type_size(t->type) == 0)
@@ -165,8 +169,14 @@ static pp_status run_node(pp_onnx_run *run, const pp_onnx_node *n)
         return PP_ENOMEM;
     for (uint32_t k = 0; k < n->n_in; k++)
         in[k] = n->in[k] == PP_NONE ? NULL : run->value[n->in[k]];
-    pp_onnx_call c = {.arena = run->arena, .path = run->m->path, .node = n, .opset = run->m->opset, .in = in, .out = out,
-                      .room = run->room, .work = UINT64_MAX};
+    pp_onnx_call c = {.arena = run->arena,
+                      .path = run->m->path,
+                      .node = n,
+                      .opset = run->m->opset,
+                      .in = in,
+                      .out = out,
+                      .room = run->room,
+                      .work = UINT64_MAX};
     PP_TRY(pp_onnx_eval(&c));
     run->room = c.room;
     for (uint32_t k = 0; k < n->n_out; k++) {

@@ -31,11 +31,11 @@ typedef enum pp_onnx_type {
 /* A tensor, row-major, little-endian elements, possibly unaligned (a view into a file). */
 typedef struct pp_onnx_tensor {
     const char *name;
-    pp_onnx_type type;      /* of the elements that an operator sees */
+    pp_onnx_type type; /* of the elements that an operator sees */
     uint32_t ndim;
     uint64_t dim[PP_ONNX_DIMS];
     const void *data;
-    bool transposed;        /* data is row-major [dim[1]][dim[0]] */
+    bool transposed; /* data is row-major [dim[1]][dim[0]] */
     /* Set: element = (data - zero) scale, both one a slice along `axis` (count 1: one for all), data of `codes`. */
     pp_onnx_type codes;
     uint32_t axis;
@@ -56,20 +56,20 @@ void pp_onnx_shape_text(char *text, size_t size, const pp_onnx_tensor *t); /* "[
 
 typedef struct pp_onnx_attr {
     const char *name;
-    uint32_t n;                 /* ints, floats */
+    uint32_t n; /* ints, floats */
     int64_t i;
     float f;
-    const char *s;              /* NULL: none */
+    const char *s; /* NULL: none */
     const pp_onnx_tensor *t;
     const int64_t *ints;
     const float *floats;
 } pp_onnx_attr;
 
 typedef struct pp_onnx_node {
-    const char *name, *op;      /* never empty: a node without a name carries that of its first result */
-    const char *domain;         /* "" for the standard operators */
+    const char *name, *op; /* never empty: a node without a name carries that of its first result */
+    const char *domain;    /* "" for the standard operators */
     uint32_t n_in, n_out, n_attrs;
-    const uint32_t *in, *out;   /* values; PP_NONE: left out */
+    const uint32_t *in, *out; /* values; PP_NONE: left out */
     const pp_onnx_attr *attr;
 } pp_onnx_node;
 
@@ -82,7 +82,7 @@ typedef struct pp_onnx_value {
 /* A graph input or output; dimensions of 0 and below: not given (symbolic). */
 typedef struct pp_onnx_info {
     uint32_t value;
-    pp_onnx_type type;          /* PP_ONNX_NO_TYPE: not a tensor */
+    pp_onnx_type type; /* PP_ONNX_NO_TYPE: not a tensor */
     bool has_shape;
     uint32_t ndim;
     int64_t dim[PP_ONNX_DIMS];
@@ -96,11 +96,11 @@ struct pp_onnx {
     pp_onnx_files *external;
     const char *path;
     int64_t ir_version, opset;
-    const char *graph;          /* name of the graph, "" when it has none */
+    const char *graph; /* name of the graph, "" when it has none */
     uint32_t n_nodes, n_values, n_inputs, n_outputs, n_metadata;
-    const pp_onnx_node *node;   /* in an order of execution */
+    const pp_onnx_node *node; /* in an order of execution */
     pp_onnx_value *value;
-    const pp_onnx_info *input;  /* without initialisers */
+    const pp_onnx_info *input; /* without initialisers */
     const pp_onnx_info *output;
     const char *const (*metadata)[2];
 };
@@ -121,14 +121,14 @@ const pp_file *pp_onnx_file_(const pp_onnx *m, size_t i);
 
 /* One node at work. */
 typedef struct pp_onnx_call {
-    pp_arena *arena;             /* results live here */
+    pp_arena *arena; /* results live here */
     const char *path;
     const pp_onnx_node *node;
     int64_t opset;
     const pp_onnx_tensor *const *in; /* [node->n_in]; NULL: left out */
-    pp_onnx_tensor *out;         /* [node->n_out] */
-    uint64_t room;               /* bytes that results may take, less with each */
-    uint64_t work;               /* elements that may be read, written or multiplied, less with each */
+    pp_onnx_tensor *out;             /* [node->n_out] */
+    uint64_t room;                   /* bytes that results may take, less with each */
+    uint64_t work;                   /* elements that may be read, written or multiplied, less with each */
 } pp_onnx_call;
 
 typedef pp_status (*pp_onnx_op)(pp_onnx_call *c);
@@ -146,7 +146,8 @@ const pp_onnx_tensor *pp_onnx_in(const pp_onnx_call *c, uint32_t k);
 pp_status pp_onnx_fail(const char *path, const pp_onnx_node *node, pp_status status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Result k with that type and shape: its bytes, zeroed; *data NULL when there are none. */
-pp_status pp_onnx_result(pp_onnx_call *c, uint32_t k, pp_onnx_type type, uint32_t ndim, const uint64_t *dim, void **data);
+pp_status pp_onnx_result(pp_onnx_call *c, uint32_t k, pp_onnx_type type, uint32_t ndim, const uint64_t *dim,
+                         void **data);
 /* Takes `n` from the work that is left; fails when there is none. */
 pp_status pp_onnx_charge(pp_onnx_call *c, uint64_t n);
 /* Axis of a tensor of `ndim` dimensions, negative from the end. */

@@ -137,17 +137,26 @@ static double xor2(double a, double b, bool integer)
 static const struct {
     const char *op;
     binary f;
-    bool truth;    /* result is BOOL */
+    bool truth; /* result is BOOL */
     bool variadic;
-} binaries[] = {{"Add", add2, false, false},     {"Sub", sub2, false, false},
-                {"Mul", mul2, false, false},     {"Div", div2, false, false},
-                {"Pow", pow2, false, false},     {"Max", max2, false, true},
-                {"Min", min2, false, true},      {"Sum", add2, false, true},
-                {"Mean", add2, false, true},     {"PRelu", prelu2, false, false},
-                {"Equal", equal2, true, false},  {"Greater", greater2, true, false},
-                {"Less", less2, true, false},    {"GreaterOrEqual", greater_equal2, true, false},
-                {"LessOrEqual", less_equal2, true, false}, {"And", and2, true, false},
-                {"Or", or2, true, false},        {"Xor", xor2, true, false}};
+} binaries[] = {{"Add", add2, false, false},
+                {"Sub", sub2, false, false},
+                {"Mul", mul2, false, false},
+                {"Div", div2, false, false},
+                {"Pow", pow2, false, false},
+                {"Max", max2, false, true},
+                {"Min", min2, false, true},
+                {"Sum", add2, false, true},
+                {"Mean", add2, false, true},
+                {"PRelu", prelu2, false, false},
+                {"Equal", equal2, true, false},
+                {"Greater", greater2, true, false},
+                {"Less", less2, true, false},
+                {"GreaterOrEqual", greater_equal2, true, false},
+                {"LessOrEqual", less_equal2, true, false},
+                {"And", and2, true, false},
+                {"Or", or2, true, false},
+                {"Xor", xor2, true, false}};
 
 static pp_status joint_shape(pp_onnx_call *c, uint32_t *ndim, uint64_t *dim)
 {
@@ -210,12 +219,12 @@ static pp_status run_where(pp_onnx_call *c)
 /* a, b: the operator's numbers, see `unaries`. */
 typedef double (*unary)(double x, double a, double b);
 
-#define UNARY(name, expr)                                  \
-    static double name(double x, double a, double b)       \
-    {                                                      \
-        (void)a;                                           \
-        (void)b;                                           \
-        return expr;                                       \
+#define UNARY(name, expr)                                                                                              \
+    static double name(double x, double a, double b)                                                                   \
+    {                                                                                                                  \
+        (void)a;                                                                                                       \
+        (void)b;                                                                                                       \
+        return expr;                                                                                                   \
     }
 
 static double clamp(double x, double lo, double hi)
@@ -226,8 +235,8 @@ static double clamp(double x, double lo, double hi)
 UNARY(relu1, x > 0 ? x : isnan(x) ? x : 0)
 UNARY(sigmoid1, 1 / (1 + exp(-x)))
 UNARY(tanh1, tanh(x))
-UNARY(hard_sigmoid1, clamp(a * x + b, 0, 1))
-UNARY(hard_swish1, x * clamp(x / 6 + 0.5, 0, 1))
+UNARY(hard_sigmoid1, clamp(a *x + b, 0, 1))
+UNARY(hard_swish1, x *clamp(x / 6 + 0.5, 0, 1))
 UNARY(leaky1, x < 0 ? a * x : x)
 UNARY(elu1, x < 0 ? a * expm1(x) : x)
 UNARY(selu1, x > 0 ? b * x : b * a * expm1(x))
@@ -252,7 +261,7 @@ UNARY(not1, x == 0)
 UNARY(same1, x)
 UNARY(gelu1, 0.5 * x * (1 + erf(x * 0.70710678118654752440)))
 UNARY(gelu_tanh1, 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))))
-UNARY(mish1, x * tanh(x > 30 ? x : log1p(exp(x))))
+UNARY(mish1, x *tanh(x > 30 ? x : log1p(exp(x))))
 
 static const struct {
     const char *op;
@@ -336,7 +345,8 @@ static pp_status run_cast(pp_onnx_call *c)
 /* Views: the same elements. Dropout has a mask, too. */
 static pp_status run_same(pp_onnx_call *c)
 {
-    const pp_onnx_tensor *x = pp_onnx_in(c, 0), *training = strcmp(c->node->op, "Dropout") == 0 ? pp_onnx_in(c, 2) : NULL;
+    const pp_onnx_tensor *x = pp_onnx_in(c, 0),
+                         *training = strcmp(c->node->op, "Dropout") == 0 ? pp_onnx_in(c, 2) : NULL;
     void *mask = NULL;
     if (!x)
         return pp_onnx_fail(c->path, c->node, PP_EFORMAT, "no input");
@@ -379,7 +389,8 @@ static pp_status run_dequantize(pp_onnx_call *c)
     uint32_t axis = 0;
     PP_TRY(check_scale(c, &axis));
     if (x->scale || pp_onnx_is_float(x->type) || (x->transposed && pp_onnx_count(c->in[1]) > 1))
-        return pp_onnx_fail(c->path, c->node, PP_EUNSUPPORTED, "its input is %s, not codes", pp_onnx_type_name(x->type));
+        return pp_onnx_fail(c->path, c->node, PP_EUNSUPPORTED, "its input is %s, not codes",
+                            pp_onnx_type_name(x->type));
     c->out[0] = *x;
     c->out[0].codes = x->type;
     c->out[0].type = c->in[1]->type;
@@ -423,18 +434,59 @@ static pp_status run_quantize(pp_onnx_call *c)
 }
 
 const pp_onnx_row pp_onnx_ops_math_[] = {
-    {"Add", run_binary},        {"Sub", run_binary},          {"Mul", run_binary},       {"Div", run_binary},
-    {"Pow", run_binary},        {"Max", run_binary},          {"Min", run_binary},       {"Sum", run_binary},
-    {"Mean", run_binary},       {"PRelu", run_binary},        {"Equal", run_binary},     {"Greater", run_binary},
-    {"Less", run_binary},       {"GreaterOrEqual", run_binary}, {"LessOrEqual", run_binary}, {"And", run_binary},
-    {"Or", run_binary},         {"Xor", run_binary},          {"Where", run_where},      {"Relu", run_unary},
-    {"Sigmoid", run_unary},     {"Tanh", run_unary},          {"HardSigmoid", run_unary}, {"HardSwish", run_unary},
-    {"LeakyRelu", run_unary},   {"Elu", run_unary},           {"Selu", run_unary},       {"Celu", run_unary},
-    {"Softplus", run_unary},    {"Softsign", run_unary},      {"ThresholdedRelu", run_unary}, {"Erf", run_unary},
-    {"Exp", run_unary},         {"Log", run_unary},           {"Sqrt", run_unary},       {"Abs", run_unary},
-    {"Neg", run_unary},         {"Ceil", run_unary},          {"Floor", run_unary},      {"Round", run_unary},
-    {"Reciprocal", run_unary},  {"Sign", run_unary},          {"Sin", run_unary},        {"Cos", run_unary},
-    {"Not", run_unary},         {"Mish", run_unary},          {"Gelu", run_unary},       {"Clip", run_clip},
-    {"Cast", run_cast},         {"CastLike", run_cast},       {"Identity", run_same},    {"Dropout", run_same},
-    {"DequantizeLinear", run_dequantize}, {"QuantizeLinear", run_quantize}, {NULL, NULL},
+    {"Add", run_binary},
+    {"Sub", run_binary},
+    {"Mul", run_binary},
+    {"Div", run_binary},
+    {"Pow", run_binary},
+    {"Max", run_binary},
+    {"Min", run_binary},
+    {"Sum", run_binary},
+    {"Mean", run_binary},
+    {"PRelu", run_binary},
+    {"Equal", run_binary},
+    {"Greater", run_binary},
+    {"Less", run_binary},
+    {"GreaterOrEqual", run_binary},
+    {"LessOrEqual", run_binary},
+    {"And", run_binary},
+    {"Or", run_binary},
+    {"Xor", run_binary},
+    {"Where", run_where},
+    {"Relu", run_unary},
+    {"Sigmoid", run_unary},
+    {"Tanh", run_unary},
+    {"HardSigmoid", run_unary},
+    {"HardSwish", run_unary},
+    {"LeakyRelu", run_unary},
+    {"Elu", run_unary},
+    {"Selu", run_unary},
+    {"Celu", run_unary},
+    {"Softplus", run_unary},
+    {"Softsign", run_unary},
+    {"ThresholdedRelu", run_unary},
+    {"Erf", run_unary},
+    {"Exp", run_unary},
+    {"Log", run_unary},
+    {"Sqrt", run_unary},
+    {"Abs", run_unary},
+    {"Neg", run_unary},
+    {"Ceil", run_unary},
+    {"Floor", run_unary},
+    {"Round", run_unary},
+    {"Reciprocal", run_unary},
+    {"Sign", run_unary},
+    {"Sin", run_unary},
+    {"Cos", run_unary},
+    {"Not", run_unary},
+    {"Mish", run_unary},
+    {"Gelu", run_unary},
+    {"Clip", run_clip},
+    {"Cast", run_cast},
+    {"CastLike", run_cast},
+    {"Identity", run_same},
+    {"Dropout", run_same},
+    {"DequantizeLinear", run_dequantize},
+    {"QuantizeLinear", run_quantize},
+    {NULL, NULL},
 };

@@ -7,7 +7,7 @@
 typedef struct stack {
     const pp_onnx_tensor *t;
     uint64_t rows, cols;
-    uint32_t batch;       /* dimensions before the matrix */
+    uint32_t batch; /* dimensions before the matrix */
 } stack;
 
 static stack stack_of(const pp_onnx_tensor *t, bool left)
@@ -97,8 +97,9 @@ static pp_status run_gemm(pp_onnx_call *c)
     if (inner != b->dim[tb ? 1 : 0])
         return pp_onnx_fail(c->path, c->node, PP_EINVAL, "%llu columns times %llu rows", (unsigned long long)inner,
                             (unsigned long long)b->dim[tb ? 1 : 0]);
-    if (bias && (bias->ndim > 2 || (bias->ndim > 0 && bias->dim[bias->ndim - 1] != 1 && bias->dim[bias->ndim - 1] != dim[1]) ||
-                 (bias->ndim > 1 && bias->dim[0] != 1 && bias->dim[0] != dim[0])))
+    if (bias &&
+        (bias->ndim > 2 || (bias->ndim > 0 && bias->dim[bias->ndim - 1] != 1 && bias->dim[bias->ndim - 1] != dim[1]) ||
+         (bias->ndim > 1 && bias->dim[0] != 1 && bias->dim[0] != dim[0])))
         return pp_onnx_fail(c->path, c->node, PP_EINVAL, "the shape of its third input does not fit");
     PP_TRY(pp_onnx_result(c, 0, a->type, 2, dim, &data));
     for (uint64_t r = 0, i = 0; r < dim[0]; r++)

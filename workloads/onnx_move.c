@@ -221,13 +221,15 @@ static pp_status run_split(pp_onnx_call *c)
         int64_t part = parts ? parts[i] : at + equal > size ? size - at : equal;
         cut k = whole(c->in[0]);
         if (part < 0 || part > size - at)
-            return pp_onnx_fail(c->path, c->node, PP_ERANGE, "its parts are not those of %lld elements", (long long)size);
+            return pp_onnx_fail(c->path, c->node, PP_ERANGE, "its parts are not those of %lld elements",
+                                (long long)size);
         PP_TRY(cut_axis(c, &k, axis, at, at + part, 1));
         PP_TRY(take_cut(c, i, &k));
         at += part;
     }
-    return at == size ? PP_OK : pp_onnx_fail(c->path, c->node, PP_ERANGE, "its parts leave some of %lld elements",
-                                             (long long)size);
+    return at == size
+               ? PP_OK
+               : pp_onnx_fail(c->path, c->node, PP_ERANGE, "its parts leave some of %lld elements", (long long)size);
 }
 
 static pp_status run_tile(pp_onnx_call *c)
@@ -293,8 +295,9 @@ static pp_status read_pads(pp_onnx_call *c, int64_t *before, int64_t *after)
         PP_TRY(pp_onnx_axis(c, axes ? axes[i] : i, ndim, &axis));
         before[axis] = pads[i];
         after[axis] = pads[each + i];
-        if (before[axis] < -(INT64_C(1) << 30) || after[axis] < -(INT64_C(1) << 30) || before[axis] > INT64_C(1) << 30 ||
-            after[axis] > INT64_C(1) << 30 || c->in[0]->dim[axis] > UINT64_C(1) << 40)
+        if (before[axis] < -(INT64_C(1) << 30) || after[axis] < -(INT64_C(1) << 30) ||
+            before[axis] > INT64_C(1) << 30 || after[axis] > INT64_C(1) << 30 ||
+            c->in[0]->dim[axis] > UINT64_C(1) << 40)
             return pp_onnx_fail(c->path, c->node, PP_ERANGE, "pads of %lld and %lld", (long long)before[axis],
                                 (long long)after[axis]);
     }
@@ -381,8 +384,8 @@ static pp_status resize_scales(const char *path, const pp_onnx_node *node, const
 {
     const pp_onnx_tensor *t = sizes ? sizes : scales;
     if (pp_onnx_count(t) != n_axes || !t->data)
-        return pp_onnx_fail(path, node, PP_EINVAL, "%llu scales or sizes for %u axes", (unsigned long long)pp_onnx_count(t),
-                            n_axes);
+        return pp_onnx_fail(path, node, PP_EINVAL, "%llu scales or sizes for %u axes",
+                            (unsigned long long)pp_onnx_count(t), n_axes);
     for (uint32_t i = 0; i < n_axes; i++) {
         int64_t axis = axes ? axes[i] : i;
         axis = axis < 0 ? axis + r->ndim : axis;
@@ -403,8 +406,10 @@ pp_status pp_onnx_resize_of(const char *path, const pp_onnx_node *node, int64_t 
     bool old = opset < 11 || strcmp(node->op, "Upsample") == 0;
     const pp_onnx_tensor *scales = NULL, *sizes = NULL;
     const pp_onnx_attr *axes = pp_onnx_attr_find(node, "axes"), *given = pp_onnx_attr_find(node, "scales");
-    *r = (pp_onnx_resize){.mode = pp_onnx_attr_s(node, "mode", "nearest"), .ndim = ndim,
-                          .coordinates = pp_onnx_attr_s(node, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel"),
+    *r = (pp_onnx_resize){.mode = pp_onnx_attr_s(node, "mode", "nearest"),
+                          .ndim = ndim,
+                          .coordinates =
+                              pp_onnx_attr_s(node, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel"),
                           .nearest = pp_onnx_attr_s(node, "nearest_mode", old ? "floor" : "round_prefer_floor"),
                           .cubic = pp_onnx_attr_f(node, "cubic_coeff_a", -0.75)};
     for (uint32_t d = 0; d < ndim; d++) {
@@ -417,10 +422,12 @@ pp_status pp_onnx_resize_of(const char *path, const pp_onnx_node *node, int64_t 
         scales = NULL;
     if (sizes && pp_onnx_count(sizes) == 0)
         sizes = NULL;
-    if (given || (!scales && !sizes) || (scales && sizes) || strcmp(pp_onnx_attr_s(node, "keep_aspect_ratio_policy", "stretch"), "stretch") != 0 ||
+    if (given || (!scales && !sizes) || (scales && sizes) ||
+        strcmp(pp_onnx_attr_s(node, "keep_aspect_ratio_policy", "stretch"), "stretch") != 0 ||
         pp_onnx_attr_i(node, "antialias", 0) != 0 || pp_onnx_attr_i(node, "exclude_outside", 0) != 0 ||
         strcmp(r->coordinates, "tf_crop_and_resize") == 0)
-        return pp_onnx_fail(path, node, PP_EUNSUPPORTED, "needs either scales or sizes, no aspect policy, no antialiasing, "
+        return pp_onnx_fail(path, node, PP_EUNSUPPORTED,
+                            "needs either scales or sizes, no aspect policy, no antialiasing, "
                             "no excluded outside, no crop");
     return resize_scales(path, node, scales, sizes, axes ? axes->ints : NULL, axes ? axes->n : ndim, r);
 }
@@ -473,7 +480,8 @@ static double neighbour(const pp_onnx_resize *r, bool cubic, double fraction, in
 }
 
 /* Sum over the neighbours of one element along axis d and those behind it. */
-static double interpolate(const pp_onnx_resize *r, const pp_onnx_tensor *x, bool cubic, const uint64_t *to, uint32_t d, uint64_t at)
+static double interpolate(const pp_onnx_resize *r, const pp_onnx_tensor *x, bool cubic, const uint64_t *to, uint32_t d,
+                          uint64_t at)
 {
     if (d == r->ndim)
         return pp_onnx_f64(x, at);
@@ -514,7 +522,7 @@ static pp_status run_resize(pp_onnx_call *c)
 }
 
 const pp_onnx_row pp_onnx_ops_move_[] = {
-    {"Transpose", run_transpose}, {"Concat", run_concat}, {"Gather", run_gather}, {"Slice", run_slice},
-    {"Split", run_split},         {"Tile", run_tile},     {"Pad", run_pad},       {"DepthToSpace", run_depth},
+    {"Transpose", run_transpose}, {"Concat", run_concat}, {"Gather", run_gather},   {"Slice", run_slice},
+    {"Split", run_split},         {"Tile", run_tile},     {"Pad", run_pad},         {"DepthToSpace", run_depth},
     {"SpaceToDepth", run_depth},  {"Resize", run_resize}, {"Upsample", run_resize}, {NULL, NULL},
 };

@@ -50,14 +50,18 @@ static pp_status need(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
 
 static pp_status no_padding(const pp_onnx_net *v, const pp_onnx_stream *s)
 {
-    return !is_padded(s) ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "it reads a Pad, which is supported in front of Conv "
-                                               "and pools only");
+    return !is_padded(s) ? PP_OK
+                         : pp_net_fail(v, PP_EUNSUPPORTED,
+                                       "it reads a Pad, which is supported in front of Conv "
+                                       "and pools only");
 }
 
 static pp_status no_probabilities(const pp_onnx_net *v, const pp_onnx_stream *s)
 {
-    return !s->probabilities ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "it reads a Softmax, which is supported at the end "
-                                                   "of a network only");
+    return !s->probabilities ? PP_OK
+                             : pp_net_fail(v, PP_EUNSUPPORTED,
+                                           "it reads a Softmax, which is supported at the end "
+                                           "of a network only");
 }
 
 pp_status pp_net_view(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
@@ -78,7 +82,8 @@ pp_status pp_net_stream(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
     PP_TRY(no_padding(v, *out));
     PP_TRY(no_probabilities(v, *out));
     if ((*out)->coded)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "it computes on codes; only DequantizeLinear, MaxPool and views may read "
+        return pp_net_fail(v, PP_EUNSUPPORTED,
+                           "it computes on codes; only DequantizeLinear, MaxPool and views may read "
                            "a QuantizeLinear");
     return PP_OK;
 }
@@ -156,8 +161,14 @@ static pp_status fold(pp_onnx_net *v)
         return PP_ENOMEM;
     for (uint32_t k = 0; k < n->n_in; k++)
         in[k] = pp_net_constant(v, k);
-    pp_onnx_call c = {.arena = v->m->arena, .path = v->m->path, .node = n, .opset = v->m->opset, .in = in, .out = out,
-                      .room = v->room, .work = v->work};
+    pp_onnx_call c = {.arena = v->m->arena,
+                      .path = v->m->path,
+                      .node = n,
+                      .opset = v->m->opset,
+                      .in = in,
+                      .out = out,
+                      .room = v->room,
+                      .work = v->work};
     PP_TRY(pp_onnx_eval(&c));
     v->room = c.room;
     v->work = c.work;
@@ -179,8 +190,14 @@ static pp_status fold_shape(pp_onnx_net *v)
     out = pp_arena_get(v->m->arena, v->node->n_out, sizeof *out);
     if (!out)
         return PP_ENOMEM;
-    pp_onnx_call c = {.arena = v->m->arena, .path = v->m->path, .node = v->node, .opset = v->m->opset, .in = list,
-                      .out = out, .room = v->room, .work = v->work};
+    pp_onnx_call c = {.arena = v->m->arena,
+                      .path = v->m->path,
+                      .node = v->node,
+                      .opset = v->m->opset,
+                      .in = list,
+                      .out = out,
+                      .room = v->room,
+                      .work = v->work};
     PP_TRY(pp_onnx_find_op(v->node->op)(&c));
     if (v->node->out[0] != PP_NONE)
         v->value[v->node->out[0]].constant = out;
@@ -338,14 +355,15 @@ static pp_status input_shape(const pp_onnx *m, const pp_onnx_info *in, const opt
 {
     uint32_t given[3] = {o->input.h, o->input.w, o->input.c}, size[3] = {1, 1, 1};
     if (!in->has_shape || in->ndim < 2 || in->ndim > 4 || !pp_onnx_is_float(in->type))
-        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0, "its input '%s' is no map [N,C,H,W], [N,C,W] or [N,C] of numbers",
-                          m->value[in->value].name);
+        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0,
+                          "its input '%s' is no map [N,C,H,W], [N,C,W] or [N,C] of numbers", m->value[in->value].name);
     for (uint32_t d = 1; d < in->ndim; d++) {
         int64_t have = in->dim[d];
         uint32_t want = given[axis[d]];
         if (have > PP_DIM_MAX || (have < 1 && !want))
-            return have < 1 ? open_size(m, in) : pp_fail_at(PP_ERANGE, m->path, 0, "its input '%s' is too large",
-                                                            m->value[in->value].name);
+            return have < 1
+                       ? open_size(m, in)
+                       : pp_fail_at(PP_ERANGE, m->path, 0, "its input '%s' is too large", m->value[in->value].name);
         if (have > 0 && want && have != want)
             return pp_fail_at(PP_EINVAL, m->path, 0, "its input '%s' has size %lld where input= says %u",
                               m->value[in->value].name, (long long)have, want);
@@ -362,7 +380,8 @@ static void input_stream(const pp_onnx_info *in, const uint32_t axis[4], pp_shap
     for (uint32_t d = 1; d < in->ndim; d++) {
         s->dim[d] = size[axis[d]];
         if (s->dim[d] > 1)
-            s->f[s->n_factors++] = (pp_factor){.axis = (uint8_t)axis[d], .dim = (uint8_t)d, .size = size[axis[d]], .stride = 1};
+            s->f[s->n_factors++] =
+                (pp_factor){.axis = (uint8_t)axis[d], .dim = (uint8_t)d, .size = size[axis[d]], .stride = 1};
     }
 }
 
@@ -450,12 +469,15 @@ static pp_status start(pp_onnx_net *v, const options *o, const pp_onnx_info *in)
 static pp_status finish(pp_onnx_net *v, uint32_t output, pp_network **out)
 {
     if (!v->value[output].stream)
-        return pp_fail_at(PP_EINVAL, v->m->path, 0, "its output '%s' does not depend on its input", v->m->value[output].name);
+        return pp_fail_at(PP_EINVAL, v->m->path, 0, "its output '%s' does not depend on its input",
+                          v->m->value[output].name);
     pp_onnx_stream s = *v->value[output].stream;
     v->node = &v->m->node[v->m->n_nodes - 1];
     if (s.gelu || s.coded || is_padded(&s))
-        return pp_fail_at(PP_EUNSUPPORTED, v->m->path, 0, "its output '%s' is an Erf, a Pad or a QuantizeLinear that "
-                          "nothing follows", v->m->value[output].name);
+        return pp_fail_at(PP_EUNSUPPORTED, v->m->path, 0,
+                          "its output '%s' is an Erf, a Pad or a QuantizeLinear that "
+                          "nothing follows",
+                          v->m->value[output].name);
     PP_TRY(pp_net_settle(v, &s));
     PP_TRY(pp_builder_prune_(v->b, s.op));
     PP_TRY(name_source(v));
@@ -566,7 +588,8 @@ static pp_status read_options(options *o, const char *model)
         at++; /* colon or comma */
         if (!o->input.h && strncmp(at, "input=", 6) == 0) {
             at += 6;
-            good = read_size(&at, 'x', &o->input.h) && read_size(&at, 'x', &o->input.w) && read_size(&at, 0, &o->input.c);
+            good =
+                read_size(&at, 'x', &o->input.h) && read_size(&at, 'x', &o->input.w) && read_size(&at, 0, &o->input.c);
         } else if (!o->output && strncmp(at, "output=", 7) == 0) {
             size_t n = strcspn(at + 7, ",");
             good = n > 0;
@@ -575,7 +598,8 @@ static pp_status read_options(options *o, const char *model)
             at += 7 + n;
         }
         if (!good || (*at && *at != ','))
-            return pp_fail(PP_EINVAL, "model '%s': expected input=HxWxC and output=NAME behind the colon, each at most once",
+            return pp_fail(PP_EINVAL,
+                           "model '%s': expected input=HxWxC and output=NAME behind the colon, each at most once",
                            model);
     }
     return PP_OK;

@@ -18,7 +18,8 @@ static bool uniform(const pp_op *op, double *factor, double shift)
         return false;
     *factor = (double)pp_tensor_f32(&op->weight, 0);
     for (uint32_t c = 0; c < op->out.c; c++)
-        if (!about((double)pp_tensor_f32(&op->weight, c), *factor) || !about((double)pp_tensor_f32(&op->bias, c), shift))
+        if (!about((double)pp_tensor_f32(&op->weight, c), *factor) ||
+            !about((double)pp_tensor_f32(&op->bias, c), shift))
             return false;
     return true;
 }
@@ -45,7 +46,8 @@ pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const
     const pp_op *op = pp_builder_op_(v->b, x->op);
     uint32_t made = x->op;
     double factor = 0;
-    if (sole && (op->kind == PP_OP_CONV || op->kind == PP_OP_LINEAR || op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM))
+    if (sole &&
+        (op->kind == PP_OP_CONV || op->kind == PP_OP_LINEAR || op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM))
         PP_TRY(pp_builder_fold_(v->b, made, scale, shift));
     else
         PP_TRY(new_scale(v, x->op, scale, shift, &made));
@@ -279,7 +281,8 @@ static pp_status by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_on
         out[c] = pp_onnx_f64(t, along == PP_NONE ? 0 : i);
         covered++;
     }
-    return covered == n ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
+    return covered == n ? PP_OK
+                        : pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
 }
 
 /* ---- Add, Sub, Mul, Div ---- */
@@ -350,7 +353,8 @@ static pp_status gated(pp_onnx_net *v, const pp_onnx_stream *a, const pp_onnx_st
     double factor = 1;
     pp_onnx_stream out;
     *done = true;
-    if (b->gelu == 2 && pp_net_same_layout(a, b) && (a->op == b->base || (uniform(left, &factor, 0) && left->inputs[0] == b->base))) {
+    if (b->gelu == 2 && pp_net_same_layout(a, b) &&
+        (a->op == b->base || (uniform(left, &factor, 0) && left->inputs[0] == b->base))) {
         PP_TRY(act_on(v, a, b->base, PP_ACT_GELU, &out));
         PP_TRY(uniform_scale(v, &out, false, a->op == b->base ? 2 : 2 * factor, 0, &out));
         return pp_net_give(v, 0, &out);
@@ -440,8 +444,10 @@ static pp_status with_stream(pp_onnx_net *v)
     } else if (!done && op != SUB) {
         PP_TRY(join(v, op, &b, a, &done));
     }
-    return done ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "its inputs must be maps of one shape, or one of them one number "
-                                      "a channel");
+    return done ? PP_OK
+                : pp_net_fail(v, PP_EUNSUPPORTED,
+                              "its inputs must be maps of one shape, or one of them one number "
+                              "a channel");
 }
 
 static pp_status convert_binary(pp_onnx_net *v)
@@ -608,7 +614,8 @@ static pp_status convert_layer_norm(pp_onnx_net *v)
     for (uint32_t k = 1; k < v->node->n_out; k++)
         if (v->node->out[k] != PP_NONE && v->m->value[v->node->out[k]].uses > 0)
             return pp_net_fail(v, PP_EUNSUPPORTED, "mean and deviation as results");
-    return pp_net_give_norm(v, x, pp_onnx_attr_f(v->node, "epsilon", 1e-5), pp_net_constant(v, 1), pp_net_constant(v, 2));
+    return pp_net_give_norm(v, x, pp_onnx_attr_f(v->node, "epsilon", 1e-5), pp_net_constant(v, 1),
+                            pp_net_constant(v, 2));
 }
 
 /* Rounding to codes is the quantizer's work. What must stay is a range that begins at zero: a ReLU. */
@@ -644,13 +651,30 @@ static pp_status convert_dequantize(pp_onnx_net *v)
 }
 
 const pp_net_row pp_net_ops_element_[] = {
-    {"Relu", convert_relu},         {"Sigmoid", convert_sigmoid},   {"Tanh", convert_tanh},
-    {"HardSwish", convert_hard_swish}, {"HardSigmoid", convert_hard_sigmoid}, {"Gelu", convert_gelu},
-    {"LeakyRelu", convert_leaky},   {"Clip", convert_clip},         {"Erf", convert_erf},
-    {"Max", convert_bound},         {"Min", convert_bound},
-    {"Add", convert_binary},        {"Sub", convert_binary},        {"Mul", convert_binary},
-    {"Div", convert_binary},        {"Sum", convert_binary},        {"BatchNormalization", convert_batch_norm},
-    {"LayerNormalization", convert_layer_norm}, {"Identity", convert_identity}, {"Dropout", convert_identity},  {"Cast", convert_identity},
-    {"Softmax", convert_softmax},   {"LogSoftmax", convert_softmax}, {"QuantizeLinear", convert_quantize},
-    {"DequantizeLinear", convert_dequantize}, {NULL, NULL},
+    {"Relu", convert_relu},
+    {"Sigmoid", convert_sigmoid},
+    {"Tanh", convert_tanh},
+    {"HardSwish", convert_hard_swish},
+    {"HardSigmoid", convert_hard_sigmoid},
+    {"Gelu", convert_gelu},
+    {"LeakyRelu", convert_leaky},
+    {"Clip", convert_clip},
+    {"Erf", convert_erf},
+    {"Max", convert_bound},
+    {"Min", convert_bound},
+    {"Add", convert_binary},
+    {"Sub", convert_binary},
+    {"Mul", convert_binary},
+    {"Div", convert_binary},
+    {"Sum", convert_binary},
+    {"BatchNormalization", convert_batch_norm},
+    {"LayerNormalization", convert_layer_norm},
+    {"Identity", convert_identity},
+    {"Dropout", convert_identity},
+    {"Cast", convert_identity},
+    {"Softmax", convert_softmax},
+    {"LogSoftmax", convert_softmax},
+    {"QuantizeLinear", convert_quantize},
+    {"DequantizeLinear", convert_dequantize},
+    {NULL, NULL},
 };

@@ -15,16 +15,17 @@ typedef struct pp_factor {
 } pp_factor;
 
 /* A value of the graph that an operator of the network computes: the elements of its map [H][W][C] in the order that
- * the tensor's dimensions give them. Each dimension is a product of factors, the first the slowest; sizes of 1 have none. */
+ * the tensor's dimensions give them. Each dimension is a product of factors, the first the slowest; sizes of 1 have
+ * none. */
 typedef struct pp_onnx_stream {
     uint32_t op;
     uint32_t ndim, n_factors;
     uint64_t dim[PP_ONNX_DIMS];
     pp_factor f[PP_ONNX_FACTORS];
-    uint32_t pad[4];      /* zeros around the map that no operator holds yet: top, left, bottom, right */
-    bool shared;          /* another value has the same operator, and other readers */
-    bool coded;           /* between QuantizeLinear and DequantizeLinear */
-    bool probabilities;   /* behind a Softmax that was left out */
+    uint32_t pad[4];    /* zeros around the map that no operator holds yet: top, left, bottom, right */
+    bool shared;        /* another value has the same operator, and other readers */
+    bool coded;         /* between QuantizeLinear and DequantizeLinear */
+    bool probabilities; /* behind a Softmax that was left out */
     /* Steps of x 0.5 (1 + erf(x / sqrt 2)), which is one activation of `base`: 1: erf(x / sqrt 2), 2: 1 + that. */
     uint32_t gelu, base;
 } pp_onnx_stream;
@@ -37,13 +38,13 @@ typedef struct pp_onnx_slot {
 typedef struct pp_onnx_net {
     pp_onnx *m;
     pp_builder *b;
-    pp_arena *arena;            /* lives until the network is made */
-    pp_onnx_slot *value;        /* [n_values] */
-    const pp_onnx_node *node;   /* being converted */
-    bool *skip;                 /* [n_nodes] taken in by a node before it */
-    bool batched;               /* the file was made for several images, or any number */
-    uint32_t made;              /* operators that it has made */
-    uint64_t room, work;        /* what folding may still take */
+    pp_arena *arena;          /* lives until the network is made */
+    pp_onnx_slot *value;      /* [n_values] */
+    const pp_onnx_node *node; /* being converted */
+    bool *skip;               /* [n_nodes] taken in by a node before it */
+    bool batched;             /* the file was made for several images, or any number */
+    uint32_t made;            /* operators that it has made */
+    uint64_t room, work;      /* what folding may still take */
 } pp_onnx_net;
 
 /* Failure of the node at hand. */
@@ -100,7 +101,8 @@ typedef struct pp_net_row {
 } pp_net_row;
 extern const pp_net_row pp_net_ops_matrix_[], pp_net_ops_element_[], pp_net_ops_move_[], pp_net_ops_window_[];
 
-/* x scale[c] + shift[c]: into operator x where it alone makes what only this node reads, else an operator of its own. */
+/* x scale[c] + shift[c]: into operator x where it alone makes what only this node reads, else an operator of its own.
+ */
 pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const double *scale, const double *shift,
                        pp_onnx_stream *out);
 /* Window of a convolution or pool on a map, zeros around it included. */

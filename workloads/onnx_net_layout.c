@@ -120,11 +120,12 @@ bool pp_net_reshape(pp_onnx_stream *s, uint32_t ndim, const uint64_t *dim)
         uint64_t left = cut.dim[d] = dim[d];
         while (left > 1) {
             pp_factor *f = &whole.f[from];
-            if (from == whole.n_factors || cut.n_factors == PP_ONNX_FACTORS || (left % f->size != 0 && f->size % left != 0))
+            if (from == whole.n_factors || cut.n_factors == PP_ONNX_FACTORS ||
+                (left % f->size != 0 && f->size % left != 0))
                 return false;
             uint32_t take = left % f->size == 0 ? f->size : (uint32_t)left;
-            cut.f[cut.n_factors++] = (pp_factor){.axis = f->axis, .dim = (uint8_t)d, .size = take,
-                                                 .stride = f->stride * (f->size / take)};
+            cut.f[cut.n_factors++] =
+                (pp_factor){.axis = f->axis, .dim = (uint8_t)d, .size = take, .stride = f->stride * (f->size / take)};
             f->size /= take; /* what is left is the faster part */
             from += f->size == 1;
             left /= take;

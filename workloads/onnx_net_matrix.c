@@ -52,7 +52,8 @@ static pp_status weight_of(pp_onnx_net *v, const pp_onnx_tensor *t, bool turned,
         return pp_net_fail(v, PP_EINVAL, "the shape of its weights does not fit");
     uint32_t row_axis = turned ? t->ndim - 1 : 0;
     pp_dtype dtype;
-    bool by_row = !t->scale || pp_onnx_count(t->scale) == 1 || (t->axis == row_axis && pp_onnx_count(t->scale) == dim[0]);
+    bool by_row =
+        !t->scale || pp_onnx_count(t->scale) == 1 || (t->axis == row_axis && pp_onnx_count(t->scale) == dim[0]);
     if (!view_type(t, &dtype) || !by_row)
         return copy_weight(v, t, turned, out);
     out->dtype = dtype;
@@ -76,7 +77,8 @@ static pp_status bias_of(pp_onnx_net *v, const pp_onnx_tensor *t, uint32_t k, ui
         return pp_net_fail(v, PP_EUNSUPPORTED, "its bias must be constant");
     uint64_t count = pp_onnx_count(t);
     if (count != n && count != 1)
-        return pp_net_fail(v, PP_EINVAL, "%llu biases for %llu channels", (unsigned long long)count, (unsigned long long)n);
+        return pp_net_fail(v, PP_EINVAL, "%llu biases for %llu channels", (unsigned long long)count,
+                           (unsigned long long)n);
     float *list = pp_arena_get(v->m->arena, n, sizeof *list);
     if (!list)
         return PP_ENOMEM;
@@ -194,7 +196,8 @@ static pp_status one_vector(pp_onnx_net *v, const pp_onnx_stream *x, pp_tensor *
     memcpy(out.dim, x->dim, sizeof out.dim);
     out.dim[out_dim] = w->dim[0];
     if (w->dim[0] > 1)
-        out.f[out.n_factors++] = (pp_factor){.axis = PP_ONNX_C, .dim = (uint8_t)out_dim, .size = (uint32_t)w->dim[0], .stride = 1};
+        out.f[out.n_factors++] =
+            (pp_factor){.axis = PP_ONNX_C, .dim = (uint8_t)out_dim, .size = (uint32_t)w->dim[0], .stride = 1};
     return pp_net_give(v, 0, &out);
 }
 
@@ -216,7 +219,8 @@ static pp_status each_pixel(pp_onnx_net *v, const pp_onnx_stream *x, pp_tensor *
             out.f[n++] = x->f[i];
     out.dim[x->ndim - 1] = w->dim[0];
     if (w->dim[0] > 1) /* the last dimension: behind the others */
-        out.f[n++] = (pp_factor){.axis = PP_ONNX_C, .dim = (uint8_t)(x->ndim - 1), .size = (uint32_t)w->dim[0], .stride = 1};
+        out.f[n++] =
+            (pp_factor){.axis = PP_ONNX_C, .dim = (uint8_t)(x->ndim - 1), .size = (uint32_t)w->dim[0], .stride = 1};
     out.n_factors = n;
     return pp_net_give(v, 0, &out);
 }
@@ -269,7 +273,8 @@ static pp_status convert_matmul(pp_onnx_net *v)
     PP_TRY(pp_net_stream(v, 0, &x));
     pp_onnx_stream settled = *x;
     if (!w)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "a product of two computed values (attention) does not map onto crossbars "
+        return pp_net_fail(v, PP_EUNSUPPORTED,
+                           "a product of two computed values (attention) does not map onto crossbars "
                            "here");
     if (w->ndim != 2)
         return pp_net_fail(v, PP_EUNSUPPORTED, "its weights must be a matrix");

@@ -39,7 +39,8 @@ static pp_status convert_reshape(pp_onnx_net *v)
         return pp_net_fail(v, PP_EUNSUPPORTED, "a shape of %u dimensions", n);
     for (uint32_t i = 0; i < n; i++) {
         bool copy = shape[i] == 0 && !pp_onnx_attr_i(v->node, "allowzero", 0);
-        if (shape[i] < -1 || shape[i] > INT64_C(1) << 40 || (shape[i] == -1 && open != PP_NONE) || (copy && i >= x->ndim))
+        if (shape[i] < -1 || shape[i] > INT64_C(1) << 40 || (shape[i] == -1 && open != PP_NONE) ||
+            (copy && i >= x->ndim))
             return pp_net_fail(v, PP_EINVAL, "its shape has %lld at %u", (long long)shape[i], i);
         dim[i] = copy ? x->dim[i] : shape[i] == -1 ? 1 : (uint64_t)shape[i];
         open = shape[i] == -1 ? i : open;
@@ -149,8 +150,8 @@ static pp_status concat_input(pp_onnx_net *v, uint32_t k, uint32_t axis, pp_onnx
     if (axis >= s->ndim || pp_net_axis_of(v, s, axis) != PP_ONNX_C)
         return pp_net_fail(v, PP_EUNSUPPORTED, "it joins along another axis than the channels");
     for (uint32_t d = 0; first && d < s->ndim; d++)
-        if (s->ndim != first->ndim || (d != axis && (pp_net_axis_of(v, s, d) != pp_net_axis_of(v, first, d) ||
-                                                     s->dim[d] != first->dim[d])))
+        if (s->ndim != first->ndim ||
+            (d != axis && (pp_net_axis_of(v, s, d) != pp_net_axis_of(v, first, d) || s->dim[d] != first->dim[d])))
             return pp_net_fail(v, PP_EUNSUPPORTED, "its inputs have different shapes or orders");
     return PP_OK;
 }
@@ -212,7 +213,8 @@ static pp_status part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint3
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;
-    PP_TRY(pp_build_slice(v->b, name, x->op, (pp_shape){at[0], at[1], at[2]}, (pp_shape){want[0], want[1], want[2]}, &op));
+    PP_TRY(
+        pp_build_slice(v->b, name, x->op, (pp_shape){at[0], at[1], at[2]}, (pp_shape){want[0], want[1], want[2]}, &op));
     out->op = op;
     out->shared = false;
     out->dim[d] = size;
@@ -274,7 +276,8 @@ static pp_status convert_slice(pp_onnx_net *v)
             return pp_net_fail(v, PP_ERANGE, "it leaves nothing of dimension %lld", (long long)d);
         uint32_t axis = pp_net_axis_of(v, &x, (uint32_t)d);
         if (width > 1 && axis == PP_ONNX_AXES && size > 1)
-            return pp_net_fail(v, PP_EUNSUPPORTED, "steps along dimension %lld, which is no axis of a map", (long long)d);
+            return pp_net_fail(v, PP_EUNSUPPORTED, "steps along dimension %lld, which is no axis of a map",
+                               (long long)d);
         if (width > 1 && size > 1)
             step[axis] = (uint32_t)width;
         PP_TRY(part(v, &x, (uint32_t)d, (uint32_t)start, (uint32_t)(end - start), &next));
@@ -383,8 +386,8 @@ static pp_status convert_resize(pp_onnx_net *v)
 }
 
 const pp_net_row pp_net_ops_move_[] = {
-    {"Reshape", convert_reshape},     {"Flatten", convert_flatten}, {"Squeeze", convert_squeeze},
+    {"Reshape", convert_reshape},     {"Flatten", convert_flatten},     {"Squeeze", convert_squeeze},
     {"Unsqueeze", convert_unsqueeze}, {"Transpose", convert_transpose}, {"Concat", convert_concat},
-    {"Slice", convert_slice},         {"Split", convert_split},     {"Gather", convert_gather},
-    {"Resize", convert_resize},       {"Upsample", convert_resize}, {NULL, NULL},
+    {"Slice", convert_slice},         {"Split", convert_split},         {"Gather", convert_gather},
+    {"Resize", convert_resize},       {"Upsample", convert_resize},     {NULL, NULL},
 };

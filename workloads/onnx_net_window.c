@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* Padding of a Pad in front of it counts as its own: the window is found on the larger map. */
-static pp_status find_window(pp_onnx_net *v, const pp_onnx_stream *x, const int64_t *kernel, pp_window *out, bool *hangs)
+static pp_status find_window(pp_onnx_net *v, const pp_onnx_stream *x, const int64_t *kernel, pp_window *out,
+                             bool *hangs)
 {
     pp_shape shape = pp_net_shape(v, x);
     pp_onnx_window w;
@@ -24,8 +25,15 @@ static pp_status find_window(pp_onnx_net *v, const pp_onnx_stream *x, const int6
         to[4] = (uint32_t)(w.after[i] + w.beyond[i]);
         *hangs |= w.beyond[i] > 0;
     }
-    *out = (pp_window){.kh = n[0][0], .kw = n[1][0], .sh = n[0][1], .sw = n[1][1], .dh = n[0][2], .dw = n[1][2],
-                       .top = n[0][3] + pad[0], .left = n[1][3] + pad[1], .bottom = n[0][4] + pad[2],
+    *out = (pp_window){.kh = n[0][0],
+                       .kw = n[1][0],
+                       .sh = n[0][1],
+                       .sw = n[1][1],
+                       .dh = n[0][2],
+                       .dw = n[1][2],
+                       .top = n[0][3] + pad[0],
+                       .left = n[1][3] + pad[1],
+                       .bottom = n[0][4] + pad[2],
                        .right = n[1][4] + pad[3]};
     return PP_OK;
 }
@@ -56,7 +64,8 @@ static pp_status check_padding(pp_onnx_net *v, const pp_onnx_stream *x, bool max
         return PP_OK;
     if (max)
         return pp_net_not_negative(v, x->op) ? PP_OK
-                                             : pp_net_fail(v, PP_EUNSUPPORTED, "the zeros of the Pad before it could be "
+                                             : pp_net_fail(v, PP_EUNSUPPORTED,
+                                                           "the zeros of the Pad before it could be "
                                                            "the largest; its input may be below zero");
     if (hangs || (pads_itself(x, w) && !w->count_padding))
         return pp_net_fail(v, PP_EUNSUPPORTED, "it and the Pad before it both add padding");
@@ -270,7 +279,11 @@ static pp_status convert_pad(pp_onnx_net *v)
 }
 
 const pp_net_row pp_net_ops_window_[] = {
-    {"MaxPool", convert_pool},         {"AveragePool", convert_pool}, {"GlobalAveragePool", convert_global},
-    {"GlobalMaxPool", convert_global}, {"ReduceMean", convert_mean},  {"Pad", convert_pad},
+    {"MaxPool", convert_pool},
+    {"AveragePool", convert_pool},
+    {"GlobalAveragePool", convert_global},
+    {"GlobalMaxPool", convert_global},
+    {"ReduceMean", convert_mean},
+    {"Pad", convert_pad},
     {NULL, NULL},
 };

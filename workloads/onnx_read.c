@@ -54,7 +54,7 @@ static pp_status each_field(pp_wire w, see_field see, void *payload)
 typedef struct attr_reader {
     pp_onnx *m;
     pp_onnx_attr *a;
-    uint32_t ints, floats;       /* counted */
+    uint32_t ints, floats; /* counted */
     int64_t *int_to;
     float *float_to;
 } attr_reader;
@@ -455,8 +455,10 @@ static pp_status cycle(const reader *g, const uint32_t *missing)
 {
     for (uint32_t i = 0; i < g->n_nodes; i++)
         if (missing[i])
-            return pp_fail_at(PP_EFORMAT, g->m->path, 0, "node '%s' (%s): it reads its own result, directly or not; "
-                              "the graph has a cycle", g->node[i].name, g->node[i].op);
+            return pp_fail_at(PP_EFORMAT, g->m->path, 0,
+                              "node '%s' (%s): it reads its own result, directly or not; "
+                              "the graph has a cycle",
+                              g->node[i].name, g->node[i].op);
     return PP_OK;
 }
 
@@ -473,8 +475,10 @@ static pp_status sort_nodes(reader *g, const uint32_t *maker, uint32_t *missing,
             if (v == PP_NONE)
                 continue;
             if (maker[v] == PP_NONE)
-                return pp_fail_at(PP_EFORMAT, m->path, 0, "node '%s' (%s): nothing makes its input '%s'; an "
-                                  "initialiser is missing", g->node[i].name, g->node[i].op, m->value[v].name);
+                return pp_fail_at(PP_EFORMAT, m->path, 0,
+                                  "node '%s' (%s): nothing makes its input '%s'; an "
+                                  "initialiser is missing",
+                                  g->node[i].name, g->node[i].op, m->value[v].name);
             missing[i] += maker[v] != g->n_nodes;
             first[v + 1]++;
         }
@@ -630,11 +634,12 @@ static pp_status read_model(model_reader *r)
     if (m->opset < 1)
         return pp_fail_at(PP_EFORMAT, m->path, 0, "names no version of the standard operators");
     if (m->opset > 21)
-        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0, "operator set %lld; versions up to 21 are known", (long long)m->opset);
+        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0, "operator set %lld; versions up to 21 are known",
+                          (long long)m->opset);
     r->metadata = pp_arena_get(m->arena, r->n_metadata, sizeof *r->metadata);
     if (!r->metadata)
         return PP_ENOMEM;
-    m->metadata = (const char *const (*)[2])r->metadata;
+    m->metadata = (const char *const(*)[2])r->metadata;
     m->n_metadata = r->n_metadata;
     r->n_metadata = 0;
     return each_field(w, fill_metadata, r);

@@ -7,16 +7,25 @@
 
 /* ---- Reduce* ---- */
 
-typedef enum fold_kind { FOLD_SUM, FOLD_MEAN, FOLD_MAX, FOLD_MIN, FOLD_PROD, FOLD_L1, FOLD_L2, FOLD_SQUARE, FOLD_LOGSUM } fold_kind;
+typedef enum fold_kind {
+    FOLD_SUM,
+    FOLD_MEAN,
+    FOLD_MAX,
+    FOLD_MIN,
+    FOLD_PROD,
+    FOLD_L1,
+    FOLD_L2,
+    FOLD_SQUARE,
+    FOLD_LOGSUM
+} fold_kind;
 
 static const struct {
     const char *op;
     fold_kind kind;
     int64_t axes_input_from; /* opset from which axes are an input */
-} reductions[] = {{"ReduceSum", FOLD_SUM, 13},        {"ReduceMean", FOLD_MEAN, 18}, {"ReduceMax", FOLD_MAX, 18},
-                  {"ReduceMin", FOLD_MIN, 18},        {"ReduceProd", FOLD_PROD, 18}, {"ReduceL1", FOLD_L1, 18},
-                  {"ReduceL2", FOLD_L2, 18},          {"ReduceSumSquare", FOLD_SQUARE, 18},
-                  {"ReduceLogSum", FOLD_LOGSUM, 18}};
+} reductions[] = {{"ReduceSum", FOLD_SUM, 13}, {"ReduceMean", FOLD_MEAN, 18},        {"ReduceMax", FOLD_MAX, 18},
+                  {"ReduceMin", FOLD_MIN, 18}, {"ReduceProd", FOLD_PROD, 18},        {"ReduceL1", FOLD_L1, 18},
+                  {"ReduceL2", FOLD_L2, 18},   {"ReduceSumSquare", FOLD_SQUARE, 18}, {"ReduceLogSum", FOLD_LOGSUM, 18}};
 
 static double start_of(fold_kind kind)
 {
@@ -219,8 +228,9 @@ static pp_status run_layer_norm(pp_onnx_call *c)
             square += pow(pp_onnx_f64(x, o * l.n + k) - mean, 2) / (double)l.n;
         double inverse = 1 / sqrt(square + epsilon);
         for (uint64_t k = 0; k < l.n; k++)
-            pp_onnx_store(data, x->type, o * l.n + k, (pp_onnx_f64(x, o * l.n + k) - mean) * inverse *
-                          pp_onnx_f64(scale, k) + (bias ? pp_onnx_f64(bias, k) : 0));
+            pp_onnx_store(data, x->type, o * l.n + k,
+                          (pp_onnx_f64(x, o * l.n + k) - mean) * inverse * pp_onnx_f64(scale, k) +
+                              (bias ? pp_onnx_f64(bias, k) : 0));
         if (mean_to)
             pp_onnx_store(mean_to, PP_ONNX_FLOAT, o, mean);
         if (inverse_to)
@@ -276,10 +286,21 @@ static pp_status run_instance_norm(pp_onnx_call *c)
 }
 
 const pp_onnx_row pp_onnx_ops_reduce_[] = {
-    {"ReduceSum", run_reduce},  {"ReduceMean", run_reduce},    {"ReduceMax", run_reduce},
-    {"ReduceMin", run_reduce},  {"ReduceProd", run_reduce},    {"ReduceL1", run_reduce},
-    {"ReduceL2", run_reduce},   {"ReduceSumSquare", run_reduce}, {"ReduceLogSum", run_reduce},
-    {"Softmax", run_softmax},   {"LogSoftmax", run_softmax},   {"ArgMax", run_arg},
-    {"ArgMin", run_arg},        {"LayerNormalization", run_layer_norm},
-    {"BatchNormalization", run_batch_norm}, {"InstanceNormalization", run_instance_norm}, {NULL, NULL},
+    {"ReduceSum", run_reduce},
+    {"ReduceMean", run_reduce},
+    {"ReduceMax", run_reduce},
+    {"ReduceMin", run_reduce},
+    {"ReduceProd", run_reduce},
+    {"ReduceL1", run_reduce},
+    {"ReduceL2", run_reduce},
+    {"ReduceSumSquare", run_reduce},
+    {"ReduceLogSum", run_reduce},
+    {"Softmax", run_softmax},
+    {"LogSoftmax", run_softmax},
+    {"ArgMax", run_arg},
+    {"ArgMin", run_arg},
+    {"LayerNormalization", run_layer_norm},
+    {"BatchNormalization", run_batch_norm},
+    {"InstanceNormalization", run_instance_norm},
+    {NULL, NULL},
 };

@@ -52,7 +52,8 @@ static pp_status run_reshape(pp_onnx_call *c)
     for (uint32_t i = 0, k = open; k != PP_NONE && i < 1; i++)
         known *= dim[k];
     if (known != count)
-        return pp_onnx_fail(c->path, c->node, PP_EINVAL, "%llu elements do not fit its shape", (unsigned long long)count);
+        return pp_onnx_fail(c->path, c->node, PP_EINVAL, "%llu elements do not fit its shape",
+                            (unsigned long long)count);
     return view(c, n, dim);
 }
 
@@ -155,13 +156,14 @@ static pp_status run_constant(pp_onnx_call *c)
             return pp_onnx_fail(c->path, c->node, PP_EUNSUPPORTED, "a value of type %s", pp_onnx_type_name(a->t->type));
         return PP_OK;
     }
-    bool is_float = strncmp(a->name, "value_float", 11) == 0, list = strcmp(a->name, "value_floats") == 0 ||
-                                                                      strcmp(a->name, "value_ints") == 0;
+    bool is_float = strncmp(a->name, "value_float", 11) == 0,
+         list = strcmp(a->name, "value_floats") == 0 || strcmp(a->name, "value_ints") == 0;
     if (!is_float && strncmp(a->name, "value_int", 9) != 0)
         return pp_onnx_fail(c->path, c->node, PP_EUNSUPPORTED, "a constant given by '%s'", a->name);
     PP_TRY(pp_onnx_result(c, 0, is_float ? PP_ONNX_FLOAT : PP_ONNX_INT64, list ? 1 : 0, dim, &data));
     if (list && a->n)
-        memcpy(data, is_float ? (const void *)a->floats : (const void *)a->ints, a->n * (is_float ? sizeof(float) : sizeof(int64_t)));
+        memcpy(data, is_float ? (const void *)a->floats : (const void *)a->ints,
+               a->n * (is_float ? sizeof(float) : sizeof(int64_t)));
     else if (!list && is_float)
         memcpy(data, &a->f, sizeof a->f);
     else if (!list)
@@ -252,8 +254,15 @@ static pp_status run_expand(pp_onnx_call *c)
 }
 
 const pp_onnx_row pp_onnx_ops_shape_[] = {
-    {"Reshape", run_reshape},   {"Flatten", run_flatten},     {"Squeeze", run_squeeze},
-    {"Unsqueeze", run_unsqueeze}, {"Shape", run_shape},       {"Size", run_size},
-    {"Constant", run_constant}, {"ConstantOfShape", run_constant_of_shape}, {"Range", run_range},
-    {"Expand", run_expand},     {NULL, NULL},
+    {"Reshape", run_reshape},
+    {"Flatten", run_flatten},
+    {"Squeeze", run_squeeze},
+    {"Unsqueeze", run_unsqueeze},
+    {"Shape", run_shape},
+    {"Size", run_size},
+    {"Constant", run_constant},
+    {"ConstantOfShape", run_constant_of_shape},
+    {"Range", run_range},
+    {"Expand", run_expand},
+    {NULL, NULL},
 };

@@ -10,17 +10,28 @@ static const struct {
     size_t size;
     bool is_float;
 } types[] = {
-    [PP_ONNX_NO_TYPE] = {"UNDEFINED", 0, false}, [PP_ONNX_FLOAT] = {"FLOAT", 4, true},
-    [PP_ONNX_UINT8] = {"UINT8", 1, false},       [PP_ONNX_INT8] = {"INT8", 1, false},
-    [PP_ONNX_UINT16] = {"UINT16", 2, false},     [PP_ONNX_INT16] = {"INT16", 2, false},
-    [PP_ONNX_INT32] = {"INT32", 4, false},       [PP_ONNX_INT64] = {"INT64", 8, false},
-    [PP_ONNX_STRING] = {"STRING", 0, false},     [PP_ONNX_BOOL] = {"BOOL", 1, false},
-    [PP_ONNX_FLOAT16] = {"FLOAT16", 2, true},    [PP_ONNX_DOUBLE] = {"DOUBLE", 8, true},
-    [PP_ONNX_UINT32] = {"UINT32", 4, false},     [PP_ONNX_UINT64] = {"UINT64", 8, false},
-    [14] = {"COMPLEX64", 0, false},              [15] = {"COMPLEX128", 0, false},
-    [PP_ONNX_BFLOAT16] = {"BFLOAT16", 2, true},  [17] = {"FLOAT8E4M3FN", 0, false},
-    [18] = {"FLOAT8E4M3FNUZ", 0, false},         [19] = {"FLOAT8E5M2", 0, false},
-    [20] = {"FLOAT8E5M2FNUZ", 0, false},         [PP_ONNX_UINT4] = {"UINT4", 1, false},
+    [PP_ONNX_NO_TYPE] = {"UNDEFINED", 0, false},
+    [PP_ONNX_FLOAT] = {"FLOAT", 4, true},
+    [PP_ONNX_UINT8] = {"UINT8", 1, false},
+    [PP_ONNX_INT8] = {"INT8", 1, false},
+    [PP_ONNX_UINT16] = {"UINT16", 2, false},
+    [PP_ONNX_INT16] = {"INT16", 2, false},
+    [PP_ONNX_INT32] = {"INT32", 4, false},
+    [PP_ONNX_INT64] = {"INT64", 8, false},
+    [PP_ONNX_STRING] = {"STRING", 0, false},
+    [PP_ONNX_BOOL] = {"BOOL", 1, false},
+    [PP_ONNX_FLOAT16] = {"FLOAT16", 2, true},
+    [PP_ONNX_DOUBLE] = {"DOUBLE", 8, true},
+    [PP_ONNX_UINT32] = {"UINT32", 4, false},
+    [PP_ONNX_UINT64] = {"UINT64", 8, false},
+    [14] = {"COMPLEX64", 0, false},
+    [15] = {"COMPLEX128", 0, false},
+    [PP_ONNX_BFLOAT16] = {"BFLOAT16", 2, true},
+    [17] = {"FLOAT8E4M3FN", 0, false},
+    [18] = {"FLOAT8E4M3FNUZ", 0, false},
+    [19] = {"FLOAT8E5M2", 0, false},
+    [20] = {"FLOAT8E5M2FNUZ", 0, false},
+    [PP_ONNX_UINT4] = {"UINT4", 1, false},
     [PP_ONNX_INT4] = {"INT4", 1, false},
 };
 #define N_TYPES (sizeof types / sizeof *types)
@@ -66,8 +77,8 @@ void pp_onnx_shape_text(char *text, size_t size, const pp_onnx_tensor *t)
 }
 
 /* Little-endian bytes, not aligned. */
-#define LOAD(T)                                          \
-    T v;                                                 \
+#define LOAD(T)                                                                                                        \
+    T v;                                                                                                               \
     memcpy(&v, (const uint8_t *)data + i * sizeof v, sizeof v)
 
 static int64_t load_integer(const void *data, pp_onnx_type type, uint64_t i)
@@ -201,10 +212,10 @@ static uint64_t to_integer(double v)
     return (uint64_t)(v <= -0x1p63 ? INT64_MIN : (int64_t)v);
 }
 
-#define STORE(T, value)                                   \
-    do {                                                  \
-        T stored_ = (value);                              \
-        memcpy((uint8_t *)data + i * sizeof stored_, &stored_, sizeof stored_); \
+#define STORE(T, value)                                                                                                \
+    do {                                                                                                               \
+        T stored_ = (value);                                                                                           \
+        memcpy((uint8_t *)data + i * sizeof stored_, &stored_, sizeof stored_);                                        \
     } while (0)
 
 void pp_onnx_store(void *data, pp_onnx_type type, uint64_t i, double v)

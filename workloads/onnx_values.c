@@ -9,7 +9,7 @@ typedef struct proto {
     pp_wire whole;
     bool has_raw, external;
     pp_wire raw;
-    uint32_t listed;    /* field number of a list of elements; 0: none */
+    uint32_t listed; /* field number of a list of elements; 0: none */
     bool strings, segment;
     const char *location;
     uint64_t offset, length;
@@ -58,8 +58,9 @@ static pp_status read_number(const proto *p, const char *key, const pp_wire *tex
         v = v * 10 + (uint64_t)(*c - '0');
     }
     *out = v;
-    return good ? PP_OK : pp_fail_at(PP_EFORMAT, p->whole.file, 0, "tensor '%s': %s of its external data is not a number",
-                                     p->t->name, key);
+    return good ? PP_OK
+                : pp_fail_at(PP_EFORMAT, p->whole.file, 0, "tensor '%s': %s of its external data is not a number",
+                             p->t->name, key);
 }
 
 /* One StringStringEntryProto of external_data. */
@@ -204,9 +205,9 @@ static uint32_t list_field(pp_onnx_type type)
 }
 
 typedef struct list {
-    uint64_t n;             /* elements seen */
-    uint64_t pieces;        /* fields that hold them */
-    const uint8_t *first;   /* of the first packed piece */
+    uint64_t n;           /* elements seen */
+    uint64_t pieces;      /* fields that hold them */
+    const uint8_t *first; /* of the first packed piece */
 } list;
 
 static pp_status count_piece(const pp_field *f, bool fixed, size_t size, list *l)

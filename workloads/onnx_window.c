@@ -178,7 +178,8 @@ static pp_status run_conv(pp_onnx_call *c)
     PP_TRY(window_result(c, &m, &w, weight->dim[0], &data));
     uint64_t cin = weight->dim[1], cout = weight->dim[0], taps = product(m.n, kernel), pixels = product(m.n, w.out);
     for (uint64_t i = 0; i < m.batch * cout * pixels; i++) {
-        uint64_t co = i / pixels % cout, base = (i / pixels / cout * m.channels + co / (cout / (uint64_t)groups) * cin) * m.pixels;
+        uint64_t co = i / pixels % cout,
+                 base = (i / pixels / cout * m.channels + co / (cout / (uint64_t)groups) * cin) * m.pixels;
         double sum = bias ? pp_onnx_f64(bias, co) : 0;
         int64_t o[PP_ONNX_DIMS], k[PP_ONNX_DIMS];
         digits(i % pixels, m.n, w.out, o);
@@ -260,6 +261,10 @@ static pp_status run_global(pp_onnx_call *c)
 }
 
 const pp_onnx_row pp_onnx_ops_window_[] = {
-    {"Conv", run_conv},           {"MaxPool", run_pool},          {"AveragePool", run_pool},
-    {"GlobalAveragePool", run_global}, {"GlobalMaxPool", run_global}, {NULL, NULL},
+    {"Conv", run_conv},
+    {"MaxPool", run_pool},
+    {"AveragePool", run_pool},
+    {"GlobalAveragePool", run_global},
+    {"GlobalMaxPool", run_global},
+    {NULL, NULL},
 };

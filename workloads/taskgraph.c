@@ -13,8 +13,8 @@ enum { MAX_BYTES = 64 << 20 };
 typedef struct task {
     const char *id;
     unsigned line;
-    double ops, ps;      /* below 0: not given */
-    uint64_t units;      /* that leave it */
+    double ops, ps; /* below 0: not given */
+    uint64_t units; /* that leave it */
     uint32_t n_in, n_out, missing, op;
 } task;
 
@@ -23,7 +23,7 @@ typedef struct edge {
     unsigned line;
     double bits;
     uint32_t from, to;
-    uint64_t lo, hi;     /* units of what leaves the source */
+    uint64_t lo, hi; /* units of what leaves the source */
 } edge;
 
 /* <key>: what a <data> is. */
@@ -41,7 +41,7 @@ typedef struct graph {
     PP_VEC(edge) edges;
     bool in_node, in_edge, in_graph, done;
     const char *data_key;
-    uint64_t unit; /* bits */
+    uint64_t unit;   /* bits */
     uint32_t *by_id; /* tasks sorted by id */
 } graph;
 
@@ -91,7 +91,8 @@ static pp_status start(void *payload, const pp_xml_element *e)
         if (g->in_graph || g->done)
             return pp_fail_at(PP_EUNSUPPORTED, g->path, e->line, "more than one graph");
         if (!way || strcmp(way, "directed") != 0)
-            return pp_fail_at(PP_EFORMAT, g->path, e->line, "expected <graph edgedefault=\"directed\">: data flow one way");
+            return pp_fail_at(PP_EFORMAT, g->path, e->line,
+                              "expected <graph edgedefault=\"directed\">: data flow one way");
         g->in_graph = true;
         return PP_OK;
     }
@@ -201,7 +202,8 @@ static pp_status resolve(graph *g, named *sorted)
         PP_TRY(find_task(g, sorted, e->source, e->line, &e->from));
         PP_TRY(find_task(g, sorted, e->target, e->line, &e->to));
         if (e->bits < 0)
-            return pp_fail_at(PP_EFORMAT, g->path, e->line, "edge '%.60s' -> '%.60s': bits are missing", e->source, e->target);
+            return pp_fail_at(PP_EFORMAT, g->path, e->line, "edge '%.60s' -> '%.60s': bits are missing", e->source,
+                              e->target);
         g->tasks.data[e->to].n_in++;
         g->tasks.data[e->from].n_out++;
     }
@@ -254,8 +256,10 @@ static pp_status share_out(graph *g)
         e->hi = e->lo + units;
         t->units = e->hi;
         if (t->units > PP_DIM_MAX && status == PP_OK)
-            status = pp_fail_at(PP_ERANGE, g->path, t->line, "node '%.60s' sends more than %u times the common unit of %llu "
-                                "bits; round the sizes of edges", t->id, PP_DIM_MAX, (unsigned long long)g->unit);
+            status = pp_fail_at(PP_ERANGE, g->path, t->line,
+                                "node '%.60s' sends more than %u times the common unit of %llu "
+                                "bits; round the sizes of edges",
+                                t->id, PP_DIM_MAX, (unsigned long long)g->unit);
     }
     free(sorted);
     return status;
@@ -288,10 +292,11 @@ static pp_status add_task(maker *m, uint32_t index)
         m->part[0][1] = 1;
         n = 1;
     }
-    pp_task_work work = {.ops = t->ops >= 0 ? (uint64_t)t->ops : 0, .ps = t->ps >= 0 ? (uint64_t)t->ps : 0,
+    pp_task_work work = {.ops = t->ops >= 0 ? (uint64_t)t->ops : 0,
+                         .ps = t->ps >= 0 ? (uint64_t)t->ps : 0,
                          .unit_bits = (uint32_t)g->unit};
     uint32_t units = t->units ? (uint32_t)t->units : 1;
-    return pp_build_task(m->b, t->id, m->op, (const uint32_t (*)[2])m->part, n, units, &work, &t->op);
+    return pp_build_task(m->b, t->id, m->op, (const uint32_t(*)[2])m->part, n, units, &work, &t->op);
 }
 
 /* Tasks whose inputs are all made, in the order of the file; false progress: a cycle. */
@@ -321,8 +326,10 @@ static pp_status add_tasks(maker *m, uint32_t *queue)
     free(out);
     for (uint32_t i = 0; i < n && status == PP_OK && done < n; i++)
         if (g->tasks.data[i].missing)
-            status = pp_fail_at(PP_EFORMAT, g->path, g->tasks.data[i].line, "node '%.60s' waits for itself: the graph has a "
-                                "cycle", g->tasks.data[i].id);
+            status = pp_fail_at(PP_EFORMAT, g->path, g->tasks.data[i].line,
+                                "node '%.60s' waits for itself: the graph has a "
+                                "cycle",
+                                g->tasks.data[i].id);
     return status;
 }
 
@@ -342,15 +349,18 @@ static pp_status add_end(maker *m)
     if (n == 1)
         return pp_builder_prune_(m->b, m->op[0]);
     const char *name = pp_builder_find_(m->b, "end") == PP_NONE ? "end" : "(end)";
-    return pp_build_task(m->b, name, m->op, (const uint32_t (*)[2])m->part, n, 1, &none, NULL);
+    return pp_build_task(m->b, name, m->op, (const uint32_t(*)[2])m->part, n, 1, &none, NULL);
 }
 
 static pp_status make(graph *g, pp_network **out)
 {
     uint32_t n = (uint32_t)g->tasks.len, room = n + (uint32_t)g->edges.len + 1;
     char *base = pp_path_base(g->path), *dot = base ? strrchr(base, '.') : NULL;
-    maker m = {.g = g, .first = pp_calloc((size_t)n + 2, sizeof *m.first), .list = pp_calloc(g->edges.len, sizeof *m.list),
-               .op = pp_calloc(room, sizeof *m.op), .part = pp_calloc(room, sizeof *m.part)};
+    maker m = {.g = g,
+               .first = pp_calloc((size_t)n + 2, sizeof *m.first),
+               .list = pp_calloc(g->edges.len, sizeof *m.list),
+               .op = pp_calloc(room, sizeof *m.op),
+               .part = pp_calloc(room, sizeof *m.part)};
     uint32_t *queue = pp_calloc(n, sizeof *queue);
     pp_status status = PP_ENOMEM;
     if (!base || !m.first || !m.list || !m.op || !m.part || !queue)

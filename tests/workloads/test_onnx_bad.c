@@ -283,9 +283,10 @@ static void any_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(truncated_and_changed), cmocka_unit_test(wire_errors), cmocka_unit_test(graphs_that_are_none),
-        cmocka_unit_test(unsorted_nodes_are_sorted), cmocka_unit_test(shapes_that_cannot_be),
-        cmocka_unit_test(folding_has_a_limit), cmocka_unit_test(external_data_stay_inside),
-        cmocka_unit_test(names_stay_on_one_line), cmocka_unit_test(any_allocation_may_fail)};
+        cmocka_unit_test(truncated_and_changed),     cmocka_unit_test(wire_errors),
+        cmocka_unit_test(graphs_that_are_none),      cmocka_unit_test(unsorted_nodes_are_sorted),
+        cmocka_unit_test(shapes_that_cannot_be),     cmocka_unit_test(folding_has_a_limit),
+        cmocka_unit_test(external_data_stay_inside), cmocka_unit_test(names_stay_on_one_line),
+        cmocka_unit_test(any_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

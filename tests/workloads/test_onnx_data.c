@@ -6,16 +6,78 @@
 
 /* Operators that some case is refused for (for one of their modes, or altogether). A case may be refused for no other,
  * and each must still be refused by some case. */
-static const char *const refused_ops[] = {
-    "Acos", "Acosh", "Add", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "Bernoulli", "BitShift",
-    "BlackmanWindow", "Compress", "ConvInteger", "ConvTranspose", "Cosh", "CumSum", "DFT", "Det", "Dropout",
-    "DynamicQuantizeLinear", "Einsum", "EyeLike", "GRU", "GatherElements", "GatherND", "Gradient", "GridSample",
-    "HammingWindow", "HannWindow", "Hardmax", "If", "IsInf", "IsNaN", "LRN", "LSTM", "Loop", "MatMulInteger",
-    "MaxPool", "MaxUnpool", "MeanVarianceNormalization", "MelWeightMatrix", "Mod", "NegativeLogLikelihoodLoss",
-    "NonMaxSuppression", "NonZero", "OneHot", "PRelu", "QLinearConv", "QLinearMatMul", "RNN", "RandomUniformLike",
-    "ReduceLogSumExp", "Resize", "ReverseSequence", "RoiAlign", "STFT", "Scan", "Scatter", "ScatterElements",
-    "ScatterND", "SequenceConstruct", "SequenceEmpty", "Shrink", "Sinh", "SoftmaxCrossEntropyLoss",
-    "SplitToSequence", "Tan", "TfIdfVectorizer", "TopK", "Trilu", "Unique", NULL};
+static const char *const refused_ops[] = {"Acos",
+                                          "Acosh",
+                                          "Add",
+                                          "Asin",
+                                          "Asinh",
+                                          "Atan",
+                                          "Atanh",
+                                          "BatchNormalization",
+                                          "Bernoulli",
+                                          "BitShift",
+                                          "BlackmanWindow",
+                                          "Compress",
+                                          "ConvInteger",
+                                          "ConvTranspose",
+                                          "Cosh",
+                                          "CumSum",
+                                          "DFT",
+                                          "Det",
+                                          "Dropout",
+                                          "DynamicQuantizeLinear",
+                                          "Einsum",
+                                          "EyeLike",
+                                          "GRU",
+                                          "GatherElements",
+                                          "GatherND",
+                                          "Gradient",
+                                          "GridSample",
+                                          "HammingWindow",
+                                          "HannWindow",
+                                          "Hardmax",
+                                          "If",
+                                          "IsInf",
+                                          "IsNaN",
+                                          "LRN",
+                                          "LSTM",
+                                          "Loop",
+                                          "MatMulInteger",
+                                          "MaxPool",
+                                          "MaxUnpool",
+                                          "MeanVarianceNormalization",
+                                          "MelWeightMatrix",
+                                          "Mod",
+                                          "NegativeLogLikelihoodLoss",
+                                          "NonMaxSuppression",
+                                          "NonZero",
+                                          "OneHot",
+                                          "PRelu",
+                                          "QLinearConv",
+                                          "QLinearMatMul",
+                                          "RNN",
+                                          "RandomUniformLike",
+                                          "ReduceLogSumExp",
+                                          "Resize",
+                                          "ReverseSequence",
+                                          "RoiAlign",
+                                          "STFT",
+                                          "Scan",
+                                          "Scatter",
+                                          "ScatterElements",
+                                          "ScatterND",
+                                          "SequenceConstruct",
+                                          "SequenceEmpty",
+                                          "Shrink",
+                                          "Sinh",
+                                          "SoftmaxCrossEntropyLoss",
+                                          "SplitToSequence",
+                                          "Tan",
+                                          "TfIdfVectorizer",
+                                          "TopK",
+                                          "Trilu",
+                                          "Unique",
+                                          NULL};
 
 typedef struct tally {
     unsigned ran, passed, refused, skipped, networks;
@@ -97,10 +159,12 @@ static double wanted(const pp_onnx_tensor *t, uint64_t n, pp_shape s, uint32_t h
 }
 
 /* The network of the case gives what the package says, image by image. */
-static void run_network(tally *t, const char *path, const char *name, const pp_onnx_tensor *in, const pp_onnx_tensor *out)
+static void run_network(tally *t, const char *path, const char *name, const pp_onnx_tensor *in,
+                        const pp_onnx_tensor *out)
 {
     pp_network *net = NULL;
-    if (in->type != PP_ONNX_FLOAT || in->ndim < 2 || out->ndim < 2 || in->dim[0] != out->dim[0] || pp_network_from_onnx(&net, path) != PP_OK)
+    if (in->type != PP_ONNX_FLOAT || in->ndim < 2 || out->ndim < 2 || in->dim[0] != out->dim[0] ||
+        pp_network_from_onnx(&net, path) != PP_OK)
         return;
     pp_shape s = net->ops[0].out, o = net->ops[net->output].out;
     if (net->note[0] != '\0' || !net->has_weights) {
@@ -116,14 +180,16 @@ static void run_network(tally *t, const char *path, const char *name, const pp_o
     for (uint64_t n = 0; n < in->dim[0]; n++) {
         float **results = NULL;
         for (size_t i = 0; i < count; i++) /* [C][H][W] to [H][W][C] */
-            image[i] = (float)wanted(in, n, s, (uint32_t)(i / s.c / s.w), (uint32_t)(i / s.c % s.w), (uint32_t)(i % s.c));
+            image[i] =
+                (float)wanted(in, n, s, (uint32_t)(i / s.c / s.w), (uint32_t)(i / s.c % s.w), (uint32_t)(i % s.c));
         assert_ok(pp_ref_run(net, image, &results));
         for (uint32_t h = 0, i = 0; h < o.h; h++)
             for (uint32_t w = 0; w < o.w; w++)
                 for (uint32_t c = 0; c < o.c; c++, i++) {
                     double have = (double)results[net->output][i], want = wanted(out, n, o, h, w, c);
                     if (!close_to(have, want, 1e-5, 1e-4))
-                        fail_msg("network of %s: image %d, (%u,%u,%u) is %g, expected %g", name, (int)n, h, w, c, have, want);
+                        fail_msg("network of %s: image %d, (%u,%u,%u) is %g, expected %g", name, (int)n, h, w, c, have,
+                                 want);
                 }
         pp_ref_free(net, results);
     }
@@ -143,7 +209,8 @@ static void run_case(tally *t, const char *folder, const char *name)
     if (opened != PP_OK) {
         assert_non_null(strstr(pp_error_text(), "names no version of the standard operators")); /* training operators */
         t->skipped++;
-    } else if (is_odd(name) || open_set(folder, "input", in, &n_in) != PP_OK || open_set(folder, "output", out, &n_out) != PP_OK) {
+    } else if (is_odd(name) || open_set(folder, "input", in, &n_in) != PP_OK ||
+               open_set(folder, "output", out, &n_out) != PP_OK) {
         t->skipped++; /* texts, sequences */
     } else {
         for (uint32_t i = 0; i < n_in; i++)

@@ -18,8 +18,14 @@ static void run_fast(const pp_network *net, const uint8_t *pixels, float *out)
     pp_stages *stages = NULL;
     pp_float_exec *exec = NULL;
     uint8_t label = 0;
-    pp_dataset data = {.name = (char *)(uintptr_t) "bytes", .n = 1, .h = s.h, .w = s.w, .c = s.c, .classes = 1,
-                       .pixels = (uint8_t *)(uintptr_t)pixels, .labels = &label};
+    pp_dataset data = {.name = (char *)(uintptr_t) "bytes",
+                       .n = 1,
+                       .h = s.h,
+                       .w = s.w,
+                       .c = s.c,
+                       .classes = 1,
+                       .pixels = (uint8_t *)(uintptr_t)pixels,
+                       .labels = &label};
     assert_ok(pp_stages_build(&stages, net));
     assert_ok(pp_float_exec_new(&exec, net, stages));
     assert_ok(pp_float_exec_run(exec, NULL, &data, 0, 1, out, NULL, NULL));
@@ -74,10 +80,12 @@ static pp_network *check_model(const char *model, bool last, const double *expec
                 float evaluated;
                 memcpy(&evaluated, (const float *)have.data + at, sizeof evaluated);
                 double want = expected ? expected[at] : (double)evaluated;
-                if (!close_to((double)results[net->output][i], want, 1e-5, 1e-5) || (net->note[0] == '\0' &&
-                    !close_to((double)evaluated, want, 1e-5, 1e-5)) || (s.c <= 4 && !close_to((double)fast[i], want, 1e-5, 1e-5)))
+                if (!close_to((double)results[net->output][i], want, 1e-5, 1e-5) ||
+                    (net->note[0] == '\0' && !close_to((double)evaluated, want, 1e-5, 1e-5)) ||
+                    (s.c <= 4 && !close_to((double)fast[i], want, 1e-5, 1e-5)))
                     fail_msg("element %zu: network %g, fast %g, evaluator %g, expected %g", at,
-                             (double)results[net->output][i], s.c <= 4 ? (double)fast[i] : 0.0, (double)evaluated, want);
+                             (double)results[net->output][i], s.c <= 4 ? (double)fast[i] : 0.0, (double)evaluated,
+                             want);
             }
     pp_ref_free(net, results);
     pp_onnx_run_free(run);
@@ -143,7 +151,8 @@ static void opset_19(void **state)
     /* Nearest pixels, twice as wide and high, by sizes of two axes. */
     start("1x1x2x2");
     put_ints(&g, "sizes", "2", "4 4");
-    put_node(&g, "Resize", "x - - sizes", "y", "mode:s=nearest axes:I=2,3 coordinate_transformation_mode:s=asymmetric nearest_mode:s=floor");
+    put_node(&g, "Resize", "x - - sizes", "y",
+             "mode:s=nearest axes:I=2,3 coordinate_transformation_mode:s=asymmetric nearest_mode:s=floor");
     check(19, (const double[]){0, 0, .2, .2, 0, 0, .2, .2, .4, .4, .6, .6, .4, .4, .6, .6});
     /* The same by half pixels, whose default rounding gives the same pixels for a factor of 2. */
     start("1x1x2x2");
@@ -185,7 +194,8 @@ static void opset_21(void **state)
     put_node(&g, "DequantizeLinear", "q s", "w", "axis:i=0");
     put_node(&g, "Gemm", "x w b", "y", "transB:i=1");
     check(21, (const double[]){1.4, 2.35});
-    /* The same codes as unsigned with zero point 2: (-1 12 1) 0.5 -> .5 (2.4 + .4) = 1.4; (6 5 -2) .25 -> .25 (1 - .8). */
+    /* The same codes as unsigned with zero point 2: (-1 12 1) 0.5 -> .5 (2.4 + .4) = 1.4; (6 5 -2) .25 -> .25 (1 - .8).
+     */
     start("1x3");
     put_raw(&g, "q", 21, "2x3", codes, sizeof codes);
     put_raw(&g, "z", 21, "2", "\x22", 1);
@@ -281,8 +291,14 @@ static void bounds_and_slopes(void **state)
     (void)state;
     static const struct {
         const char *op, *attrs;
-    } cases[] = {{"LeakyRelu", "alpha:f=0.2"}, {"LeakyRelu", "alpha:f=0.1"}, {"LeakyRelu", ""}, {"HardSigmoid", ""},
-                 {"HardSigmoid", "alpha:f=0.3 beta:f=0.4"}, {"HardSwish", ""}, {"Tanh", ""}, {"Sigmoid", ""}};
+    } cases[] = {{"LeakyRelu", "alpha:f=0.2"},
+                 {"LeakyRelu", "alpha:f=0.1"},
+                 {"LeakyRelu", ""},
+                 {"HardSigmoid", ""},
+                 {"HardSigmoid", "alpha:f=0.3 beta:f=0.4"},
+                 {"HardSwish", ""},
+                 {"Tanh", ""},
+                 {"Sigmoid", ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         start("1x3x2x2");
         put_floats(&g, "half", "1", "0.5");
@@ -290,7 +306,8 @@ static void bounds_and_slopes(void **state)
         put_node(&g, cases[i].op, "a", "y", cases[i].attrs);
         check(14, NULL);
     }
-    static const char *const bounds[][2] = {{"0.1", "0.7"}, {"-0.2", "0.3"}, {"0.3", "1e38"}, {"-1e38", "0.5"}, {"0", "1e38"}};
+    static const char *const bounds[][2] = {
+        {"0.1", "0.7"}, {"-0.2", "0.3"}, {"0.3", "1e38"}, {"-1e38", "0.5"}, {"0", "1e38"}};
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
         start("1x3x2x2");
         put_floats(&g, "lo", "", bounds[i][0]);
@@ -560,12 +577,21 @@ static void options_behind_the_colon(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opset_18), cmocka_unit_test(opset_19), cmocka_unit_test(opset_20), cmocka_unit_test(opset_21),
-        cmocka_unit_test(batch_norms_are_folded), cmocka_unit_test(activations_in_parts_become_one),
-        cmocka_unit_test(bounds_and_slopes), cmocka_unit_test(shuffles_and_views), cmocka_unit_test(channels_last),
-        cmocka_unit_test(gates_and_broadcasts), cmocka_unit_test(pools_and_pads), cmocka_unit_test(quantized_graphs),
-        cmocka_unit_test(a_last_softmax_is_left_out), cmocka_unit_test(blocks_with_layer_norms), cmocka_unit_test(weights_beside_the_file),
-        cmocka_unit_test(options_behind_the_colon)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(opset_18),
+                                       cmocka_unit_test(opset_19),
+                                       cmocka_unit_test(opset_20),
+                                       cmocka_unit_test(opset_21),
+                                       cmocka_unit_test(batch_norms_are_folded),
+                                       cmocka_unit_test(activations_in_parts_become_one),
+                                       cmocka_unit_test(bounds_and_slopes),
+                                       cmocka_unit_test(shuffles_and_views),
+                                       cmocka_unit_test(channels_last),
+                                       cmocka_unit_test(gates_and_broadcasts),
+                                       cmocka_unit_test(pools_and_pads),
+                                       cmocka_unit_test(quantized_graphs),
+                                       cmocka_unit_test(a_last_softmax_is_left_out),
+                                       cmocka_unit_test(blocks_with_layer_norms),
+                                       cmocka_unit_test(weights_beside_the_file),
+                                       cmocka_unit_test(options_behind_the_colon)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,8 @@ static void same_elements(const pp_onnx_tensor *t, const Onnx__TensorProto *p)
             assert_memory_equal(t->data, p->raw_data.data, p->raw_data.len);
         return;
     }
-    assert_int_equal(pp_onnx_count(t), p->n_float_data + p->n_int32_data + p->n_int64_data + p->n_double_data + p->n_uint64_data);
+    assert_int_equal(pp_onnx_count(t),
+                     p->n_float_data + p->n_int32_data + p->n_int64_data + p->n_double_data + p->n_uint64_data);
     for (size_t i = 0; i < p->n_float_data; i++)
         assert_memory_equal((const uint8_t *)t->data + i * 4, &p->float_data[i], 4);
     for (size_t i = 0; i < p->n_double_data; i++)

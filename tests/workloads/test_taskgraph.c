@@ -2,12 +2,14 @@
 #include "test_workloads.h"
 
 static const char path[] = "tasks.graphml";
-#define HEAD                                                                                        \
-    "<?xml version='1.0'?>\n<graphml>\n<key id='p' for='node' attr.name='ps'/><key id='o' for='node' attr.name='ops'/>" \
-    "<key id='b' for='edge' attr.name='bits'/><key id='d' for='edge' attr.name='data'/><key id='x' attr.name='color'/>\n"
+#define HEAD                                                                                                           \
+    "<?xml version='1.0'?>\n<graphml>\n<key id='p' for='node' attr.name='ps'/><key id='o' for='node' "                 \
+    "attr.name='ops'/>"                                                                                                \
+    "<key id='b' for='edge' attr.name='bits'/><key id='d' for='edge' attr.name='data'/><key id='x' "                   \
+    "attr.name='color'/>\n"
 #define GRAPH HEAD "<graph edgedefault='directed'>\n"
 #define NODE(id, key, work) "<node id='" id "'><data key='" key "'>" work "</data></node>\n"
-#define EDGE(from, to, bits, more) \
+#define EDGE(from, to, bits, more)                                                                                     \
     "<edge source='" from "' target='" to "'><data key='b'>" bits "</data>" more "</edge>\n"
 #define END "</graph>\n</graphml>\n"
 
@@ -65,8 +67,8 @@ static void edges_have_parts_of_their_own(void **state)
 static void several_ends_meet(void **state)
 {
     (void)state;
-    pp_network *net = opened(GRAPH NODE("a", "p", "1") NODE("end", "p", "2") NODE("c", "p", "3") EDGE("a", "end", "8", "")
-                                 EDGE("a", "c", "8", "") END);
+    pp_network *net = opened(GRAPH NODE("a", "p", "1") NODE("end", "p", "2") NODE("c", "p", "3")
+                                 EDGE("a", "end", "8", "") EDGE("a", "c", "8", "") END);
     assert_int_equal(net->n_ops, 5);
     assert_string_equal(net->ops[4].name, "(end)");
     assert_int_equal(net->ops[4].n_inputs, 2);
@@ -98,11 +100,13 @@ static void wrong_graphs_are_named(void **state)
     refused(GRAPH NODE("a", "p", "1") EDGE("a", "b", "8", "") END, "tasks.graphml:6: no node 'b'");
     refused(GRAPH NODE("a", "p", "1") EDGE("a", "a", "0", "") END, "bits");
     refused(GRAPH NODE("a", "p", "1") EDGE("a", "a", "8", "") END, "node 'a' waits for itself");
-    refused(GRAPH NODE("a", "p", "1") NODE("b", "p", "1") NODE("c", "p", "1") EDGE("a", "b", "8", "") EDGE("b", "c", "8", "")
-                EDGE("c", "b", "8", "") END, "cycle");
+    refused(GRAPH NODE("a", "p", "1") NODE("b", "p", "1") NODE("c", "p", "1") EDGE("a", "b", "8", "")
+                EDGE("b", "c", "8", "") EDGE("c", "b", "8", "") END,
+            "cycle");
     refused(GRAPH NODE("a", "p", "1") NODE("b", "p", "1") "<edge source='a' target='b'/>" END, "bits are missing");
     refused(GRAPH NODE("a", "p", "1") NODE("b", "p", "1") EDGE("a", "b", "8", "<data key='d'>m</data>")
-                EDGE("a", "b", "9", "<data key='d'>m</data>") END, "data 'm' of node 'a' has 9 bits here, 8 before");
+                EDGE("a", "b", "9", "<data key='d'>m</data>") END,
+            "data 'm' of node 'a' has 9 bits here, 8 before");
     refused(GRAPH NODE("a", "p", "1") NODE("b", "p", "1") EDGE("a", "b", "7", "") EDGE("a", "b", "1000000000", "") END,
             "round the sizes of edges");
     refused("<!DOCTYPE x [<!ENTITY e 'x'>]><graphml/>", "document types");
@@ -133,7 +137,8 @@ static void any_allocation_may_fail(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(edges_have_parts_of_their_own), cmocka_unit_test(several_ends_meet),
-                                       cmocka_unit_test(wrong_graphs_are_named), cmocka_unit_test(any_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(edges_have_parts_of_their_own),
+                                       cmocka_unit_test(several_ends_meet), cmocka_unit_test(wrong_graphs_are_named),
+                                       cmocka_unit_test(any_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
