@@ -1,7 +1,8 @@
 /* Every tile an actor, every channel a server: what lockstep is checked against, for small models.
  *
  * A node is what one stage does on one tile: an actor, and behind it one more for each partial sum that comes and is
- * added. Results of a node leave behind its last addition, as the packets of the expanded mapping. */
+ * added, or one of no time that waits for the whole sum where that comes back. Results of a node leave behind the last of
+ * them, as the packets of the expanded mapping. */
 #include "sim/tokens_lm.h"
 
 #include <stdlib.h>
@@ -10,13 +11,14 @@
 typedef struct node {
     uint32_t stage, first, last; /* actors */
     uint32_t next;               /* node of the same tile */
+    bool sent;                   /* has handed on its sum: what comes now is the whole one */
 } node;
 
 typedef struct owned_server {
     uint32_t key, server, next;  /* of the same tile */
 } owned_server;
 
-/* What leaves an actor: a net of the mapping, or (net PP_NONE) the way to the addition behind it. */
+/* What leaves an actor: a net of the mapping, or (net PP_NONE) the way to the actor `to` behind it. */
 typedef struct leaving {
     uint32_t actor, order, net, to;
 } leaving;
@@ -30,6 +32,7 @@ typedef struct builder {
     uint32_t *tile_node, *tile_server; /* [n_tiles] heads of lists */
     uint32_t *channel_server;          /* [n_channels] */
     uint32_t *row;                     /* [parts] of work_ps */
+    uint32_t *end_to;                  /* [n_ends] actor that takes a sum; PP_NONE: ends of other nets */
     PP_VEC(node) nodes;
     PP_VEC(owned_server) owned;
     PP_VEC(pp_token_actor) actors;
@@ -127,21 +130,25 @@ static pp_status put_leaving(builder *b, uint32_t actor, uint32_t net, uint32_t 
     return pp_push(&b->leave, (leaving){actor, (uint32_t)b->leave.len, net, to}) ? PP_OK : PP_ENOMEM;
 }
 
-/* An addition behind the node: of what it has and the sum that net brings. */
-static pp_status add_sum(builder *b, uint32_t tile, const pp_lm_net *net, uint32_t *out)
+/* An actor behind the node: adds what it has to the sum that comes, or waits for the whole one. */
+static pp_status add_sum(builder *b, const pp_lm_net *net, uint32_t end)
 {
-    const uint32_t stage = b->m->edge[net->edge].from;
+    const uint32_t stage = b->m->edge[net->edge].from, tile = b->e->end[end].tile;
     const bool linear = b->m->stage[stage].kind == PP_LM_OP_LINEAR;
-    const uint64_t ps = pp_arch_digital_ps(b->arch, net->bits / (linear ? b->psum_bits : 32));
+    uint32_t *sum = &b->end_to[end];
+    node *n;
+    PP_TRY(node_of(b, tile, stage, &n));
+    const uint64_t ps = n->sent ? 0 : pp_arch_digital_ps(b->arch, net->bits / (linear ? b->psum_bits : 32));
     pp_token_actor a = {.interval_ps = ps, .latency_ps = ps, .work = PP_NONE, .inputs = 2};
     a.order = b->m->stage[stage].expert != PP_NONE ? PP_TOKEN_SUBSTREAM : PP_TOKEN_IN_ORDER;
-    node *n;
-    PP_TRY(server_of(b, tile, adder_key(b, stage), &a.server));
-    PP_TRY(add_actor(b, a, (pp_lm_actor){b->e->tile[tile].instance, PP_NONE}, out));
-    PP_TRY(node_of(b, tile, stage, &n));
+    if (n->sent)
+        a.server = b->n_servers++;
+    else
+        PP_TRY(server_of(b, tile, adder_key(b, stage), &a.server));
+    PP_TRY(add_actor(b, a, (pp_lm_actor){b->e->tile[tile].instance, PP_NONE}, sum));
     const uint32_t before = n->last;
-    n->last = *out;
-    return put_leaving(b, before, PP_NONE, *out);
+    n->last = *sum;
+    return put_leaving(b, before, PP_NONE, *sum);
 }
 
 /* ---- hops ---- */
@@ -157,10 +164,11 @@ static uint32_t expert_of(const builder *b, const pp_lm_net *net, const pp_lm_en
     return expert != PP_NONE || net->sum ? expert : b->m->stage[end->stage].expert;
 }
 
-/* Where end k of a net goes in: `to` of sums is set when the sum's actor is made. */
-static pp_status push_end(builder *b, const pp_lm_net *net, const pp_lm_end *end, uint64_t tail_ps, uint32_t to)
+static pp_status push_end(builder *b, const pp_lm_net *net, uint32_t k, uint64_t tail_ps)
 {
+    const pp_lm_end *end = &b->e->end[k];
     const uint32_t expert = expert_of(b, net, end);
+    uint32_t to = b->end_to[k];
     node *n;
     if (to == PP_NONE) {
         PP_TRY(node_of(b, end->tile, end->stage, &n));
@@ -180,7 +188,7 @@ static uint64_t serialise_ps(const builder *b, const pp_lm_net *net, uint32_t ch
 }
 
 /* All hops and ends below `parent` (PP_NONE: roots), side by side. A way back ends once, at `back`. */
-static pp_status push_level(builder *b, const pp_lm_net *net, uint32_t parent, uint64_t tail_ps, uint32_t to, uint32_t back)
+static pp_status push_level(builder *b, const pp_lm_net *net, uint32_t parent, uint64_t tail_ps, uint32_t back)
 {
     const pp_lm_expanded *e = b->e;
     for (uint32_t h = net->first_hop; h < net->first_hop + net->n_hops; h++) {
@@ -198,7 +206,7 @@ static pp_status push_level(builder *b, const pp_lm_net *net, uint32_t parent, u
         if (e->end[k].hop != parent)
             continue;
         if (back == PP_NONE)
-            PP_TRY(push_end(b, net, &e->end[k], tail_ps, to));
+            PP_TRY(push_end(b, net, k, tail_ps));
         else if (k == back)
             PP_TRY(push_hop(b, (pp_token_hop){.tail_ps = tail_ps, .server = PP_NONE, .to = PP_TOKEN_BACK, .expert = PP_NONE}));
     }
@@ -206,11 +214,11 @@ static pp_status push_level(builder *b, const pp_lm_net *net, uint32_t parent, u
 }
 
 /* The tree below the roots of a net that stand at [queue ..). */
-static pp_status push_below(builder *b, const pp_lm_net *net, size_t at, uint32_t to, uint32_t back)
+static pp_status push_below(builder *b, const pp_lm_net *net, size_t at, uint32_t back)
 {
     for (; at < b->queue.len; at += 2) {
         const uint32_t h = b->queue.data[at], mine = b->queue.data[at + 1], first = (uint32_t)b->hops.len;
-        PP_TRY(push_level(b, net, h, b->hops.data[mine].busy_ps, to, back));
+        PP_TRY(push_level(b, net, h, b->hops.data[mine].busy_ps, back));
         b->hops.data[mine].child_first = first;
         b->hops.data[mine].n_children = (uint32_t)b->hops.len - first;
     }
@@ -238,7 +246,7 @@ static pp_status push_actor(builder *b, const leaving *l, size_t n)
         else if (l[i].net == PP_NONE)
             status = push_hop(b, (pp_token_hop){.server = PP_NONE, .to = l[i].to, .expert = PP_NONE});
         else
-            status = push_level(b, &b->e->net[l[i].net], PP_NONE, 0, l[i].to, PP_NONE);
+            status = push_level(b, &b->e->net[l[i].net], PP_NONE, 0, PP_NONE);
     }
     b->actors.data[l->actor].hop_first = first;
     b->actors.data[l->actor].n_hops = (uint32_t)b->hops.len - first;
@@ -250,7 +258,7 @@ static pp_status push_actor(builder *b, const leaving *l, size_t n)
         for (size_t k = starts.data[i]; k < end && status == PP_OK; k++) /* a copy: pushing may move the queue */
             status = pp_push(&b->queue, b->queue.data[k]) ? PP_OK : PP_ENOMEM;
         if (status == PP_OK)
-            status = push_below(b, &b->e->net[l[i].net], at, l[i].to, PP_NONE);
+            status = push_below(b, &b->e->net[l[i].net], at, PP_NONE);
     }
     free(starts.data);
     return status;
@@ -287,14 +295,14 @@ static pp_status make_sums(builder *b)
 {
     for (uint32_t i = 0; i < b->e->n_nets; i++) {
         const pp_lm_net *net = &b->e->net[i];
-        uint32_t sum;
         node *n;
         if (!net->sum)
             continue;
         PP_TRY(node_of(b, net->src, b->m->edge[net->edge].from, &n));
-        const uint32_t from = n->last;
-        PP_TRY(add_sum(b, b->e->end[net->first_end].tile, net, &sum));
-        PP_TRY(put_leaving(b, from, i, sum));
+        n->sent = true;
+        PP_TRY(put_leaving(b, n->last, i, PP_NONE));
+        for (uint32_t k = net->first_end; k < net->first_end + net->n_ends; k++)
+            PP_TRY(add_sum(b, net, k));
     }
     return PP_OK;
 }
@@ -356,9 +364,9 @@ static pp_status make_back(builder *b)
             continue;
         const uint32_t end = back->first_end + back->n_ends - 1;
         b->queue.len = 0;
-        PP_TRY(push_level(b, back, PP_NONE, 0, PP_NONE, end));
+        PP_TRY(push_level(b, back, PP_NONE, 0, end));
         net->n_back = (uint32_t)b->hops.len - net->back_first;
-        PP_TRY(push_below(b, back, 0, PP_NONE, end));
+        PP_TRY(push_below(b, back, 0, end));
     }
     return PP_OK;
 }
@@ -430,7 +438,8 @@ static pp_status build(builder *b)
     b->tile_node = filled(b->e->n_tiles);
     b->tile_server = filled(b->e->n_tiles);
     b->channel_server = filled(b->m->fabric->n_channels);
-    if (b->tile_node == NULL || b->tile_server == NULL || b->channel_server == NULL)
+    b->end_to = filled(b->e->n_ends);
+    if (b->tile_node == NULL || b->tile_server == NULL || b->channel_server == NULL || b->end_to == NULL)
         return PP_ENOMEM;
     PP_TRY(make_nodes(b));
     PP_TRY(make_sums(b));
@@ -465,6 +474,7 @@ done:
     free(b.tile_server);
     free(b.channel_server);
     free(b.row);
+    free(b.end_to);
     free(b.nodes.data);
     free(b.owned.data);
     free(b.actors.data);

@@ -122,6 +122,10 @@ class Llm(Case):
         d, _ = self.small(*settings(workload__model=self.config(bert, "bert"), workload__scenario="prefill", workload__sequences=12))
         self.assertEqual((d["prefill_tokens"], d["decode_tokens"], d["blocks"]), (12 * 32, 0, 2))
         self.assertGreater(d["time_to_first_token_s"], d["bound_latency_us"] * 1e-6)
+        more = settings(workload__model=self.path("bert/config.json"), workload__scenario="prefill")
+        d, _ = self.small(*more, fabric="full")
+        exact, _ = self.small(*more, *settings(simulate__exact="true"), fabric="full")
+        self.near(d["time_s"], exact["time_s"], 1e-3)
         mixtral = self.write("mixtral.json", """{"architectures": ["MixtralForCausalLM"], "model_type": "mixtral",
             "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2,
             "vocab_size": 100, "max_position_embeddings": 128, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
