@@ -5,7 +5,7 @@
 #include "cli/args.h"
 
 extern const pp_command pp_cmd_run, pp_cmd_simulate, pp_cmd_model, pp_cmd_quantize, pp_cmd_map, pp_cmd_infer, pp_cmd_compare,
-    pp_cmd_fabric, pp_cmd_report, pp_cmd_knobs, pp_cmd_traffic, pp_cmd_completion, pp_cmd_man, pp_cmd_version;
+    pp_cmd_fabric, pp_cmd_report, pp_cmd_knobs, pp_cmd_traffic, pp_cmd_completion, pp_cmd_man, pp_cmd_sweep, pp_cmd_version;
 /* All of them, in the order of the help; NULL past the end. */
 const pp_command *pp_command_at(size_t i);
 
