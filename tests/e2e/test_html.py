@@ -130,6 +130,16 @@ class Html(Case):
                 self.assertIn(word, " ".join(page.text))
             self.assertIn("rows", self.done("report", "csv", report).out)
 
+    @unittest.skipIf(SHORT, "long with sanitizers")
+    def test_a_thousand_cores(self):
+        report, path = self.path("r50.h5"), self.path("r50.html")
+        self.done("simulate", example("resnet50-flit.yaml"), *settings(simulate__switching="vct", fabric__rows=25, fabric__cols=40, mapping__effort=1), "-o", report)
+        self.done("report", "html", report, "-o", path)
+        self.assertLess(os.path.getsize(path), 5e6)
+        page = Page(path)
+        self.whole(page, report)
+        self.assertLess(len(page.tags), 2500)  # cores and channels are few elements, whatever their number
+
     def test_names_from_reports_are_harmless(self):
         _, report = self.run_once("resnet32-5pp.yaml", *FEW)
         bad = self.path("bad.h5")
