@@ -322,8 +322,10 @@ static void meet(pp_meeting *m, uint32_t n)
     for (uint32_t spins = 0; atomic_load_explicit(&m->round, memory_order_acquire) == round; spins++) {
         if (spins >= m->patience)
             (void)sched_yield();
+#if defined(__x86_64__)
         else
             __builtin_ia32_pause();
+#endif
     }
 }
 
