@@ -92,7 +92,7 @@ class LanguageModels(Case):
 
     def test_names_that_are_not_quite_right(self):
         self.refused("model", "show", "llama3-8c", words=["did you mean 'llama3-8b'"])
-        self.refused("map", "--network", "llama3-8b", "--fabric", "5pp", words=["language model"])
+        self.refused("compare", "--networks", "llama3-8b", "--fabrics", "5pp", words=["language model"])
 
 
 class Values(Case):
