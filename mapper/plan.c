@@ -26,6 +26,24 @@ static uint64_t rotate_ps(const pp_qnetwork *q, const pp_arch *arch, uint32_t st
     return positions * pp_arch_rotate_ps(arch, most);
 }
 
+/* Time that the head of one firing spends on rotating what leaves: additions, and the rescaling of each channel to the
+ * common unit. */
+static uint64_t rotate_out_ps(const pp_qnetwork *q, const pp_arch *arch, uint32_t stage, const pp_tiling *t)
+{
+    const pp_stage *s = &q->stages->stage[stage];
+    const uint32_t slices = pp_arch_slices(arch, q->stage[stage].wbits), pixels = t->widen / slices;
+    const uint64_t firings = ((uint64_t)s->fire.h * s->fire.w + pixels - 1) / pixels;
+    const uint64_t positions = ((uint64_t)s->out.h * s->out.w + firings - 1) / firings;
+    uint64_t most = 0;
+    for (uint32_t col = 0; col < t->col_tiles; col++) {
+        pp_tile tile = {0};
+        pp_tiling_tile(&tile, t, s, col, 0);
+        const uint64_t ops = pp_qrotate_adds(q->stage[stage].rotate_out, tile.out_lo, tile.out_hi) + (tile.out_hi - tile.out_lo);
+        most = ops > most ? ops : most;
+    }
+    return positions * pp_arch_rotate_ps(arch, most);
+}
+
 /* The transform of one firing's positions overlaps the MVM of the one before. */
 static void add_rotation(pp_mvm_time *mvm, uint64_t ps)
 {
@@ -39,8 +57,10 @@ static pp_mvm_time copy_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t 
     const bool rotates = q->stage[stage].rotate != NULL;
     const pp_arch a = rotates ? pp_arch_rotated(arch) : *arch;
     pp_mvm_time mvm = pp_arch_mvm(&a, t->cols_max, q->stream[s->inputs[0].stream].bits, q->stage[stage].wbits);
-    if (rotates)
+    if (pp_qrotates_here(q, stage))
         add_rotation(&mvm, rotate_ps(q, arch, stage, t, copies));
+    if (q->stage[stage].rotate_out != NULL)
+        add_rotation(&mvm, rotate_out_ps(q, arch, stage, t));
     return mvm;
 }
 
@@ -121,12 +141,17 @@ static pp_status check_rotations(const pp_mapping *m, const pp_qnetwork *q)
 {
     for (uint32_t t = 0; t < m->n_tiles; t++) {
         const pp_tile *tile = &m->tile[t];
-        const pp_qrotate *r = q->stage[tile->stage].rotate;
-        if (r && !pp_qrotate_fits(r, tile->in_lo, tile->in_hi))
+        const pp_qrotate *enters = q->stage[tile->stage].rotate, *leaves = q->stage[tile->stage].rotate_out;
+        if (pp_qrotates_here(q, tile->stage) && !pp_qrotate_fits(enters, tile->in_lo, tile->in_hi))
             return pp_fail(PP_EINFEASIBLE,
                            "layer %s: a rotation block reaches beyond channels %u to %u of a row tile: expected "
                            "quant.rotation_block=array_rows with patches of one pixel, or larger arch.rows",
                            q->stages->stage[tile->stage].name, tile->in_lo, tile->in_hi - 1);
+        if (leaves && !pp_qrotate_fits(leaves, tile->out_lo, tile->out_hi))
+            return pp_fail(PP_EINFEASIBLE,
+                           "layer %s: a rotation block of what it writes reaches beyond channels %u to %u of a column tile: "
+                           "expected a smaller quant.rotation_block, patches of one pixel, or larger arch.cols",
+                           q->stages->stage[tile->stage].name, tile->out_lo, tile->out_hi - 1);
     }
     return PP_OK;
 }

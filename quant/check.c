@@ -92,6 +92,9 @@ static pp_status check_stage(const pp_qnetwork *q, uint32_t index)
         PP_TRY(check_multipliers(st->name, "in", s->in_mult, st->n_inputs, s->in_shift));
     if (s->scale_mult)
         PP_TRY(check_scale(st->name, s));
+    if (s->rotate_out && (q->stream[index + 1].scale < s->rotate_out->format.scale || q->stream[index + 1].scale > s->rotate_out->format.scale ||
+                          !q->stream[index + 1].is_signed || q->stream[index + 1].qmax != s->rotate_out->format.qmax))
+        return pp_fail(PP_EINVAL, "stage '%s': its stream is rotated but has another format than the rotation", st->name);
     return s->out_mult ? check_multipliers(st->name, "out", s->out_mult, s->cout, s->out_shift) : PP_OK;
 }
 
@@ -155,7 +158,8 @@ static void dump_stage(text *t, const pp_qnetwork *q, uint32_t index)
                           hash_of(s->scale_mult, n * sizeof *s->scale_mult),
                           hash_of(s->scale_bias, n * sizeof *s->scale_bias), s->scale_shift));
     if (s->rotate)
-        append(t, pp_strf("  rotated: %u blocks, scale %.17g, shift %u, kurtosis %.17g\n", s->rotate->n_blocks,
+        append(t, pp_strf("  rotated%s: %u blocks, scale %.17g, shift %u, kurtosis %.17g\n",
+                          s->rotate->at_producer ? " at the producer" : "", s->rotate->n_blocks,
                           s->rotate->format.scale, s->rotate->shift, s->rotate->rotated_kurtosis));
     append(t, pp_strf("  weight_sqnr_db %.17g out_sqnr_db %.17g kurtosis %.17g acc_max %.17g\n", s->weight_sqnr_db,
                       s->out_sqnr_db, s->kurtosis, s->acc_max));

@@ -1,5 +1,5 @@
 /* The digital end of the datapath by its definition (docs/quantization.md). Slow and obvious. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <assert.h>
 #include <math.h>
@@ -41,15 +41,19 @@ int32_t pp_quantize_value(const pp_qformat *f, double value)
     return code <= f->qmin ? f->qmin : code >= f->qmax ? f->qmax : (int32_t)code;
 }
 
-static int32_t to_format(const pp_qformat *f, int64_t v)
+/* Code of the stage's stream, or the word that a rotation of it takes. */
+static int32_t to_stream(const pp_qnetwork *q, uint32_t stage, int64_t v)
 {
+    const pp_qformat *f = &q->stream[stage + 1];
+    if (q->stage[stage].rotate_out)
+        return (int32_t)pp_saturate(v, PP_ROTATE_WORD);
     return (int32_t)clamp64(v, f->qmin, f->qmax);
 }
 
 int32_t pp_qstage_requant(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pooled)
 {
     const pp_qstage *s = &q->stage[stage];
-    return to_format(&q->stream[stage + 1], pp_rescale(pooled, s->out_mult[c], s->out_shift));
+    return to_stream(q, stage, pp_rescale(pooled, s->out_mult[c], s->out_shift));
 }
 
 /* a x full / divisor, half to even, for a, full >= 0. */
@@ -66,7 +70,7 @@ int32_t pp_qstage_requant_partial(const pp_qnetwork *q, uint32_t stage, uint32_t
     if (divisor == full || divisor == 0)
         return pp_qstage_requant(q, stage, c, pooled);
     int64_t mult = scale_multiplier(s->out_mult[c], full, divisor);
-    return to_format(&q->stream[stage + 1], pp_rescale(pooled, mult, s->out_shift));
+    return to_stream(q, stage, pp_rescale(pooled, mult, s->out_shift));
 }
 
 int64_t pp_pool_reduce(const pp_op *pool, const pp_qwindow *w, pp_shape map, const int64_t *at)
@@ -245,22 +249,35 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
 
 void pp_qstage_tail(const pp_qnetwork *q, uint32_t stage, const int64_t *act, int16_t *codes, double *logits)
 {
+    pp_qstage_tail_by(q, stage, act, codes, logits, pp_qrotate_out);
+}
+
+void pp_qstage_tail_by(const pp_qnetwork *q, uint32_t stage, const int64_t *act, int16_t *codes, double *logits,
+                       pp_qrotate_out_fn *rotate)
+{
     const pp_stage *st = &q->stages->stage[stage];
     const pp_qstage *s = &q->stage[stage];
     const pp_op *tail = pp_stage_tail_pool(q->net, st), *pool = pp_stage_any_pool(q->net, st);
     uint32_t full = pool ? pp_pool_full(pool) : 1;
+    int64_t word[PP_ROTATE_OUT_MAX]; /* of a pixel that is rotated */
     for (uint32_t y = 0; y < st->out.h; y++) {
         for (uint32_t x = 0; x < st->out.w; x++) {
             pp_qwindow w = pool ? pp_pool_window(pool, tail ? st->fire : st->in, y, x) : (pp_qwindow){.divisor = 1};
             uint32_t divisor = pool && pool->kind != PP_OP_MAX_POOL && w.divisor ? w.divisor : full;
+            const size_t pixel = ((size_t)y * st->out.w + x) * st->out.c;
             for (uint32_t c = 0; c < st->out.c; c++) {
-                size_t at = ((size_t)y * st->out.w + x) * st->out.c + c;
-                int64_t v = tail ? pp_pool_reduce(pool, &w, st->fire, act + c) : act[at];
-                if (codes)
-                    codes[at] = (int16_t)pp_qstage_requant_partial(q, stage, c, v, full, divisor);
+                int64_t v = tail ? pp_pool_reduce(pool, &w, st->fire, act + c) : act[pixel + c];
+                if (!codes)
+                    logits[pixel + c] = (double)v * s->unit[c] / divisor;
+                else if (s->rotate_out)
+                    word[c] = pp_qstage_requant_partial(q, stage, c, v, full, divisor);
                 else
-                    logits[at] = (double)v * s->unit[c] / divisor;
+                    codes[pixel + c] = (int16_t)pp_qstage_requant_partial(q, stage, c, v, full, divisor);
             }
+            if (codes && s->rotate_out)
+                rotate(q, stage, 0, st->out.c, word);
+            for (uint32_t c = 0; codes && s->rotate_out && c < st->out.c; c++)
+                codes[pixel + c] = (int16_t)word[c];
         }
     }
 }

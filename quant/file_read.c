@@ -84,6 +84,8 @@ static pp_status read_options(const pp_node *root, pp_quant_options *o)
     if (!pp_node_get(map, "rotate")) /* written before there were rotations */
         return PP_OK;
     PP_TRY(need_choice(map, "rotate", pp_rotate_name, PP_ROTATE_INPUT + 1, &o->rotate));
+    if (pp_node_get(map, "rotate_at")) /* not written when there was only the consumer */
+        PP_TRY(need_choice(map, "rotate_at", pp_rotate_at_name, PP_ROTATE_PRODUCER + 1, &o->rotate_at));
     PP_TRY(need_text(map, "rotation_block", &o->rotation_block));
     PP_TRY(need_text(map, "rotate_layers", &o->rotate_layers));
     return need_i64(map, "rotation_rows", 0, 65536, &o->rotation_rows);

@@ -87,6 +87,7 @@ static void add_options(pp_json *root, const pp_quant_options *o)
     pp_json_add_bool(j, "bias_correction", o->bias_correction);
     pp_json_add_i64(j, "psum_bits", o->psum_bits);
     pp_json_add_text(j, "rotate", pp_rotate_name(o->rotate));
+    pp_json_add_text(j, "rotate_at", pp_rotate_at_name(o->rotate_at));
     pp_json_add_text(j, "rotation_block", o->rotation_block);
     pp_json_add_text(j, "rotate_layers", o->rotate_layers);
     pp_json_add_i64(j, "rotation_rows", o->rotation_rows);

@@ -1,5 +1,5 @@
 /* Digital end of a whole map: flat 32-bit loops where every intermediate fits, the definition otherwise. */
-#include "quant/quant_internal.h"
+#include "quant/rotate_internal.h"
 
 #include <string.h>
 
@@ -68,10 +68,10 @@ static size_t carve(const pp_qnetwork *q, uint32_t stage, bool flat, bool whole,
     return c.used;
 }
 
-/* Pooling and logits go through the definition's tail, on the whole activated map. */
+/* Pooling, rotations and logits go through the definition's tail, on the whole activated map. */
 static bool needs_whole(const pp_qnetwork *q, uint32_t stage, bool flat)
 {
-    return !flat || stage == q->stages->output || pp_stage_tail_pool(q->net, &q->stages->stage[stage]);
+    return !flat || q->stage[stage].rotate_out || stage == q->stages->output || pp_stage_tail_pool(q->net, &q->stages->stage[stage]);
 }
 
 size_t pp_qstage_finish_scratch(const pp_qnetwork *q, uint32_t stage)
@@ -163,7 +163,7 @@ void pp_qstage_finish(const pp_qnetwork *q, uint32_t stage, const int32_t *sum, 
         pp_qstage_tail(q, stage, sp.wide, NULL, logits);
         return;
     }
-    pp_qstage_tail(q, stage, sp.wide, sp.codes, NULL);
+    pp_qstage_tail_by(q, stage, sp.wide, sp.codes, NULL, pp_qrotate_out_fast);
     pp_codes_to_bytes(&q->stream[stage + 1], sp.codes, out, pp_shape_count(q->stages->stage[stage].out));
 }
 

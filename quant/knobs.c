@@ -24,8 +24,9 @@ static const pp_knob knobs[] = {
     {"quant", "psum_bits", PP_KNOB_INT, "bit", "16", 8, 32, NULL, "width of partial sums", FIELD(psum_bits)},
     {"quant", "rotate", PP_KNOB_CHOICE, "", "none", 0, 0, "none|input",
      "input: Hadamard transform over the channels in front of the DACs, its inverse in the programmed matrix", FIELD(rotate)},
-    {"quant", "rotate_at", PP_KNOB_CHOICE, "", "consumer", 0, 0, "consumer",
-     "where it is done: in the cores of the layer that reads, channels carry the plain stream", FIELD(rotate_at)},
+    {"quant", "rotate_at", PP_KNOB_CHOICE, "", "consumer", 0, 0, "consumer|producer",
+     "where it is done: in the cores of the layer that reads, or in the digital unit of the one layer that writes, before its "
+     "requantization: channels carry rotated codes, nothing else may read them", FIELD(rotate_at)},
     {"quant", "rotation_block", PP_KNOB_TEXT, "", "array_rows", 0, 0, NULL,
      "channels that are mixed: full, array_rows (those on the rows of one array) or a number", FIELD(rotation_block)},
     {"quant", "rotate_layers", PP_KNOB_TEXT, "", "", 0, 0, NULL,
@@ -42,6 +43,11 @@ pp_knob_table pp_quant_knobs(void)
 const char *pp_rotate_name(int rotate)
 {
     return rotate == PP_ROTATE_INPUT ? "input" : "none";
+}
+
+const char *pp_rotate_at_name(int at)
+{
+    return at == PP_ROTATE_PRODUCER ? "producer" : "consumer";
 }
 
 const char *pp_wquant_name(int weights)

@@ -130,7 +130,7 @@ static pp_status fill_layout(pp_qnetwork *q, bool values)
     pp_format_set(&q->stream[0], (uint32_t)q->options.abits, input_signed(q->net));
     for (uint32_t i = 0; i < q->stages->n; i++)
         PP_TRY(layout_stage(q, i, values));
-    return PP_OK;
+    return pp_qrotate_place(q);
 }
 
 pp_status pp_qnetwork_layout(pp_qnetwork **out, const pp_network *net, const pp_stages *stages,
@@ -282,9 +282,9 @@ pp_status pp_qstage_multipliers(pp_qnetwork *q, uint32_t index)
     }
     if (s->out_mult) {
         const pp_op *pool = pp_stage_any_pool(q->net, stage);
-        double divisor = pool ? pp_pool_full(pool) : 1;
+        double divisor = pool ? pp_pool_full(pool) : 1, fraction = s->rotate_out ? 1 << PP_ROTATE_FRACTION : 1;
         for (uint32_t c = 0; c < s->cout; c++)
-            ratio[c] = s->unit[c] / (q->stream[index + 1].scale * divisor);
+            ratio[c] = s->unit[c] * fraction / (q->stream[index + 1].scale * divisor);
         PP_GOTO(done, status, pp_multipliers(ratio, s->cout, s->out_mult, &s->out_shift));
     }
 done:

@@ -157,7 +157,7 @@ pp_status pp_qconv_new(pp_qconv **out, const pp_qnetwork *q, uint32_t stage, uin
     pp_qconv *conv = pp_calloc(1, sizeof *conv);
     if (!conv)
         return PP_ENOMEM;
-    *conv = (pp_qconv){.geom = g, .q = q, .stage = stage, .rotates = q->stage[stage].rotate != NULL, .c_lo = c_lo, .width = c_hi - c_lo, .map_c = round_up(c_hi - c_lo, 4),
+    *conv = (pp_qconv){.geom = g, .q = q, .stage = stage, .rotates = pp_qrotates_here(q, stage), .c_lo = c_lo, .width = c_hi - c_lo, .map_c = round_up(c_hi - c_lo, 4),
                        .element = t->weight_size, .zero = (uint8_t)pp_format_zero(format), .kernel = t->run};
     conv->map_h = padded_size(g.fire.h, g.win.sh, g.win.kh, g.win.dh, g.win.top, g.in.h);
     conv->map_w = padded_size(g.fire.w, g.win.sw, g.win.kw, g.win.dw, g.win.left, g.in.w);

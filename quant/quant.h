@@ -28,6 +28,9 @@ typedef enum pp_aquant { PP_AQUANT_MINMAX, PP_AQUANT_PERCENTILE, PP_AQUANT_MSE }
 /* INPUT: an orthonormal Hadamard transform over the channels in front of the DACs, its inverse in the matrix
  * (quant/rotate_stage.h). */
 typedef enum pp_rotate { PP_ROTATE_NONE, PP_ROTATE_INPUT } pp_rotate;
+/* CONSUMER: in the cores of the layer that reads, the stream is plain. PRODUCER: in the digital unit of the layer that writes,
+ * before its one requantization; the stream is rotated and has one reader. */
+typedef enum pp_rotate_at { PP_ROTATE_CONSUMER, PP_ROTATE_PRODUCER } pp_rotate_at;
 
 /* Section "quant" of a run file (knobs: quant/knobs.c). */
 typedef struct pp_quant_options {
@@ -41,7 +44,7 @@ typedef struct pp_quant_options {
     bool bias_correction;   /* shift biases by the mean error that quantization causes on the calibration images */
     int64_t psum_bits;      /* default 16; follows arch.psum_bits when that is set */
     int rotate;             /* pp_rotate, default NONE */
-    int rotate_at;          /* 0: consumer, the one place that is built */
+    int rotate_at;          /* pp_rotate_at, default CONSUMER */
     const char *rotation_block;  /* full | array_rows (default) | channels of a block */
     const char *rotate_layers;   /* names of stages, comma-separated; "" or NULL: all that can be */
     int64_t rotation_rows;  /* rows of an array, for array_rows; follows arch.rows. 0: no limit */
@@ -81,6 +84,7 @@ typedef struct pp_qstage {
     int64_t *out_mult;         /* [cout] psum units -> output code; NULL on the last stage */
     uint32_t out_shift;
     pp_qrotate *rotate;        /* transform in front of the matrix; NULL: none */
+    const pp_qrotate *rotate_out; /* the reader's, done here on the way to the stream; NULL: none */
     /* quality */
     double weight_sqnr_db;     /* of the weights */
     double out_sqnr_db;        /* of the stage's stream against float, on the calibration images */
@@ -135,7 +139,8 @@ void pp_qstage_digital_pixel(const pp_qnetwork *q, uint32_t stage, const int64_t
                              int64_t *act); /* one fired pixel: sum[cout] -> activated psum units [cout] */
 int32_t pp_qstage_requant(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pooled);
 /* The same for average pooling whose window holds only `divisor` positions that count: out_mult, made for
- * the full window of `full`, is scaled by full / divisor (half to even). */
+ * the full window of `full`, is scaled by full / divisor (half to even). Both: of a stream that is rotated at its producer the
+ * word before the transform (quant/rotate_stage.h). */
 int32_t pp_qstage_requant_partial(const pp_qnetwork *q, uint32_t stage, uint32_t c, int64_t pooled, uint32_t full,
                                   uint32_t divisor);
 /* Stage without a matrix: fired pixel (y, x) from the whole code maps of its inputs [h][w][c], to activated

@@ -81,6 +81,7 @@ int64_t pp_act_units(pp_act act, int64_t pre, double unit);
 const char *pp_wquant_name(int weights);
 const char *pp_aquant_name(int activations);
 const char *pp_rotate_name(int rotate);
+const char *pp_rotate_at_name(int at);
 
 /* ---- building a network (layout.c) ---- */
 

@@ -333,7 +333,8 @@ static pp_status quantize_matrix(pass *p, pp_qconv **conv)
     const pp_qrotate *rotate = run->q->stage[p->stage].rotate;
     if (rotate) {
         PP_GOTO(done, status, pp_qrotate_load_weights(run->q, p->stage));
-        PP_GOTO(done, status, pp_qrotate_calibrate(run, p->stage));
+        if (!rotate->at_producer)
+            PP_GOTO(done, status, pp_qrotate_calibrate(run, p->stage));
     }
     PP_GOTO(done, status, quantize_weights(run, p->stage, rotate ? rotate->weight : weight));
     PP_GOTO(done, status, pp_qconv_new(conv, run->q, p->stage, 0, pp_qgeom_of(run->q->net, st).cin_g));
@@ -395,6 +396,8 @@ static pp_status quantize_stage(pp_qrun *run, uint32_t stage)
     pp_status status = PP_OK;
     if (stage != run->q->stages->output)
         PP_GOTO(done, status, make_stream(run, stage + 1));
+    if (run->q->stage[stage].rotate_out)
+        PP_GOTO(done, status, pp_qrotate_calibrate_out(run, stage));
     if (st->matrix != PP_NONE) {
         PP_GOTO(done, status, quantize_matrix(&p, &conv));
     } else {

@@ -56,7 +56,7 @@ static pp_status run_matrix(const pp_qnetwork *q, uint32_t stage, const pp_row_t
     const int16_t *in = streams[st->inputs[0].stream];
     const int16_t *residual = k == PP_NONE ? NULL : streams[st->inputs[k].stream];
     int16_t *rotated = NULL;
-    if (q->stage[stage].rotate) {
+    if (pp_qrotates_here(q, stage)) {
         PP_TRY(pp_qrotate_reference(q, stage, in, (size_t)g.in.h * g.in.w, &rotated));
         in = rotated;
     }

@@ -142,7 +142,7 @@ static pp_status rotate_map(const pp_qnetwork *q, uint32_t stage, const uint8_t 
 {
     const pp_shape in = q->stages->stage[stage].in;
     *out = NULL;
-    if (!q->stage[stage].rotate)
+    if (!pp_qrotates_here(q, stage))
         return PP_OK;
     int32_t *work = pp_alloc(2 * (size_t)in.c, sizeof *work);
     *out = pp_alloc(pp_shape_count(in), 1);

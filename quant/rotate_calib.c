@@ -100,3 +100,51 @@ done:
     free_job(&j);
     return status;
 }
+
+/* ---- at the producer ---- */
+
+/* One position of a float stream -> x H / sqrt(size), into the histogram. */
+static void turn_position(const pp_qrotate *r, float *x, double *line, pp_histogram *h)
+{
+    for (uint32_t i = 0; i < r->n_blocks; i++) {
+        const pp_hadamard *had = r->order[r->block[i].order].h;
+        float *at = x + r->block[i].first;
+        for (uint32_t j = 0; j < had->n; j++) {
+            line[j] = 0;
+            for (uint32_t c = 0; c < had->n; c++)
+                line[j] += (double)at[c] * pp_hadamard_at(had, c, j);
+        }
+        for (uint32_t j = 0; j < had->n; j++) {
+            at[j] = (float)(line[j] / sqrt((double)had->n));
+            pp_histogram_add(h, at[j]);
+        }
+    }
+}
+
+pp_status pp_qrotate_calibrate_out(const pp_qrun *run, uint32_t stage)
+{
+    const pp_qnetwork *q = run->q;
+    const pp_shape out = q->stages->stage[stage].out;
+    pp_qrotate *r = q->stage[q->stage[stage].rotate_out->stage].rotate;
+    pp_histogram *all = pp_calloc(1, sizeof *all);
+    double *line = pp_alloc(out.c, sizeof *line);
+    pp_status status = PP_ENOMEM;
+    pp_qformat plain;
+    if (!all || !line)
+        goto done;
+    PP_GOTO(done, status, pp_histogram_make(all));
+    for (uint32_t k = 0; k < run->calib->kept; k++)
+        for (size_t p = 0; p < (size_t)out.h * out.w; p++)
+            turn_position(r, run->calib->keep[k][stage + 1] + p * out.c, line, all);
+    PP_GOTO(done, status, pp_qrotate_scale(q, r->stage, pp_activation_scale(all, &r->format, q->options.activations, q->options.percentile)));
+    run->q->stream[stage + 1] = r->format;
+    pp_format_set(&plain, r->format.bits, r->plain_signed);
+    plain.scale = pp_activation_scale(&run->calib->stream[stage + 1], &plain, q->options.activations, q->options.percentile);
+    measure(&run->calib->stream[stage + 1], &plain, &r->plain_max_rms, &r->plain_sqnr_db);
+    measure(all, &r->format, &r->rotated_max_rms, &r->rotated_sqnr_db);
+    r->rotated_kurtosis = pp_histogram_kurtosis(all);
+done:
+    pp_histograms_free(all, 1);
+    free(line);
+    return status;
+}

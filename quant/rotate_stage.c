@@ -120,6 +120,7 @@ pp_status pp_qrotate_new(pp_qrotate **out, const pp_qnetwork *q, uint32_t stage)
     if (!r)
         return PP_ENOMEM;
     r->channels = st->in.c;
+    r->stage = stage;
     pp_format_set(&r->format, (uint32_t)q->options.abits, true);
     return make_blocks(r, &q->options, g.win.kh * g.win.kw);
 }
@@ -166,12 +167,14 @@ pp_status pp_qrotate_scale(const pp_qnetwork *q, uint32_t stage, double scale)
     pp_status status = ratio && mult ? PP_OK : PP_ENOMEM;
     r->format.scale = scale;
     for (uint32_t i = 0; status == PP_OK && i < r->n_orders; i++)
-        ratio[i] = in->scale / (sqrt((double)r->order[i].h->n) * scale);
+        ratio[i] = r->at_producer ? ldexp(1, -PP_ROTATE_FRACTION) / sqrt((double)r->order[i].h->n)
+                                  : in->scale / (sqrt((double)r->order[i].h->n) * scale);
     if (status == PP_OK)
         status = pp_multipliers(ratio, r->n_orders, mult, &r->shift);
     for (uint32_t i = 0; status == PP_OK && i < r->n_orders; i++) {
         r->order[i].mult = mult[i];
-        status = fill_table(r, &r->order[i], in);
+        if (!r->at_producer)
+            status = fill_table(r, &r->order[i], in);
     }
     free(ratio);
     free(mult);

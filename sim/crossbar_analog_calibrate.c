@@ -215,7 +215,7 @@ static pp_status count_codes(void *payload, size_t image, unsigned worker)
         const pp_stage *st = &x->q->stages->stage[s];
         uint64_t *count = k->count + ((size_t)worker * x->q->stages->n + s) * 256;
         const uint8_t *in = w->slot.stream[st->inputs[0].stream];
-        if (x->q->stage[s].rotate != NULL) {
+        if (pp_qrotates_here(x->q, s)) {
             pp_qrotate_map(x->q, s, in, w->rotated, (size_t)st->in.h * st->in.w, w->turn);
             in = w->rotated;
         }

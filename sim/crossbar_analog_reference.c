@@ -136,7 +136,7 @@ static pp_status run_stage(const pp_analog *x, uint32_t stage, uint32_t image, i
         in[k] = streams[st->inputs[k].stream];
         residual = st->inputs[k].role == PP_ROLE_ADD ? in[k] : residual;
     }
-    if (status == PP_OK && x->q->stage[stage].rotate != NULL)
+    if (status == PP_OK && pp_qrotates_here(x->q, stage))
         status = pp_qrotate_reference(x->q, stage, in[0], (size_t)st->in.h * st->in.w, &rotated);
     if (status == PP_OK) {
         layer l = {x, stage, image, st, &x->stage[stage], rotated != NULL ? rotated : in[0], sum};

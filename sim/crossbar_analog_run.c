@@ -25,7 +25,7 @@ void pp_analog_map_(const pp_analog *x, uint32_t stage, const uint8_t *codes, pp
     const pp_astage *s = &x->stage[stage];
     const pp_shape in = x->q->stages->stage[stage].in;
     const size_t row = (size_t)s->map_w * in.c, line = (size_t)in.w * in.c;
-    if (x->q->stage[stage].rotate != NULL) {
+    if (pp_qrotates_here(x->q, stage)) {
         pp_qrotate_map(x->q, stage, codes, w->rotated, (size_t)in.h * in.w, w->turn);
         codes = w->rotated;
     }

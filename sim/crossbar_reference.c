@@ -92,7 +92,7 @@ static pp_status run_stage(const pp_crossbar *x, uint32_t stage, int16_t **strea
         }
         layer l = {x, stage, s, s->matrix != PP_NONE ? &x->q->net->ops[s->matrix] : NULL, in[0], sum};
         int16_t *rotated = NULL;
-        if (l.op != NULL && x->q->stage[stage].rotate != NULL)
+        if (l.op != NULL && pp_qrotates_here(x->q, stage))
             status = pp_qrotate_reference(x->q, stage, in[0], (size_t)s->in.h * s->in.w, &rotated);
         l.in = rotated != NULL ? rotated : in[0];
         if (l.op != NULL && status == PP_OK)

@@ -52,7 +52,7 @@ static void count_mvms(const counter *c, uint32_t tile)
     const uint32_t slices = pp_arch_slices(c->arch, wbits);
     const pp_qrotate *rotate = c->q->stage[t->stage].rotate;
     const pp_arch arch = rotate != NULL ? pp_arch_rotated(c->arch) : *c->arch;
-    if (rotate != NULL)
+    if (pp_qrotates_here(c->q, t->stage))
         count_rotation(row, rotate, t, s->in);
     pp_cost_count_mvm(row->count, c->cost, &arch, t->rows_used, t->cols_used, in_bits, wbits, n);
     row->count[PP_ACTION_SCALE] += n * (t->cols_used / slices);
@@ -122,6 +122,10 @@ static void count_digital(const counter *c, uint32_t stage)
         row->count[PP_ACTION_ACTIVATION] += fired;
     if (s->pool != PP_NONE && s->pool != s->first_op)
         row->count[PP_ACTION_POOL] += window_pixels(c->q->net, s->pool, 0, c->q->net->ops[s->pool].out) * s->fire.c;
+    if (c->q->stage[stage].rotate_out != NULL) { /* each word to the common unit, then the transform */
+        row->count[PP_ACTION_SCALE] += map_size(s->out);
+        row->count[PP_ACTION_ADD] += (double)s->out.h * s->out.w * (double)pp_qrotate_adds(c->q->stage[stage].rotate_out, 0, s->out.c);
+    }
     if (c->q->net->ops[s->first_op].kind != PP_OP_TASK) /* units without values */
         row->count[PP_ACTION_REQUANTIZE] += map_size(s->out);
 }

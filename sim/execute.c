@@ -239,7 +239,7 @@ static pp_status accumulate(pp_exec *x, uint32_t tile, uint32_t image, pp_rect o
         x->s->q->net->ops[stage->matrix].kind == PP_OP_LINEAR || pp_op_reads(x->s->q->net, stage->matrix, 0, out, &in);
     if (reads)
         PP_TRY(pp_exec_gather(x->buffers, tile, 0, image, in, t->in_lo, t->in_hi, x->window));
-    if (reads && x->s->q->stage[t->stage].rotate != NULL)
+    if (reads && pp_qrotates_here(x->s->q, t->stage))
         PP_TRY(pp_qrotate_span(x->s->q, t->stage, t->in_lo, t->in_hi, x->window,
                                (size_t)(in.y1 - in.y0 + 1) * (in.x1 - in.x0 + 1)));
     pp_dot d = dot_of(x, t, in);
@@ -371,6 +371,14 @@ static int64_t finish_value(pp_exec *x, uint32_t tile, uint32_t image, uint32_t 
     return pooled;
 }
 
+/* Words of one pixel's channels -> codes, where the stream is rotated; no block reaches beyond a column tile. */
+static void rotate_out(const pp_exec *x, uint32_t tile, int64_t *values)
+{
+    const pp_tile *t = &x->s->m->tile[tile];
+    if (x->s->q->stage[t->stage].rotate_out != NULL)
+        pp_qrotate_out(x->s->q, t->stage, t->out_lo, t->out_hi, values);
+}
+
 /* Without pooling the firing's pixels are the position. */
 static pp_status emit_plain(pp_exec *x, uint32_t tile, uint32_t image, pp_rect r, const int64_t *act)
 {
@@ -378,9 +386,11 @@ static pp_status emit_plain(pp_exec *x, uint32_t tile, uint32_t image, pp_rect r
     int64_t *out;
     PP_TRY(push(&x->tile[tile].out, &out));
     for (uint32_t y = r.y0; y <= r.y1; y++)
-        for (uint32_t xx = r.x0; xx <= r.x1; xx++)
+        for (uint32_t xx = r.x0; xx <= r.x1; xx++, out += columns) {
             for (uint32_t c = 0; c < columns; c++)
-                *out++ = finish_value(x, tile, image, y, xx, c, *act++);
+                out[c] = finish_value(x, tile, image, y, xx, c, *act++);
+            rotate_out(x, tile, out);
+        }
     return PP_OK;
 }
 
@@ -423,6 +433,7 @@ static pp_status emit_pooled(pp_exec *x, uint32_t tile, uint32_t image, uint32_t
         PP_TRY(pool_value(x, tile, image, y, xx, c, &pooled));
         out[c] = finish_value(x, tile, image, y, xx, c, pooled);
     }
+    rotate_out(x, tile, out);
     return PP_OK;
 }
 

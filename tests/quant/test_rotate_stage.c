@@ -206,14 +206,140 @@ static void layers_by_name(void **state)
     free_fixture(&f);
 }
 
-/* ---- files ---- */
+/* ---- at the producer ---- */
 
-static void reads_back(void **state)
+static fixture at_producer(uint64_t seed, const char *block, int64_t bits)
+{
+    pp_quant_options o = default_options();
+    o.wbits = bits;
+    o.rotate = PP_ROTATE_INPUT;
+    o.rotate_at = PP_ROTATE_PRODUCER;
+    o.rotation_block = block;
+    o.rotation_rows = 64;
+    o.rotate_layers = "d,g";
+    return make_fixture(seed, o);
+}
+
+/* The streams of c and f carry signed rotated codes; nothing is done at the readers, whose matrices hold the inverse. */
+static void producer_writes_rotated_codes(void **state)
 {
     (void)state;
+    fixture f = at_producer(90, "full", 4);
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < f.stages->n; s++) {
+        const pp_qrotate *r = f.q->stage[s].rotate;
+        if (!r)
+            continue;
+        const uint32_t stream = f.stages->stage[s].inputs[0].stream;
+        assert_true(r->at_producer && !pp_qrotates_here(f.q, s));
+        assert_ptr_equal(f.q->stage[stream - 1].rotate_out, r);
+        assert_true(f.q->stream[stream].is_signed);
+        assert_memory_equal(&f.q->stream[stream], &r->format, sizeof r->format);
+        assert_true(r->rotated_sqnr_db > 20 && f.q->stage[stream - 1].out_sqnr_db > 10);
+        n += same_sums(&f, s);
+    }
+    assert_int_equal(n, 2);
+    free_fixture(&f);
+}
+
+/* Random words: butterflies against dense sums, whole and in a span of blocks, and against the real transform. */
+static void producer_fast_equals_definition(void **state)
+{
+    (void)state;
+    for (size_t b = 0; b < 3; b++) {
+        fixture f = at_producer(91 + b, blocks[b], 4);
+        for (uint32_t s = 0; s < f.stages->n; s++) {
+            const pp_qrotate *r = f.q->stage[s].rotate_out;
+            int64_t slow[32], fast[32];
+            double x[32], y[32];
+            pp_rng rng = pp_rng_make(s, 5);
+            for (uint32_t t = 0; r && t < 50; t++) {
+                for (uint32_t c = 0; c < r->channels; c++) {
+                    slow[c] = fast[c] = t == 0 ? -(1 << 23) : (int64_t)pp_rng_below(&rng, 1 << 14) - (1 << 13);
+                    x[c] = (double)slow[c] / 256;
+                }
+                turn(r, x, y);
+                pp_qrotate_out(f.q, s, 0, r->channels, slow);
+                pp_qrotate_out_fast(f.q, s, 0, r->channels, fast);
+                assert_memory_equal(slow, fast, r->channels * sizeof *slow);
+                for (uint32_t c = 0; c < r->channels; c++)
+                    assert_true(fabs(fmax(r->format.qmin, fmin(r->format.qmax, y[c])) - (double)slow[c]) < 0.501);
+            }
+        }
+        free_fixture(&f);
+    }
+}
+
+/* Integer reference and fast executor, all streams' last word: the logits. */
+static void producer_reference_equals_fast(void **state)
+{
+    (void)state;
+    for (size_t b = 0; b < 3; b++) {
+        fixture f = at_producer(95 + b, blocks[b], 4);
+        float fast[16 * 5], image[11 * 9 * 3];
+        int16_t codes[11 * 9 * 3], **streams;
+        logits_of(&f, fast);
+        for (uint32_t i = 0; i < 3; i++) {
+            double logits[5];
+            pp_dataset_normalise(f.images, f.net, i, image);
+            pp_quantize_input(f.q, image, codes);
+            ok(pp_qref_run(f.q, NULL, codes, &streams, logits));
+            for (uint32_t c = 0; c < 5; c++)
+                assert_true(fast[i * 5 + c] == (float)logits[c]);
+            pp_qref_free(f.q, streams);
+        }
+        free_fixture(&f);
+    }
+}
+
+static void producer_network_stays(void **state)
+{
+    (void)state;
+    pp_quant_options o = default_options();
+    o.wbits = 8;
+    fixture plain = make_fixture(60, o), f = at_producer(60, "full", 8);
+    float want[16 * 5], got[16 * 5];
+    double signal = 0, error = 0;
+    logits_of(&plain, want);
+    logits_of(&f, got);
+    for (size_t i = 0; i < 16 * 5; i++) {
+        signal += (double)want[i] * (double)want[i];
+        error += pow((double)want[i] - (double)got[i], 2);
+    }
+    assert_true(error > 0 && error < 0.01 * signal);
+    free_fixture(&plain);
+    free_fixture(&f);
+}
+
+static void refused_at_producer(const fixture *f, const char *layers, const char *word, const char *other)
+{
+    pp_quant_options o = default_options();
+    pp_qnetwork *q;
+    o.rotate = PP_ROTATE_INPUT;
+    o.rotate_at = PP_ROTATE_PRODUCER;
+    o.rotation_block = "full";
+    o.rotate_layers = layers;
+    assert_int_equal(pp_quantize(&q, f->net, f->stages, &o, f->images, NULL), PP_EUNSUPPORTED);
+    if (!strstr(pp_error_text(), word) || !strstr(pp_error_text(), other))
+        fail_msg("%s and %s expected in: %s", word, other, pp_error_text());
+}
+
+/* Another reader, and an operator in between, are named. */
+static void producer_refusals(void **state)
+{
+    (void)state;
+    fixture f = make_fixture(99, default_options());
+    refused_at_producer(&f, "e", "'e'", "'sub'");
+    refused_at_producer(&f, "d,f", "'cat'", "concat");
+    free_fixture(&f);
+}
+
+/* ---- files ---- */
+
+static void read_back(fixture f)
+{
     char dir[] = "/tmp/pp_rotate_XXXXXX", path[64];
     assert_non_null(mkdtemp(dir));
-    fixture f = rotated(82, "array_rows", 4);
     snprintf(f.net->weights_sha256, sizeof f.net->weights_sha256, "%064d", 7);
     ok(pp_qnetwork_write(f.q, dir, true));
     pp_qnetwork *again;
@@ -240,12 +366,21 @@ static void reads_back(void **state)
     free_fixture(&f);
 }
 
+static void reads_back(void **state)
+{
+    (void)state;
+    read_back(rotated(82, "array_rows", 4));
+    read_back(at_producer(83, "full", 4));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float_function_stays), cmocka_unit_test(network_stays), cmocka_unit_test(fast_equals_definition),
         cmocka_unit_test(block_sizes),          cmocka_unit_test(cost_and_fit),  cmocka_unit_test(layers_by_name),
-        cmocka_unit_test(reads_back),
+        cmocka_unit_test(reads_back),           cmocka_unit_test(producer_writes_rotated_codes),
+        cmocka_unit_test(producer_fast_equals_definition), cmocka_unit_test(producer_reference_equals_fast),
+        cmocka_unit_test(producer_network_stays), cmocka_unit_test(producer_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

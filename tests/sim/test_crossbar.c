@@ -73,6 +73,7 @@ static void fill(fixture *f)
 }
 
 static bool rotate; /* inputs of b and c, whole blocks on a row tile each */
+static int rotate_at;
 
 static void setup_with(fixture *f, int64_t rows, int64_t cols, int64_t adc_bits)
 {
@@ -86,7 +87,8 @@ static void setup_with(fixture *f, int64_t rows, int64_t cols, int64_t adc_bits)
     assert_int_equal(pp_stages_build(&f->stages, f->net), PP_OK);
     pp_quant_options o = {.wbits = 4, .abits = 8, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MINMAX,
                           .percentile = 99.99, .calib_images = IMAGES, .calib = "", .psum_bits = 16,
-                          .rotate = rotate ? PP_ROTATE_INPUT : PP_ROTATE_NONE, .rotation_block = "array_rows", .rotation_rows = rows};
+                          .rotate = rotate ? PP_ROTATE_INPUT : PP_ROTATE_NONE, .rotation_block = rotate_at == PP_ROTATE_PRODUCER ? "4" : "array_rows", .rotation_rows = rows,
+                          .rotate_at = rotate_at, .rotate_layers = rotate_at == PP_ROTATE_PRODUCER ? "c" : ""};
     assert_int_equal(pp_quantize(&f->q, f->net, f->stages, &o, &f->data, NULL), PP_OK);
     assert_int_equal(pp_arch_from_preset(&f->arch, "none"), PP_OK);
     f->arch.rows = rows;
@@ -182,6 +184,14 @@ static void rotated_inputs(void **state)
     rotate = false;
 }
 
+/* The input of c at b; that of b has two readers. */
+static void rotated_at_the_producer(void **state)
+{
+    rotate_at = PP_ROTATE_PRODUCER;
+    rotated_inputs(state);
+    rotate_at = PP_ROTATE_CONSUMER;
+}
+
 static void threads_change_nothing(void **state)
 {
     (void)state;
@@ -230,7 +240,7 @@ int main(void)
     const struct CMUnitTest crossbar[] = {
         cmocka_unit_test(fast_equals_plain),
         cmocka_unit_test(ideal_equals_integer_reference),
-        cmocka_unit_test(rotated_inputs), cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(rotated_inputs), cmocka_unit_test(rotated_at_the_producer), cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(sqnr_grows_with_bits),
     };
     return cmocka_run_group_tests(crossbar, NULL, NULL);

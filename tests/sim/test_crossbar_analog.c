@@ -24,7 +24,7 @@ typedef struct fixture {
     pp_device_options device_options;
     pp_noise_options noise;
     int64_t rows, cols, adc_bits, cell_bits, dac_bits, phases; /* before setup */
-    int cells, subtract, input, rotate, weights_of;
+    int cells, subtract, input, rotate, rotate_at, weights_of;
     float weights[4][3000];
     float bias[16];
 } fixture;
@@ -88,7 +88,8 @@ static void setup(fixture *f, const char *unroll, const char *copies)
     assert_int_equal(pp_stages_build(&f->stages, f->net), PP_OK);
     pp_quant_options o = {.wbits = 4, .abits = 8, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MINMAX,
                           .percentile = 99.99, .calib_images = IMAGES, .calib = "", .psum_bits = 16,
-                          .rotate = f->rotate, .rotation_block = "array_rows", .rotation_rows = f->rows > 0 ? f->rows : 48};
+                          .rotate = f->rotate, .rotate_at = f->rotate_at,
+                          .rotate_layers = f->rotate_at == PP_ROTATE_PRODUCER ? "c" : "", .rotation_block = "array_rows", .rotation_rows = f->rows > 0 ? f->rows : 48};
     assert_int_equal(pp_quantize(&f->q, f->net, f->stages, &o, &f->data, NULL), PP_OK);
     assert_int_equal(pp_arch_from_preset(&f->arch, "none"), PP_OK);
     f->arch.rows = f->rows > 0 ? f->rows : 48;
@@ -153,13 +154,13 @@ static void integer_reference(fixture *f, float *logits)
 }
 
 /* Ideal converters: whatever slices inputs and weights, the sums are those of the integers. */
-static int rotate_exact; /* pp_rotate of the exact cases */
+static int rotate_exact, rotate_exact_at; /* pp_rotate and pp_rotate_at of the exact cases */
 
 static void exact_case(int cells, int64_t cell_bits, int subtract, int input, int64_t dac_bits, int64_t phases, const char *unroll,
                        const char *copies)
 {
     fixture f = {.cells = cells, .cell_bits = cell_bits, .subtract = subtract, .input = input, .dac_bits = dac_bits,
-                 .phases = phases, .rows = 64, .cols = 40, .rotate = rotate_exact};
+                 .phases = phases, .rows = 64, .cols = 40, .rotate = rotate_exact, .rotate_at = rotate_exact_at};
     float want[IMAGES * 10], got[IMAGES * 10];
     setup(&f, unroll, copies);
     choose_device(&f, "ideal");
@@ -194,6 +195,10 @@ static void exact_devices_behind_rotations(void **state)
     exact_case(PP_CELLS_DIFFERENTIAL, 0, PP_SUBTRACT_ANALOG, PP_INPUT_PARALLEL, 1, 1, "none", "1");
     exact_case(PP_CELLS_DIFFERENTIAL, 2, PP_SUBTRACT_DIGITAL, PP_INPUT_BIT_SERIAL, 3, 2, "none", "1");
     exact_case(PP_CELLS_OFFSET, 2, PP_SUBTRACT_ANALOG, PP_INPUT_BIT_SERIAL, 2, 1, "none", "3");
+    rotate_exact_at = PP_ROTATE_PRODUCER;
+    exact_case(PP_CELLS_DIFFERENTIAL, 2, PP_SUBTRACT_DIGITAL, PP_INPUT_BIT_SERIAL, 3, 2, "none", "1");
+    exact_case(PP_CELLS_OFFSET, 2, PP_SUBTRACT_ANALOG, PP_INPUT_BIT_SERIAL, 2, 1, "none", "3");
+    rotate_exact_at = PP_ROTATE_CONSUMER;
     rotate_exact = PP_ROTATE_NONE;
 }
 
@@ -258,6 +263,7 @@ static void fast_equals_plain(void **state)
     (void)state;
     noisy_case(&(fixture){.adc_bits = 8}, "none", "1");
     noisy_case(&(fixture){.adc_bits = 8, .rotate = PP_ROTATE_INPUT, .weights_of = PP_WEIGHTS_FLOAT}, "none", "1");
+    noisy_case(&(fixture){.adc_bits = 8, .cols = 40, .rotate = PP_ROTATE_INPUT, .rotate_at = PP_ROTATE_PRODUCER, .weights_of = PP_WEIGHTS_FLOAT}, "none", "1");
     noisy_case(&(fixture){.adc_bits = 6, .cell_bits = 2, .subtract = PP_SUBTRACT_DIGITAL, .cols = 12}, "none", "2");
     noisy_case(&(fixture){.adc_bits = 7, .cells = PP_CELLS_OFFSET, .cell_bits = 2, .input = PP_INPUT_BIT_SERIAL, .dac_bits = 4, .cols = 12},
                "none", "1");

@@ -20,6 +20,7 @@ typedef struct mapped {
 } mapped;
 
 static const char *rotation; /* blocks of rotated inputs; NULL: none */
+static int rotate_at;        /* PRODUCER: those of d and g, whose streams have one reader */
 
 static void map_net(mapped *x, pp_network *net, uint64_t seed, const setting *s)
 {
@@ -27,6 +28,8 @@ static void map_net(mapped *x, pp_network *net, uint64_t seed, const setting *s)
     q.psum_bits = 12; /* rounding of partial sums shows */
     q.rotate = rotation ? PP_ROTATE_INPUT : PP_ROTATE_NONE;
     q.rotation_block = rotation;
+    q.rotate_at = rotate_at;
+    q.rotate_layers = rotate_at == PP_ROTATE_PRODUCER ? "d,g" : "";
     q.rotation_rows = s->rows;
     x->f = fixture_of(net, seed, q);
     ok(pp_arch_from_preset(&x->arch, "none"));
@@ -158,6 +161,36 @@ static void rotated_inputs(void **state)
     }
 }
 
+/* The heads of c and f transform what they write: a plain map and a pooled one. Patches, copies and row tiles of the readers
+ * are free. */
+static void rotated_at_the_producer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *block;
+        setting s;
+    } cases[] = {
+        {"full", {512, 512, "none", "1", "auto", PP_REDUCE_AUTO, PP_SWITCH_VCT, 2}},
+        {"4", {512, 512, "none", "2", "auto", PP_REDUCE_AUTO, PP_SWITCH_SAF, 0}},
+        {"4", {40, 512, "none", "1", "auto", PP_REDUCE_CHAIN, PP_SWITCH_VCT, 0}},
+        {"4", {512, 512, "11:2x2,6:1x2", "1", "auto", PP_REDUCE_AUTO, PP_SWITCH_VCT, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mapped x;
+        rotation = cases[i].block;
+        rotate_at = PP_ROTATE_PRODUCER;
+        map_it(&x, 40 + i, &cases[i].s);
+        rotation = NULL;
+        rotate_at = PP_ROTATE_CONSUMER;
+        pp_sim_options o = {.images = 3, .execute = 2, .switching = cases[i].s.switching, .exact = true};
+        pp_run_result *r;
+        ok(pp_simulate(&r, x.f.q, &x.arch, x.fabric, x.m, &o, x.f.images, NULL, NULL));
+        equals_reference(&x, r);
+        pp_run_result_free(r);
+        unmap(&x);
+    }
+}
+
 /* The smallest buffers: every position is used to the last moment. */
 static void smallest_buffers(void **state)
 {
@@ -243,7 +276,7 @@ static void bad_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference), cmocka_unit_test(modern_operators), cmocka_unit_test(rotated_inputs), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
+        cmocka_unit_test(reference), cmocka_unit_test(modern_operators), cmocka_unit_test(rotated_inputs), cmocka_unit_test(rotated_at_the_producer), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
         cmocka_unit_test(buffers),   cmocka_unit_test(bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
