@@ -200,6 +200,9 @@ void pp_session_close(pp_session *s)
 pp_status pp_session_network(pp_session *s)
 {
     PP_TRY(pp_model_open(&s->net, s->workload.model));
+    if (s->lm_graph.act_scale != PP_LM_SCALE_STATIC)
+        return pp_fail(PP_EUNSUPPORTED, "quant.activation_scale: %s is no language model, its streams have static scales: expected static",
+                       s->net->name);
     return pp_stages_build(&s->stages, s->net);
 }
 

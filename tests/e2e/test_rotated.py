@@ -67,6 +67,12 @@ class Rotated(Case):
         self.refused("run", example(FILE), *at, *settings(quant__rotate_layers=LAYERS[2], quant__rotation_block="full", arch__cols=32), rc=1,
                      words=["stage3.block1.conv1", "rotation block", "column tile"])
 
+    def test_scales_are_static(self):
+        for scale in ("tile", "token"):
+            self.refused("run", example(FILE), *settings(quant__activation_scale=scale, workload__images=0), rc=1,
+                         words=["quant.activation_scale", "resnet32", "static"])
+            self.refused("map", example(FILE), *settings(quant__activation_scale=scale), rc=1, words=["quant.activation_scale"])
+
     def test_table(self):
         out = self.done("quantize", "resnet32-cifar10", "--set", "quant.rotate=input", "--set", "quant.calib_images=2",
                         "--set", "workload.images=2").out
