@@ -125,6 +125,7 @@ static pp_status print_json(const pp_lm_mapping *m)
     pp_json_add_i64(json, "exact_edges", exact_edges(m));
     pp_json_add_i64(json, "bound_initiation_interval_ps", (int64_t)m->bounds.interval_ps);
     pp_json_add_f64(json, "bound_latency_us", (double)m->bounds.latency_ps * 1e-6);
+    pp_json_add_f64(json, "lockstep_latency_us", (double)m->bounds.alone_ps * 1e-6);
     pp_json_add_i64(json, "bound_stage_ps", (int64_t)m->bounds.stage_ps);
     pp_json_add_i64(json, "bound_channel_ps", (int64_t)m->bounds.channel_ps);
     pp_json_add_i64(json, "bound_port_ps", (int64_t)m->bounds.port_ps);
@@ -234,9 +235,9 @@ static pp_status print_text(const pp_lm_mapping *m)
            "exact, the others upper bounds\n",
            pp_certificate_name(m->certificate), m->single_channel_flows, m->flows, m->max_hops, exact_edges(m), m->n_edges);
     print_attention(m);
-    printf("bounds: a token each %.3f ns without attention (stages %.3f, channels %.3f, ports %.3f), one token alone %.3f us\n",
+    printf("bounds: a token each %.3f ns without attention (stages %.3f, channels %.3f, ports %.3f), one token at least %.3f us; in lockstep, alone, %.3f us\n",
            (double)m->bounds.interval_ps * 1e-3, (double)m->bounds.stage_ps * 1e-3, (double)m->bounds.channel_ps * 1e-3,
-           (double)m->bounds.port_ps * 1e-3, (double)m->bounds.latency_ps * 1e-6);
+           (double)m->bounds.port_ps * 1e-3, (double)m->bounds.latency_ps * 1e-6, (double)m->bounds.alone_ps * 1e-6);
     return PP_OK;
 }
 

@@ -116,19 +116,23 @@ static void bind_stage(pp_lm_mapping *m, uint32_t template_, uint32_t stage, con
 
 typedef struct walk {
     const pp_lm_mapping *m;
+    uint64_t context;
+    bool least;               /* the bound: every edge by its quickest packet */
     uint64_t *result;         /* by stage of the template */
 } walk;
 
-static uint64_t stage_time(const pp_lm_mapping *m, const pp_lm_stage *s, const pp_lm_template *t)
+static uint64_t reach_ps(const walk *w, const pp_lm_target *t)
 {
+    return w->least ? t->least_ps : t->latency_ps;
+}
+
+static uint64_t stage_time(const walk *w, const pp_lm_stage *s, const pp_lm_template *t)
+{
+    const pp_lm_mapping *m = w->m;
     if (s->kind == PP_LM_OP_ATTENTION)
-        return pp_lm_attention_work(&m->attention[t->part], m->bounds.attention_context, 1).total_ps;
-    uint64_t ps = s->latency_ps;
-    if (s->psum_edge != PP_NONE) {
-        const pp_lm_edge *e = &m->edge[s->psum_edge];
-        ps += e->serialisation_ps + m->target[e->first_target].latency_ps;
-    }
-    return ps;
+        return pp_lm_attention_work(&m->attention[t->part], w->context, 1).total_ps;
+    const pp_lm_edge *e = s->psum_edge != PP_NONE ? &m->edge[s->psum_edge] : NULL;
+    return s->latency_ps + (e != NULL ? reach_ps(w, &m->target[e->first_target]) : 0);
 }
 
 /* A sum of experts waits for those that the token chose; the quickest of them is taken, so that no choice is faster. */
@@ -143,7 +147,7 @@ static uint64_t arrivals(const walk *w, const pp_lm_template *t, uint32_t stage,
         const uint64_t sent = i < t->n_edges ? w->result[e->from - t->first_stage] : 0;
         for (uint32_t k = 0; k < e->n_targets; k++) {
             const pp_lm_target *x = &m->target[e->first_target + k];
-            const uint64_t at = sent + e->serialisation_ps + x->latency_ps;
+            const uint64_t at = sent + reach_ps(w, x);
             if (x->stage != stage)
                 continue;
             if (e->expert != PP_NONE && m->stage[stage].expert == PP_NONE)
@@ -164,7 +168,7 @@ static uint64_t token_ps(walk *w, const pp_lm_template *t, uint32_t first_in, ui
         bool changed = false;
         for (uint32_t k = 0; k < t->n_stages; k++) {
             const pp_lm_stage *s = &w->m->stage[t->first_stage + k];
-            const uint64_t result = arrivals(w, t, t->first_stage + k, first_in, n_in) + stage_time(w->m, s, t);
+            const uint64_t result = arrivals(w, t, t->first_stage + k, first_in, n_in) + stage_time(w, s, t);
             changed = changed || result != w->result[k];
             w->result[k] = result;
         }
@@ -174,25 +178,48 @@ static uint64_t token_ps(walk *w, const pp_lm_template *t, uint32_t first_in, ui
     return w->result[w->m->graph->part[t->part].result];
 }
 
-static pp_status latencies(pp_lm_mapping *m)
+static uint64_t all_instances(walk *w)
+{
+    uint64_t ps = 0;
+    for (uint32_t i = 0; i < w->m->n_instances; i++) {
+        const pp_lm_instance *x = &w->m->instance[i];
+        ps += token_ps(w, &w->m->template_[x->template_], x->first_in, i > 0 ? x->n_in : 0);
+    }
+    return ps;
+}
+
+static pp_status walk_new(walk *w, const pp_lm_mapping *m, uint64_t context)
 {
     uint32_t most = 0;
     for (uint32_t t = 0; t < m->n_templates; t++)
         most = m->template_[t].n_stages > most ? m->template_[t].n_stages : most;
-    walk w = {.m = m, .result = pp_calloc(most, sizeof *w.result)};
-    if (!w.result)
-        return PP_ENOMEM;
-    m->bounds.latency_ps = 0;
+    *w = (walk){.m = m, .context = context, .result = pp_calloc(most, sizeof *w->result)};
+    return w->result ? PP_OK : PP_ENOMEM;
+}
+
+pp_status pp_lm_latency(uint64_t *bound_ps, uint64_t *alone_ps, const pp_lm_mapping *m, uint64_t context)
+{
+    walk w;
+    PP_TRY(walk_new(&w, m, context));
+    *alone_ps = all_instances(&w);
+    w.least = true;
+    *bound_ps = all_instances(&w);
+    free(w.result);
+    return PP_OK;
+}
+
+static pp_status latencies(pp_lm_mapping *m)
+{
+    walk w;
+    PP_TRY(walk_new(&w, m, m->bounds.attention_context));
     for (uint32_t i = 0; i < m->n_instances; i++) {
         const pp_lm_instance *x = &m->instance[i];
         pp_lm_template *t = &m->template_[x->template_];
-        const uint64_t ps = token_ps(&w, t, x->first_in, i > 0 ? x->n_in : 0);
         if (t->latency_ps == 0)
-            t->latency_ps = ps;
-        m->bounds.latency_ps += ps;
+            t->latency_ps = token_ps(&w, t, x->first_in, i > 0 ? x->n_in : 0);
     }
     free(w.result);
-    return PP_OK;
+    return pp_lm_latency(&m->bounds.latency_ps, &m->bounds.alone_ps, m, m->bounds.attention_context);
 }
 
 /* ---- channels ---- */

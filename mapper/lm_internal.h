@@ -121,6 +121,7 @@ typedef struct pp_lm_reach {
     uint32_t op;              /* target */
     uint32_t hops;
     uint64_t total_ps;        /* from the sending to the last arrival */
+    uint64_t least_ps;        /* of the quickest packet, when none waits; sums: of the first that is whole */
 } pp_lm_reach;
 
 typedef struct pp_lm_edge_times {
@@ -131,6 +132,36 @@ typedef struct pp_lm_edge_times {
     uint64_t adder_ps;        /* partial sums: time of the additions of the busiest core */
     pp_lm_reach *reach;       /* [n_reach], owned by the router */
 } pp_lm_edge_times;
+
+/* ---- packets of an edge on an idle fabric (lm_replay.c) ---- */
+
+typedef struct pp_lm_way {
+    uint32_t channel, parent; /* parent: index in way[], before this one; PP_NONE */
+    uint32_t packet;
+    uint32_t latency_ps, bits; /* bits: header included */
+    uint64_t ser_ps;
+} pp_lm_way;
+
+typedef struct pp_lm_arrival {
+    uint32_t packet, op, way; /* way PP_NONE: same core */
+    uint64_t time_ps;         /* out: the packet is complete */
+} pp_lm_arrival;
+
+typedef struct pp_lm_packet {
+    uint32_t src_node, dst_node, bits; /* leaves when src_node has all that it adds up; PP_NONE: at once */
+    uint64_t add_ps;          /* at dst_node; such a packet has one arrival */
+    uint64_t end_ps;          /* out: last arrival, added */
+} pp_lm_packet;
+
+typedef struct pp_lm_packets {
+    const pp_lm_way *way;
+    pp_lm_arrival *arrival;
+    pp_lm_packet *packet;
+    size_t n_ways, n_arrivals, n_packets;
+    uint32_t n_nodes;
+} pp_lm_packets;
+/* Fills in the times. `by_channel` [channels of the fabric]: scratch, zero before and after. */
+pp_status pp_lm_replay(const pp_lm_packets *p, uint32_t *by_channel);
 
 typedef struct pp_lm_router pp_lm_router;
 pp_status pp_lm_router_new(pp_lm_router **out, const pp_lm_ctx *x, const pp_hier *h, const uint32_t *order);

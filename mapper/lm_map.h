@@ -9,16 +9,16 @@
  *   start  = when all its input edges have arrived and server s.server is free;
  *            the server is taken for s.interval_ps (attention: pp_lm_attention_work)
  *   result = start + s.latency_ps; a stage with row tiles then has its partial sums on edge s.psum_edge
- *   edge e (psum edges too): begin = ready; for each share of e, in order: begin = max(begin, free[share]),
- *            free[share] = begin + share.busy_ps
- *   target k of e sees the token at begin + e.serialisation_ps + target[k].latency_ps
+ *   edge e (psum edges too): for each share of e: grant = max(ready, free[share]), free[share] = grant + share.busy_ps;
+ *            begin = the latest grant
+ *   target k of e sees the token at begin + target[k].latency_ps
  *
  * Scalars that commute with a matrix (RMSNorm) go to the digital stage behind it. Edges with an expert carry only
  * tokens that this expert serves; the ADD stage behind the experts waits for those that the token chose. A stage
  * whose kind is ATTENTION also waits, in encoders, for the keys and values of the whole sequence.
  *
  * With `exact`, no two packets of the block ever meet on a channel of that edge: then lockstep is exact. Else
- * shares and latencies are an upper bound: latency_ps holds every wait behind packets of the same edge.
+ * shares and latencies stand for more: latency_ps holds every wait behind packets of the same edge.
  *
  * Stages of copies > 1: copy (token mod copies) does the work: the server may take `copies` tokens at once, each
  * for interval_ps. Share times are means over the copies.
@@ -100,8 +100,10 @@ typedef struct pp_lm_stage {
 typedef struct pp_lm_target {
     uint32_t stage;             /* index in stage[] */
     uint32_t hops;              /* network channels of the longest way */
-    uint64_t latency_ps;        /* behind serialisation: wires, routers, waits behind packets of the same edge,
-                                   additions on the way of partial sums */
+    uint64_t latency_ps;        /* from the sending to the last packet complete: wires, routers, serialisation, waits
+                                   behind packets of the same edge, additions on the way of partial sums */
+    uint64_t least_ps;          /* no packet of the edge is quicker; partial sums: no column, all tiles done at once,
+                                   is whole sooner */
 } pp_lm_target;
 
 /* One server that an edge passes: a channel (or several that are equally loaded). */
@@ -160,7 +162,9 @@ typedef struct pp_lm_bounds {
     uint32_t stage;             /* stage[] of stage_ps */
     uint32_t channel, port;     /* most loaded network channel (gateways included) and port; PP_NONE */
     uint64_t attention_ps;      /* slowest attention stage at attention_context, one query */
-    uint64_t latency_ps;        /* one token through all instances at attention_context */
+    uint64_t latency_ps;        /* no token, tiles in lockstep or one by one, is sooner through all instances, at
+                                   attention_context */
+    uint64_t alone_ps;          /* a token alone, in lockstep: what its waits for itself add */
     uint64_t attention_context;
 } pp_lm_bounds;
 
@@ -221,6 +225,11 @@ void pp_lm_mapping_free(pp_lm_mapping *m);
 /* All invariants; with brute force (expand) on small models. */
 pp_status pp_lm_mapping_check(const pp_lm_mapping *m);
 pp_status pp_lm_mapping_dump(char **out, const pp_lm_mapping *m);
+
+/* One token through all instances with `context` tokens to attend to: a bound of every simulation, lockstep or tile by
+ * tile (no tile starts or is done sooner: each edge by its quickest packet, sums
+ * by the first that is whole), and the time in lockstep with nothing else under way. */
+pp_status pp_lm_latency(uint64_t *bound_ps, uint64_t *alone_ps, const pp_lm_mapping *m, uint64_t context);
 
 /* What lies on each core of an instance's places: operator of its part (index in the part) by place, PP_NONE where
  * a place is left free. out[n_places of the instance]. */

@@ -1,34 +1,11 @@
 /* Ways of the nets of one edge: time to the last target, and what each channel carries.
  *
- * All packets of an edge leave together. A packet takes the sum of the latencies of its way, its serialisation on the
- * slowest channel, and on each channel the serialisation of the edge's other packets that join it there: packets that
- * came along the channel before are in order already. That is an upper bound; without a meeting it is exact. Partial
- * sums leave a node when all that it adds up have come. */
+ * All packets of an edge leave together, on an idle fabric; what they wait for each other on the way is found by sending
+ * them (lm_replay.c). Partial sums leave a node when all that it adds up have come. */
 #include "mapper/lm_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct node {
-    uint32_t channel, parent; /* parent: index in nodes; PP_NONE */
-    uint32_t latency_ps, bits; /* bits: header included */
-    uint64_t ser_ps;
-} node;
-
-typedef struct arrival {
-    uint32_t net, op, node;   /* node PP_NONE: same core */
-} arrival;
-
-typedef struct net {
-    uint32_t src_node, dst_node, bits;
-} net;
-
-/* Sums of serialisation over the packets that go from one channel straight to another: open addressing. */
-typedef struct turns {
-    uint64_t *key;            /* UINT64_MAX: free */
-    uint64_t *ps;
-    size_t mask, used;
-} turns;
 
 typedef PP_VEC(uint32_t) u32_list;
 typedef PP_VEC(uint64_t) u64_list;
@@ -42,10 +19,9 @@ struct pp_lm_router {
     pp_hier_tree tree;
     u32_list dst;
     u32_list end;
-    PP_VEC(node) nodes;
-    PP_VEC(arrival) arrivals;
-    PP_VEC(net) nets;
-    turns turns;
+    PP_VEC(pp_lm_way) nodes;
+    PP_VEC(pp_lm_arrival) arrivals;
+    PP_VEC(pp_lm_packet) nets;
     /* of the phase, by channel: */
     uint64_t *ser_ps;
     uint32_t *packets;
@@ -55,11 +31,13 @@ struct pp_lm_router {
     pp_lm_usages *usages;
     size_t first_usage;
     /* of the phase, by node of nodes[]: */
-    u64_list at_ps;   /* time at the end of the channel without serialisation */
-    u64_list slow_ps; /* largest serialisation so far */
     u32_list hops;
-    u64_list ready_ps; /* by node of the sum */
-    u64_list adds;
+    u64_list way_ps;  /* latencies of the way to its end */
+    u64_list slow_ps; /* largest serialisation on it */
+    u64_list adds;    /* by node of the sum */
+    u64_list least_ps; /* by node of the sum: whole when nothing waits for anything */
+    u32_list sends;
+    uint32_t *by_channel; /* scratch of the replay */
     PP_VEC(pp_lm_reach) reach;
     pp_lm_edge_times times;
 };
@@ -76,7 +54,8 @@ pp_status pp_lm_router_new(pp_lm_router **out, const pp_lm_ctx *x, const pp_hier
     r->ser_ps = pp_calloc(h->n_channels, sizeof *r->ser_ps);
     r->packets = pp_calloc(h->n_channels, sizeof *r->packets);
     r->usage_at = pp_calloc(h->n_channels, sizeof *r->usage_at);
-    return r->ser_ps && r->packets && r->usage_at ? PP_OK : PP_ENOMEM;
+    r->by_channel = pp_calloc(h->n_channels, sizeof *r->by_channel);
+    return r->ser_ps && r->packets && r->usage_at && r->by_channel ? PP_OK : PP_ENOMEM;
 }
 
 void pp_lm_router_free(pp_lm_router *r)
@@ -89,60 +68,19 @@ void pp_lm_router_free(pp_lm_router *r)
     free(r->nodes.data);
     free(r->arrivals.data);
     free(r->nets.data);
-    free(r->turns.key);
-    free(r->turns.ps);
     free(r->ser_ps);
     free(r->packets);
     free(r->touched.data);
     free(r->usage_at);
-    free(r->at_ps.data);
-    free(r->slow_ps.data);
     free(r->hops.data);
-    free(r->ready_ps.data);
+    free(r->way_ps.data);
+    free(r->least_ps.data);
+    free(r->sends.data);
+    free(r->slow_ps.data);
+    free(r->by_channel);
     free(r->adds.data);
     free(r->reach.data);
     free(r);
-}
-
-/* ---- turns ---- */
-
-static size_t turn_slot(const turns *t, uint64_t key)
-{
-    size_t i = (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & t->mask;
-    while (t->key[i] != UINT64_MAX && t->key[i] != key)
-        i = (i + 1) & t->mask;
-    return i;
-}
-
-static pp_status turns_clear(turns *t, size_t expected)
-{
-    size_t size = 64;
-    while (size < 2 * expected)
-        size *= 2;
-    if (!t->key || size > t->mask + 1) {
-        free(t->key);
-        free(t->ps);
-        t->key = pp_alloc(size, sizeof *t->key);
-        t->ps = pp_alloc(size, sizeof *t->ps);
-        t->mask = size - 1;
-    }
-    if (!t->key || !t->ps)
-        return PP_ENOMEM;
-    memset(t->key, 0xff, (t->mask + 1) * sizeof *t->key);
-    return PP_OK;
-}
-
-static void turns_add(turns *t, uint32_t from, uint32_t to, uint64_t ps)
-{
-    const uint64_t key = (uint64_t)from << 32 | to;
-    const size_t i = turn_slot(t, key);
-    t->ps[i] = t->key[i] == key ? t->ps[i] + ps : ps;
-    t->key[i] = key;
-}
-
-static uint64_t turns_get(const turns *t, uint32_t from, uint32_t to)
-{
-    return t->ps[turn_slot(t, (uint64_t)from << 32 | to)];
 }
 
 /* ---- times of a phase ---- */
@@ -169,53 +107,39 @@ static bool grow_u32(u32_list *v, size_t n)
     return true;
 }
 
-/* Packets that join node i's channel beside those that came along its parent's. */
-static uint64_t wait_ps(const pp_lm_router *r, size_t i)
-{
-    const node *n = &r->nodes.data[i];
-    const uint64_t all = r->ser_ps[n->channel];
-    if (all == n->ser_ps)
-        return 0;
-    if (n->parent == PP_NONE)
-        return all - n->ser_ps;
-    return all - turns_get(&r->turns, r->nodes.data[n->parent].channel, n->channel);
-}
-
-static pp_status node_times(pp_lm_router *r)
+/* Ways without anybody else on them. */
+static pp_status measure_ways(pp_lm_router *r)
 {
     const size_t n = r->nodes.len;
-    if (!grow_u64(&r->at_ps, n) || !grow_u64(&r->slow_ps, n) || !grow_u32(&r->hops, n))
+    if (!grow_u32(&r->hops, n) || !grow_u64(&r->way_ps, n) || !grow_u64(&r->slow_ps, n))
         return PP_ENOMEM;
-    PP_TRY(turns_clear(&r->turns, n));
-    for (size_t i = 0; i < n; i++)
-        if (r->nodes.data[i].parent != PP_NONE)
-            turns_add(&r->turns, r->nodes.data[r->nodes.data[i].parent].channel, r->nodes.data[i].channel, r->nodes.data[i].ser_ps);
-    for (size_t i = 0; i < n; i++) {
-        const node *k = &r->nodes.data[i];
-        const bool root = k->parent == PP_NONE;
+    for (size_t i = 0; i < r->nodes.len; i++) {
+        const pp_lm_way *k = &r->nodes.data[i];
         const bool network = pp_hier_channel(r->h, k->channel)->kind == PP_CHANNEL_NETWORK;
+        const bool root = k->parent == PP_NONE;
         const uint64_t slow = root ? 0 : r->slow_ps.data[k->parent];
-        r->at_ps.data[i] = (root ? 0 : r->at_ps.data[k->parent]) + k->latency_ps + wait_ps(r, i);
-        r->slow_ps.data[i] = k->ser_ps > slow ? k->ser_ps : slow;
         r->hops.data[i] = (root ? 0 : r->hops.data[k->parent]) + network;
+        r->way_ps.data[i] = (root ? 0 : r->way_ps.data[k->parent]) + k->latency_ps;
+        r->slow_ps.data[i] = k->ser_ps > slow ? k->ser_ps : slow;
     }
     return PP_OK;
 }
 
-static bool note_reach(pp_lm_router *r, uint32_t op, uint64_t total_ps, uint32_t hops)
+static bool note_reach(pp_lm_router *r, uint32_t op, uint64_t total_ps, uint64_t least_ps, uint32_t hops)
 {
     for (size_t i = 0; i < r->reach.len; i++)
         if (r->reach.data[i].op == op) {
             pp_lm_reach *x = &r->reach.data[i];
             x->total_ps = total_ps > x->total_ps ? total_ps : x->total_ps;
+            x->least_ps = least_ps < x->least_ps ? least_ps : x->least_ps;
             x->hops = hops > x->hops ? hops : x->hops;
             return true;
         }
-    return pp_push(&r->reach, (pp_lm_reach){.op = op, .total_ps = total_ps, .hops = hops});
+    return pp_push(&r->reach, (pp_lm_reach){.op = op, .total_ps = total_ps, .least_ps = least_ps, .hops = hops});
 }
 
 /* An addition of the values that a packet brings, in the digital unit of its receiver. */
-static uint64_t add_ps(const pp_lm_router *r, const net *n)
+static uint64_t add_ps(const pp_lm_router *r, const pp_lm_packet *n)
 {
     const pp_lm_part *part = &r->x->graph->part[r->w->part];
     if (r->edge < part->n_links || n->dst_node == PP_NONE)
@@ -224,41 +148,79 @@ static uint64_t add_ps(const pp_lm_router *r, const net *n)
     return pp_arch_digital_ps(r->x->in->arch, n->bits / (linear ? r->x->psum_bits : 32));
 }
 
+/* Nodes of sums, and what each adds up. */
 static pp_status prepare_sums(pp_lm_router *r)
 {
     size_t most = 0;
     for (size_t i = 0; i < r->nets.len; i++) {
-        const net *n = &r->nets.data[i];
+        pp_lm_packet *n = &r->nets.data[i];
+        n->add_ps = add_ps(r, n);
         most = n->src_node != PP_NONE && n->src_node >= most ? n->src_node + 1u : most;
         most = n->dst_node != PP_NONE && n->dst_node >= most ? n->dst_node + 1u : most;
     }
-    if (!grow_u64(&r->ready_ps, most) || !grow_u64(&r->adds, most))
+    if (!grow_u64(&r->adds, most) || !grow_u64(&r->least_ps, most) || !grow_u32(&r->sends, most))
         return PP_ENOMEM;
     for (size_t i = 0; i < most; i++)
-        r->ready_ps.data[i] = r->adds.data[i] = 0;
+        r->adds.data[i] = r->least_ps.data[i] = r->sends.data[i] = 0;
     return PP_OK;
 }
 
-static pp_status arrive(pp_lm_router *r, const arrival *a)
+static pp_status replay(pp_lm_router *r)
 {
-    const net *n = &r->nets.data[a->net];
-    uint64_t t = n->src_node != PP_NONE ? r->ready_ps.data[n->src_node] : 0;
+    const pp_lm_packets p = {.way = r->nodes.data, .arrival = r->arrivals.data, .packet = r->nets.data, .n_ways = r->nodes.len,
+                             .n_arrivals = r->arrivals.len, .n_packets = r->nets.len, .n_nodes = (uint32_t)r->adds.len};
+    return pp_lm_replay(&p, r->by_channel);
+}
+
+/* Of a packet that waits for nobody; sums come to it in least_of_sums. */
+static uint64_t least_ps(const pp_lm_router *r, const pp_lm_arrival *a)
+{
+    const pp_lm_packet *n = &r->nets.data[a->packet];
+    const uint64_t way = a->way == PP_NONE ? 0 : r->way_ps.data[a->way] + r->slow_ps.data[a->way];
+    const bool sum = n->src_node != PP_NONE || n->dst_node != PP_NONE;
+    if (n->dst_node == PP_NONE)
+        return sum ? 0 : way;
+    uint64_t *ready = &r->least_ps.data[n->dst_node];
+    const uint64_t at = (n->src_node != PP_NONE ? r->least_ps.data[n->src_node] : 0) + way;
+    *ready = (at > *ready ? at : *ready) + n->add_ps;
+    if (n->src_node != PP_NONE)
+        r->sends.data[n->src_node]++;
+    return UINT64_MAX;
+}
+
+/* Partial sums of a matrix: of the column that is whole first. What digital stages gather leaves in parts: 0. */
+static void least_of_sums(pp_lm_router *r)
+{
+    const pp_lm_part *part = &r->x->graph->part[r->w->part];
+    if (r->edge < part->n_links || r->reach.len == 0)
+        return;
+    const bool linear = pp_lm_op_of(r->x, r->w->part, r->edge - part->n_links)->kind == PP_LM_OP_LINEAR;
+    uint64_t *least = &r->reach.data[0].least_ps;
+    for (size_t i = 0; i < r->nets.len; i++) {
+        const uint32_t node = r->nets.data[i].dst_node;
+        if (linear && node != PP_NONE && r->sends.data[node] == 0)
+            *least = r->least_ps.data[node] < *least ? r->least_ps.data[node] : *least;
+    }
+    *least = linear ? *least : 0;
+}
+
+static pp_status arrive(pp_lm_router *r, const pp_lm_arrival *a)
+{
+    const pp_lm_packet *n = &r->nets.data[a->packet];
+    const uint64_t least = least_ps(r, a), t = n->dst_node != PP_NONE ? n->end_ps : a->time_ps;
     uint32_t hops = 0;
-    if (a->node != PP_NONE) {
-        t += r->at_ps.data[a->node] + r->slow_ps.data[a->node];
-        hops = r->hops.data[a->node];
+    if (a->way != PP_NONE) {
+        hops = r->hops.data[a->way];
         r->times.flows++;
         r->times.single += hops <= 1;
     }
     if (n->dst_node != PP_NONE) {
-        const uint64_t add = add_ps(r, n), before = r->ready_ps.data[n->dst_node];
-        t = (t > before ? t : before) + add;
-        r->ready_ps.data[n->dst_node] = t;
-        r->adds.data[n->dst_node] += add;
-        r->times.adder_ps = r->adds.data[n->dst_node] > r->times.adder_ps ? r->adds.data[n->dst_node] : r->times.adder_ps;
+        uint64_t *adds = &r->adds.data[n->dst_node];
+        *adds += n->add_ps;
+        r->times.adder_ps = *adds > r->times.adder_ps ? *adds : r->times.adder_ps;
     }
     r->times.max_hops = hops > r->times.max_hops ? hops : r->times.max_hops;
-    return note_reach(r, a->op, t, hops) ? PP_OK : PP_ENOMEM;
+    return note_reach(r, a->op, t, least, hops) ? PP_OK : PP_ENOMEM;
 }
 
 /* ---- loads of a phase ---- */
@@ -293,15 +255,17 @@ static pp_status end_phase(pp_lm_router *r)
 {
     pp_status status = PP_OK;
     for (size_t i = 0; i < r->nodes.len; i++) {
-        const node *n = &r->nodes.data[i];
+        const pp_lm_way *n = &r->nodes.data[i];
         if (r->packets[n->channel]++ == 0 && !pp_push(&r->touched, n->channel))
             return PP_ENOMEM;
         r->ser_ps[n->channel] += n->ser_ps;
     }
-    PP_TRY(node_times(r));
+    PP_TRY(measure_ways(r));
     PP_TRY(prepare_sums(r));
+    PP_TRY(replay(r));
     for (size_t i = 0; status == PP_OK && i < r->arrivals.len; i++)
         status = arrive(r, &r->arrivals.data[i]);
+    least_of_sums(r);
     for (size_t i = 0; status == PP_OK && i < r->touched.len; i++)
         status = note_usage(r, r->touched.data[i]);
     for (size_t i = 0; status == PP_OK && i < r->nodes.len; i++)
@@ -320,7 +284,7 @@ static pp_status add_nodes(pp_lm_router *r, uint32_t bits)
     for (uint32_t i = 0; i < r->tree.n; i++) {
         const uint32_t channel = r->tree.edge[i], header = pp_hier_header_bits(r->h, channel);
         const pp_channel *c = pp_hier_channel(r->h, channel);
-        const node n = {.channel = channel,
+        const pp_lm_way n = {.channel = channel, .packet = (uint32_t)r->nets.len,
                         .parent = r->tree.parent[i] == PP_NO_EDGE ? PP_NONE : (uint32_t)base + r->tree.parent[i],
                         .latency_ps = c->latency_ps,
                         .bits = bits + header,
@@ -349,8 +313,8 @@ static pp_status collect(void *payload, const pp_lm_net_view *v)
     PP_TRY(add_nodes(r, v->bits));
     for (uint32_t i = 0; i < v->n_ends; i++) {
         const uint32_t e = r->end.data[i];
-        const arrival a = {.net = (uint32_t)r->nets.len, .op = v->end[i].op,
-                           .node = e == PP_NO_EDGE ? PP_NONE : (uint32_t)base + e};
+        const pp_lm_arrival a = {.packet = (uint32_t)r->nets.len, .op = v->end[i].op,
+                                 .way = e == PP_NO_EDGE ? PP_NONE : (uint32_t)base + e};
         if (!pp_push(&r->arrivals, a))
             return PP_ENOMEM;
     }
@@ -358,7 +322,7 @@ static pp_status collect(void *payload, const pp_lm_net_view *v)
         r->times.packets++;
         r->times.bits += v->bits;
     }
-    return pp_push(&r->nets, (net){.src_node = v->src_node, .dst_node = v->dst_node, .bits = v->bits}) ? PP_OK : PP_ENOMEM;
+    return pp_push(&r->nets, (pp_lm_packet){.src_node = v->src_node, .dst_node = v->dst_node, .bits = v->bits}) ? PP_OK : PP_ENOMEM;
 }
 
 pp_status pp_lm_route_edge(pp_lm_router *r, const pp_lm_where *w, uint32_t edge, pp_lm_usages *usages,

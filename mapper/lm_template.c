@@ -86,9 +86,8 @@ pp_status pp_lm_append_edge(pp_lm_build *b, uint32_t part, uint32_t first_stage,
                     .channel = t->channel,
                     .exact = true};
     for (uint32_t i = 0; i < t->n_reach; i++) {
-        const uint64_t total = t->reach[i].total_ps;
         const pp_lm_target target = {.stage = first_stage + t->reach[i].op, .hops = t->reach[i].hops,
-                                     .latency_ps = total > e.serialisation_ps ? total - e.serialisation_ps : 0};
+                                     .latency_ps = t->reach[i].total_ps, .least_ps = t->reach[i].least_ps};
         if (!pp_push(&b->targets, target))
             return PP_ENOMEM;
     }

@@ -173,8 +173,9 @@ static pp_status fill_bounds(pp_lm_summary *s, const pp_lm_run *r)
     const bool cached = r->setup->scenario == PP_SCENARIO_DECODE;
     const uint32_t first = net->encoder ? r->setup->sequence[0].prompt : cached ? r->setup->sequence[0].prompt + 1 : 1;
     pp_token_bounds b;
-    PP_TRY(pp_token_bounds_at(&b, net, first));
-    s->bound_latency_us = (double)b.latency_ps * 1e-6;
+    uint64_t latency_ps, alone_ps;
+    PP_TRY(pp_lm_latency(&latency_ps, &alone_ps, r->mapping, first));
+    s->bound_latency_us = (double)latency_ps * 1e-6;
     PP_TRY(pp_token_bounds_at(&b, net, 1));
     s->bound_initiation_interval_ps = b.interval_ps;
     PP_TRY(pp_token_bounds_at(&b, net, longest));

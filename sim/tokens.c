@@ -154,6 +154,20 @@ static bool nothing_else_now(const pp_token_sim *s)
     return s->kernel == NULL && !(s->queue.used[0] >> (s->now_ps & (PP_QUEUE_SLOTS - 1)) & 1);
 }
 
+/* Servers that one result needs side by side: it asks all of them now and goes on when it has got the last one. */
+static pp_status pass_together(pp_token_sim *s, uint32_t hop, uint64_t payload)
+{
+    uint64_t latest_ps = s->now_ps;
+    for (;;) {
+        const pp_token_link *l = &s->link[hop];
+        const uint64_t start_ps = take(s, l->server, s->now_ps, l->busy_ps);
+        latest_ps = start_ps > latest_ps ? start_ps : latest_ps;
+        if (l->next == PP_NONE)
+            return go_on(s, &s->net->hop[hop], payload, latest_ps + s->net->hop[hop].latency_ps);
+        hop = l->next;
+    }
+}
+
 /* A hop's event. Where the next hop's request would be the next event, it is served at once. */
 static pp_status pass_now(pp_token_sim *s, uint32_t hop, uint64_t payload)
 {
@@ -188,7 +202,7 @@ pp_status pp_token_sim_request(pp_token_sim *s, uint32_t hop, uint64_t payload, 
     const pp_token_hop *h = &s->net->hop[hop];
     if (h->expert != PP_NONE && !chose(s, payload, h->block, h->expert))
         return PP_OK;
-    if (h->server != PP_NONE && s->shared[h->server])
+    if (h->server != PP_NONE && (s->shared[h->server] || (s->net->together && s->link[hop].next != PP_NONE)))
         return pp_token_sim_schedule(s, time_ps, PP_TOKEN_HOP, hop, payload);
     return pass(s, hop, payload, time_ps);
 }
@@ -236,7 +250,7 @@ static pp_status handle(pp_token_sim *s, uint32_t handler, uint32_t index, uint6
     case PP_TOKEN_FIRE:
         return pp_token_sim_fire(s, index, payload, s->now_ps);
     case PP_TOKEN_HOP:
-        return pass_now(s, index, payload);
+        return s->net->together ? pass_together(s, index, payload) : pass_now(s, index, payload);
     case PP_TOKEN_LEAVE:
         return pp_token_sim_left(s, payload);
     case PP_TOKEN_WAKE:
@@ -336,6 +350,8 @@ static bool chained(const pp_token_sim *s, const pp_token_hop *h)
     if (h->n_children != 1 || h->to != PP_NONE || h->latency_ps > 0)
         return false;
     const pp_token_hop *next = &s->net->hop[h->child_first];
+    if (s->net->together)
+        return h->server != PP_NONE && next->server != PP_NONE && next->expert == h->expert;
     return next->server != PP_NONE && next->expert == PP_NONE && s->shared[next->server];
 }
 

@@ -54,6 +54,8 @@ typedef struct pp_token_net {
                                does not fall with the context */
     uint32_t experts, experts_per_token; /* 0: none */
     double *expert_weight;  /* [experts] > 0: how often one is chosen */
+    bool together;          /* a server's hop right behind another one (no latency, nothing beside it) is asked at the same
+                               time as that one; what follows goes on when all have been got */
     bool encoder;           /* no decoding; the context of every token is its sequence */
     uint64_t kv_bytes_token;   /* keys and values of one token, everywhere together */
     uint64_t kv_tokens_max;    /* tokens for which there is room; 0: no limit */

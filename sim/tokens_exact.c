@@ -197,6 +197,7 @@ static pp_status push_level(builder *b, const pp_lm_net *net, uint32_t parent, u
         const uint32_t channel = e->hop[h].channel;
         pp_token_hop hop = {.busy_ps = serialise_ps(b, net, channel), .latency_ps = pp_hier_channel(b->m->fabric, channel)->latency_ps,
                             .server = channel_of(b, channel), .to = PP_NONE, .block = net->instance};
+        hop.tail_ps = hop.busy_ps > tail_ps ? hop.busy_ps : tail_ps; /* complete when the slowest channel has sent all */
         hop.expert = parent == PP_NONE ? b->m->edge[net->edge].expert : PP_NONE;
         if (!pp_push(&b->queue, h) || !pp_push(&b->queue, (uint32_t)b->hops.len))
             return PP_ENOMEM;
@@ -218,7 +219,7 @@ static pp_status push_below(builder *b, const pp_lm_net *net, size_t at, uint32_
 {
     for (; at < b->queue.len; at += 2) {
         const uint32_t h = b->queue.data[at], mine = b->queue.data[at + 1], first = (uint32_t)b->hops.len;
-        PP_TRY(push_level(b, net, h, b->hops.data[mine].busy_ps, back));
+        PP_TRY(push_level(b, net, h, b->hops.data[mine].tail_ps, back));
         b->hops.data[mine].child_first = first;
         b->hops.data[mine].n_children = (uint32_t)b->hops.len - first;
     }

@@ -30,6 +30,12 @@ static uint32_t actor_of(const builder *b, uint32_t instance, uint32_t stage)
     return b->first_actor[instance] + stage - template_of(b, instance)->first_stage;
 }
 
+static uint32_t result_stage(const builder *b)
+{
+    const pp_lm_template *t = template_of(b, b->m->n_instances - 1);
+    return t->first_stage + b->m->graph->part[t->part].result;
+}
+
 /* ---- actors and servers ---- */
 
 static pp_status count(builder *b)
@@ -50,8 +56,9 @@ static pp_status allocate(builder *b)
 {
     pp_token_net *net = &b->x->net;
     const uint32_t n = b->m->n_instances;
-    net->n_actors = b->first_actor[n] + 1; /* a source in front, dropped when it is not needed */
-    net->n_servers = b->x->first_server[n] + 1;
+    const uint32_t sink = b->m->stage[result_stage(b)].psum_edge != PP_NONE;
+    net->n_actors = b->first_actor[n] + sink + 1; /* a source in front, dropped when it is not needed */
+    net->n_servers = b->x->first_server[n] + sink + 1;
     net->actor = pp_calloc(net->n_actors, sizeof *net->actor);
     net->server_copies = pp_calloc(net->n_servers, sizeof *net->server_copies);
     b->x->actor = pp_calloc(net->n_actors, sizeof *b->x->actor);
@@ -177,7 +184,7 @@ static pp_token_hop target_hop(builder *b, const pp_lm_edge *e, uint32_t target,
 {
     const pp_lm_target *t = &b->m->target[target];
     const uint32_t expert = e->expert != PP_NONE ? e->expert : b->m->stage[t->stage].expert;
-    pp_token_hop h = {.latency_ps = e->serialisation_ps + t->latency_ps, .server = PP_NONE, .expert = expert, .block = instance};
+    pp_token_hop h = {.latency_ps = t->latency_ps, .server = PP_NONE, .expert = expert, .block = instance};
     h.to = back ? PP_TOKEN_BACK : actor_of(b, instance, t->stage);
     if (back) {
         h.expert = PP_NONE;
@@ -297,7 +304,7 @@ static pp_status push_psum(builder *b, const pp_lm_edge *e, uint32_t instance)
         }
         last = next;
     }
-    const pp_token_hop whole = {.latency_ps = e->serialisation_ps + b->m->target[e->first_target].latency_ps,
+    const pp_token_hop whole = {.latency_ps = b->m->target[e->first_target].latency_ps,
                                 .server = PP_NONE, .to = PP_NONE, .expert = PP_NONE};
     const uint32_t end = push_hop(b, whole);
     if (end == PP_NONE)
@@ -390,13 +397,28 @@ static pp_status put_source(builder *b)
     return PP_OK;
 }
 
+/* What the last stage gathers from its cores is whole behind its actor: a token leaves by an actor of no time there. */
+static void put_whole_sink(builder *b, uint32_t stage)
+{
+    pp_token_net *net = &b->x->net;
+    const uint32_t last = b->m->n_instances - 1, sink = b->first_actor[last + 1], server = b->x->first_server[last + 1];
+    uint32_t end = net->actor[net->sink].hop_first;
+    for (uint32_t k = 0; k < b->m->edge[b->m->stage[stage].psum_edge].n_shares; k++)
+        end = b->hop.data[end].child_first;
+    b->hop.data[end].to = sink;
+    net->actor[sink] = (pp_token_actor){.work = PP_NONE, .server = server, .inputs = 1, .label = sink};
+    b->x->actor[sink] = (pp_lm_actor){last, PP_NONE};
+    b->x->server_instance[server] = last;
+    net->sink = sink;
+}
+
 static pp_status put_sink(builder *b)
 {
     pp_token_net *net = &b->x->net;
-    const uint32_t last = b->m->n_instances - 1;
-    const pp_lm_template *t = template_of(b, last);
-    const uint32_t stage = t->first_stage + b->m->graph->part[t->part].result;
+    const uint32_t last = b->m->n_instances - 1, stage = result_stage(b);
     net->sink = actor_of(b, last, stage);
+    if (b->m->stage[stage].psum_edge != PP_NONE)
+        put_whole_sink(b, stage);
     PP_TRY(list_edges(b, last, stage, true));
     return push_edges(b, true, &net->back_first, &net->n_back);
 }
@@ -406,6 +428,7 @@ static pp_status build(builder *b, uint32_t max_context)
     pp_token_net *net = &b->x->net;
     PP_TRY(count(b));
     PP_TRY(allocate(b));
+    net->together = true;
     PP_TRY(put_attention(b, max_context));
     put_actors(b);
     for (uint32_t i = 0; i < b->m->n_instances; i++) {

@@ -10,7 +10,8 @@
 
 typedef struct pp_lm_actor {
     uint32_t instance;
-    uint32_t stage;             /* in mapping.stage[]; PP_NONE: a source that several first stages share */
+    uint32_t stage;             /* in mapping.stage[]; PP_NONE: a source that several first stages share,
+                                   or the sink behind what the last stage gathers */
 } pp_lm_actor;
 
 typedef struct pp_lm_actors {
