@@ -197,12 +197,18 @@ void pp_session_close(pp_session *s)
 
 /* ---- steps ---- */
 
+pp_status pp_session_static_scales(const pp_session *s, const char *network)
+{
+    if (s->lm_graph.act_scale == PP_LM_SCALE_STATIC)
+        return PP_OK;
+    return pp_fail(PP_EUNSUPPORTED, "quant.activation_scale: %s is no language model, its streams have static scales: expected static",
+                   network);
+}
+
 pp_status pp_session_network(pp_session *s)
 {
     PP_TRY(pp_model_open(&s->net, s->workload.model));
-    if (s->lm_graph.act_scale != PP_LM_SCALE_STATIC)
-        return pp_fail(PP_EUNSUPPORTED, "quant.activation_scale: %s is no language model, its streams have static scales: expected static",
-                       s->net->name);
+    PP_TRY(pp_session_static_scales(s, s->net->name));
     return pp_stages_build(&s->stages, s->net);
 }
 
