@@ -72,8 +72,8 @@ class Hints(Case):
                 self.assertRegex(r.err, r"did you mean '?(--)?" + re.escape(near.lstrip("-")))
 
     def test_every_choice_of_a_setting(self):
-        """Each setting with choices: one letter less is refused, and the choice is named."""
-        for k in self.json("knobs")["knobs"]:
+        """Each setting with choices (every fifth when short): one letter less is refused, and the choice is named."""
+        for k in self.json("knobs")["knobs"][::5 if SHORT else 1]:
             if "|" not in k["type"] or k["type"] == "true|false":
                 continue
             words = [c for c in k["type"].split("|") if len(c) > 3]
