@@ -38,25 +38,6 @@ static pp_status plot_progress(pp_plot *plot, const pp_lm_tables *t, double *v)
     return pp_plot_series(plot, "decoded tokens", PP_PLOT_LINE, time, decoded, NULL, NULL, n);
 }
 
-static pp_status draw_progress(const pp_lm_summary *s, const pp_lm_tables *t, const char *path, bool force)
-{
-    char title[160], note[192];
-    snprintf(title, sizeof title, "%s: tokens that leave the pipeline", s->network);
-    snprintf(note, sizeof note, "%u sequences, %s, %.100s", s->sequences, s->scenario, s->fabric);
-    pp_plot *plot = NULL;
-    double *v = columns(t->n_progress, 3);
-    pp_status status = v != NULL ? pp_plot_new(&plot, title, "time, ms", "thousand tokens a second") : PP_ENOMEM;
-    if (status == PP_OK)
-        status = pp_plot_note(plot, note);
-    if (status == PP_OK)
-        status = plot_progress(plot, t, v);
-    if (status == PP_OK)
-        status = write_beside(plot, path, "progress", force);
-    pp_plot_free(plot);
-    free(v);
-    return status;
-}
-
 static pp_status plot_contexts(pp_plot *plot, const pp_lm_tables *t, double *v)
 {
     const size_t n = t->n_contexts;
@@ -74,23 +55,48 @@ static pp_status plot_contexts(pp_plot *plot, const pp_lm_tables *t, double *v)
     return pp_plot_series(plot, "attention unit", PP_PLOT_LINE | PP_PLOT_DASHED, context, attention, NULL, NULL, n);
 }
 
-static pp_status draw_contexts(const pp_lm_summary *s, const pp_lm_tables *t, const char *path, bool force)
+/* One figure: what its axes and its file are called, how many rows and columns of numbers `plot` fills and draws. */
+typedef struct figure {
+    const char *what, *x, *y, *file;
+    size_t rows, columns;
+    pp_status (*plot)(pp_plot *plot, const pp_lm_tables *t, double *v);
+} figure;
+
+static pp_status draw(const figure *f, const pp_lm_summary *s, const pp_lm_tables *t, const char *note, const char *path,
+                      bool force)
 {
-    char title[160], note[192];
-    snprintf(title, sizeof title, "%s: time of a token by its context", s->network);
-    snprintf(note, sizeof note, "bounds; %.150s", s->fabric);
+    char title[160];
+    snprintf(title, sizeof title, "%s: %s", s->network, f->what);
     pp_plot *plot = NULL;
-    double *v = columns(t->n_contexts, 4);
-    pp_status status = v != NULL ? pp_plot_new(&plot, title, "context, tokens", "time, us") : PP_ENOMEM;
+    double *v = columns(f->rows, f->columns);
+    pp_status status = v != NULL ? pp_plot_new(&plot, title, f->x, f->y) : PP_ENOMEM;
     if (status == PP_OK)
         status = pp_plot_note(plot, note);
     if (status == PP_OK)
-        status = plot_contexts(plot, t, v);
+        status = f->plot(plot, t, v);
     if (status == PP_OK)
-        status = write_beside(plot, path, "contexts", force);
+        status = write_beside(plot, path, f->file, force);
     pp_plot_free(plot);
     free(v);
     return status;
+}
+
+static pp_status draw_progress(const pp_lm_summary *s, const pp_lm_tables *t, const char *path, bool force)
+{
+    char note[192];
+    const figure f = {"tokens that leave the pipeline", "time, ms", "thousand tokens a second", "progress", t->n_progress, 3,
+                      plot_progress};
+    snprintf(note, sizeof note, "%u sequences, %s, %.100s", s->sequences, s->scenario, s->fabric);
+    return draw(&f, s, t, note, path, force);
+}
+
+static pp_status draw_contexts(const pp_lm_summary *s, const pp_lm_tables *t, const char *path, bool force)
+{
+    char note[192];
+    const figure f = {"time of a token by its context", "context, tokens", "time, us", "contexts", t->n_contexts, 4,
+                      plot_contexts};
+    snprintf(note, sizeof note, "bounds; %.150s", s->fabric);
+    return draw(&f, s, t, note, path, force);
 }
 
 pp_status pp_lm_report_draw(const pp_lm_summary *s, const pp_lm_tables *t, const char *path, bool force)

@@ -1,7 +1,7 @@
 /* The fast path's cycle: events that are due, VC allocation, switch allocation and traversal. Each phase runs over all
  * routers that take part in it, so that the processor can overlap them; what a phase decides is seen by another only in
  * the next cycle, as in net_router.c. */
-#include "sim/net_fast.h"
+#include "sim/net_fast_internal.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 

@@ -1,5 +1,5 @@
 /* Records of the fast path: what suits it, its memory, and its state as others read it. */
-#include "sim/net_fast.h"
+#include "sim/net_fast_internal.h"
 
 #include <stdlib.h>
 

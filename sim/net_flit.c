@@ -1,5 +1,5 @@
 /* The flit engine's cycle: events that are due, sources, routers with work; partitions on threads. */
-#include "sim/net_fast.h"
+#include "sim/net_fast_internal.h"
 
 #include <sched.h>
 #include <stdlib.h>

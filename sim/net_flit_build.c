@@ -1,5 +1,5 @@
 /* Memory of the flit engine: everything is allocated here, nothing in the loop. */
-#include "sim/net_fast.h"
+#include "sim/net_fast_internal.h"
 
 #include <stdlib.h>
 

@@ -163,7 +163,7 @@ typedef struct pp_flit_engine {
     uint16_t *ivc_high;
     uint64_t *ivc_ready, *ivc_stall; /* when the front flit could have asked; since when it lacks a VC or a credit */
     struct pp_fast *fast;    /* NULL: net_router.c serves all; else of the above sources, output ports of sources and
-                                numbers are in use, the rest stands in net_fast.h */
+                                numbers are in use, the rest stands in net_fast_internal.h */
     pp_part *part;
     uint32_t n_parts;
     pp_pool *pool;

@@ -2,7 +2,7 @@
  * relations of topology/routefn.h for all else. */
 #include "sim/net_route.h"
 
-#include "sim/net_grid.h"
+#include "sim/net_grid_internal.h"
 #include "topology/routefn.h"
 
 #include <stdlib.h>

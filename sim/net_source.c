@@ -1,6 +1,6 @@
 /* Injection ports of the flit engine: queues of packets, cores that wait for their next open-loop packet, and the
  * flits that leave. */
-#include "sim/net_fast.h"
+#include "sim/net_fast_internal.h"
 
 /* ---- waiting ---- */
 

@@ -3,7 +3,7 @@
  * A node is what one stage does on one tile: an actor, and behind it one more for each partial sum that comes and is
  * added, or one of no time that waits for the whole sum where that comes back. Results of a node leave behind the last of
  * them, as the packets of the expanded mapping. */
-#include "sim/tokens_lm.h"
+#include "sim/tokens_lm_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -393,13 +393,7 @@ static pp_status put_experts(builder *b)
 {
     pp_token_net *net = &b->x->net;
     const pp_lm_config *c = &b->m->graph->config;
-    net->experts = c->experts;
-    net->experts_per_token = c->experts_per_token;
-    net->expert_weight = pp_calloc(c->experts, sizeof *net->expert_weight);
-    if (net->expert_weight == NULL)
-        return PP_ENOMEM;
-    for (uint32_t e = 0; e < c->experts; e++)
-        net->expert_weight[e] = b->m->graph->expert_share != NULL ? b->m->graph->expert_share[e] : 1;
+    PP_TRY(pp_token_net_experts(net, b->m->graph));
     for (uint32_t a = 0; a < b->actors.len && c->experts > 0; a++)
         b->actors.data[a].inputs += b->expert_inputs.data[a] / c->experts * c->experts_per_token;
     return PP_OK;

@@ -1,5 +1,5 @@
 /* Actors and hops of a language model's mapping, instance by instance. */
-#include "sim/tokens_lm.h"
+#include "sim/tokens_lm_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -344,17 +344,24 @@ static pp_status put_edges(builder *b, uint32_t instance, uint32_t stage)
 
 /* ---- experts, source, sink ---- */
 
+pp_status pp_token_net_experts(pp_token_net *net, const pp_lm_graph *graph)
+{
+    const uint32_t n = graph->config.experts;
+    net->experts = n;
+    net->experts_per_token = graph->config.experts_per_token;
+    net->expert_weight = pp_calloc(n, sizeof *net->expert_weight);
+    if (net->expert_weight == NULL)
+        return PP_ENOMEM;
+    for (uint32_t e = 0; e < n; e++)
+        net->expert_weight[e] = graph->expert_share != NULL ? graph->expert_share[e] : 1;
+    return PP_OK;
+}
+
 static pp_status put_experts(builder *b)
 {
     pp_token_net *net = &b->x->net;
     const pp_lm_config *c = &b->m->graph->config;
-    net->experts = c->experts;
-    net->experts_per_token = c->experts_per_token;
-    net->expert_weight = pp_calloc(c->experts, sizeof *net->expert_weight);
-    if (net->expert_weight == NULL)
-        return PP_ENOMEM;
-    for (uint32_t e = 0; e < c->experts; e++)
-        net->expert_weight[e] = b->m->graph->expert_share != NULL ? b->m->graph->expert_share[e] : 1;
+    PP_TRY(pp_token_net_experts(net, b->m->graph));
     for (uint32_t a = 0; a < net->n_actors && c->experts > 0; a++)
         net->actor[a].inputs += b->expert_inputs[a] / c->experts * c->experts_per_token;
     return PP_OK;

@@ -4,7 +4,7 @@
 
 #include "workloads/network_internal.h"
 #include "workloads/onnx.h"
-#include "workloads/onnx_wire.h"
+#include "workloads/onnx_wire_internal.h"
 
 #define PP_ONNX_DIMS 8u
 

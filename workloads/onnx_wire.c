@@ -1,5 +1,5 @@
 /* Fields of protocol buffers. */
-#include "workloads/onnx_wire.h"
+#include "workloads/onnx_wire_internal.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* GraphML task graphs: nodes with work, edges with bits. docs/task-graphs.md says what each attribute means. */
 #include "workloads/network_internal.h"
 #include "workloads/workloads.h"
-#include "workloads/xml.h"
+#include "workloads/xml_internal.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* A reader of plain XML, forward over the text once. */
-#include "workloads/xml.h"
+#include "workloads/xml_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

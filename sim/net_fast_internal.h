@@ -13,7 +13,7 @@
 #define PP_SIM_NET_FAST_H
 
 #include "sim/net_flit_internal.h"
-#include "sim/net_grid.h"
+#include "sim/net_grid_internal.h"
 
 #define PP_FAST_SIDE_MAX 1024u /* of a grid */
 #define PP_FAST_X(word) ((uint32_t)((word) >> 30) & (PP_FAST_SIDE_MAX - 1))
