@@ -74,14 +74,15 @@ static int run_with(const pp_parsed *p, bool values)
     path = pp_args_has(p, "output") ? pp_strdup(pp_args_get(p, "output")) : default_output(file);
     PP_GOTO(done, status, path != NULL ? PP_OK : PP_ENOMEM);
     PP_GOTO(done, status, check_output(path, force));
-    if (pp_lm_is_known(s.workload.model)) {
+    const bool tokens = pp_lm_is_known(s.workload.model);
+    PP_GOTO(done, status, pp_session_trace(&s, tokens));
+    if (tokens) {
         status = pp_run_lm(&s, path, force);
         goto done;
     }
-    PP_GOTO(done, status, pp_session_trace(&s));
     PP_GOTO(done, status, run_steps(&s, values));
     pp_report_input in = pp_session_report(&s);
-    PP_GOTO(done, status, pp_session_trace_write(&s));
+    PP_GOTO(done, status, pp_session_trace_write(&s, NULL));
     PP_GOTO(done, status, pp_report_write(path, &in, force));
     status = print_result(&s, path);
 done:
@@ -133,7 +134,8 @@ const pp_command pp_cmd_simulate = {
             "bandwidth of every channel.",
     .examples = "  pentaprism simulate examples/joshi2020-resnet32.yaml --set mapping.unroll=auto\n"
                 "  pentaprism simulate examples/joshi2020-resnet32.yaml --set simulate.kernel=systemc --json\n"
-                "  pentaprism simulate examples/joshi2020-resnet32.yaml --trace trace.json --trace-to 60\n",
+                "  pentaprism simulate examples/joshi2020-resnet32.yaml --trace trace.json --trace-to 60\n"
+                "  pentaprism simulate examples/llama3-8b-5pp.yaml --trace trace.json --trace-to 300\n",
     .args = args,
     .run = simulate,
 };

@@ -17,6 +17,8 @@ typedef struct lm_run {
     pp_token_setup setup;
     pp_token_result *result;
     pp_lm_energy *energy;
+    pp_lm_pipeline *pipeline;
+    pp_lm_run all;        /* for report and trace: borrows from here */
     pp_lm_summary summary;
     pp_lm_tables tables;
     double map_s;
@@ -47,7 +49,7 @@ static pp_status set_up(lm_run *r)
     settle_scenario(r);
     r->setup = (pp_token_setup){.scenario = s->tokens.scenario, .prefill_chunk = (uint32_t)s->tokens.prefill_chunk,
                                 .in_flight = (uint64_t)s->tokens.in_flight, .seed = (uint64_t)s->run_options.seed,
-                                .exact = s->sim_options.exact};
+                                .exact = s->sim_options.exact || s->trace != NULL};
     if (s->sim_options.kernel != PP_KERNEL_NATIVE)
         r->setup.kernel = 1 + s->sim_options.kernel;
     PP_TRY(pp_token_sequences(&r->sequence, &r->setup.n_sequences, &s->tokens, r->setup.seed));
@@ -63,6 +65,38 @@ static uint64_t tokens_of(const pp_token_setup *setup)
     return n;
 }
 
+static void watch(void *run, const pp_token_busy *busy)
+{
+    lm_run *r = run;
+    if (r->s->trace != NULL)
+        pp_trace_token(r->s->trace, busy);
+    pp_lm_pipeline_take(r->pipeline, busy);
+}
+
+/* The pipeline's picture shows tokens that enter when it is full, or half of them have. A trace sees all. */
+static pp_status watch_tokens(lm_run *r)
+{
+    const uint64_t all = tokens_of(&r->setup), sequences = r->setup.n_sequences;
+    uint32_t longest = 1;
+    uint64_t first;
+    for (uint32_t i = 0; i < sequences; i++) {
+        const uint32_t n = r->sequence[i].prompt + r->sequence[i].decode;
+        longest = n > longest ? n : longest;
+    }
+    if (longest > r->actors->net.max_context)
+        return PP_OK; /* refused by the simulator, in its words */
+    PP_TRY(pp_token_fill(&first, &r->actors->net, longest));
+    first = first > all / 2 ? all / 2 : first;
+    if (r->setup.scenario == PP_SCENARIO_DECODE && first > sequences)
+        first = sequences;
+    PP_TRY(pp_lm_pipeline_new(&r->pipeline, r->s->lm, r->actors, first));
+    r->setup.watch = watch;
+    r->setup.watcher = r;
+    r->setup.watch_from = r->s->trace != NULL ? 0 : first;
+    r->setup.watch_to = r->s->trace != NULL ? UINT64_MAX : first + PP_LM_PIPELINE_TOKENS;
+    return PP_OK;
+}
+
 static pp_status simulate(lm_run *r)
 {
     pp_session *s = r->s;
@@ -74,6 +108,7 @@ static pp_status simulate(lm_run *r)
         PP_TRY(pp_token_bounds_at(&b, &r->actors->net, 1));
         r->setup.entry_ps = b.interval_ps;
     }
+    PP_TRY(watch_tokens(r));
     pp_progress_begin(&bar, "tokens", tokens_of(&r->setup));
     r->setup.progress = &bar;
     pp_status status = pp_simulate_tokens(&r->result, &r->actors->net, &r->setup);
@@ -128,13 +163,16 @@ static pp_status print(lm_run *r, const char *path)
         pp_json_add_f64(json, "map_s", r->map_s);
         pp_json_add_f64(json, "simulate_s", r->result->simulate_s);
         pp_json_add_text(json, "report", path);
+        pp_session_trace_json(r->s, json);
         return pp_print_json(json);
     }
     PP_TRY(pp_lm_report_print(&r->summary, &r->tables, stdout, isatty(1) && getenv("NO_COLOR") == NULL));
     if (r->executed > 0)
         printf("\nexecuted    %llu tokens with real values, %llu of them sampled: logits equal to the quantized executor's to the bit\n",
                (unsigned long long)r->executed, (unsigned long long)r->generated);
-    printf("\nreport      %s\ntime taken  %.2f s, of which mapping %.2f s, simulation %.2f s (%.3g million events a second)\n", path, wall_s,
+    printf("\nreport      %s\n", path);
+    pp_session_trace_print(r->s);
+    printf("time taken  %.2f s, of which mapping %.2f s, simulation %.2f s (%.3g million events a second)\n", wall_s,
            r->map_s, r->result->simulate_s, (double)r->result->events * 1e-6 / (r->result->simulate_s > 0 ? r->result->simulate_s : 1));
     return fflush(stdout) == 0 ? PP_OK : pp_fail(PP_EIO, "stdout: cannot be written");
 }
@@ -143,13 +181,15 @@ static pp_status report(lm_run *r, const char *path, bool force)
 {
     pp_session *s = r->s;
     static const char *const names[] = {"mixed", "prefill", "decode"};
-    const pp_lm_run run = {.config = s->config, .command = s->command, .seed = (uint64_t)s->run_options.seed,
-                           .wbits = (uint32_t)s->quant.wbits, .arch = &s->arch, .mapping = r->s->lm, .actors = r->actors,
-                           .setup = &r->setup, .result = r->result, .energy = r->energy, .scenario = names[r->setup.scenario],
-                           .switching = s->sim_options.exact ? "exact" : "lockstep"};
-    PP_TRY(pp_lm_summary_fill(&r->summary, &run));
-    PP_TRY(pp_lm_tables_fill(&r->tables, &run));
-    PP_TRY(pp_lm_report_write(path, &run, &r->summary, &r->tables, force));
+    r->all = (pp_lm_run){.config = s->config, .command = s->command, .seed = (uint64_t)s->run_options.seed,
+                         .wbits = (uint32_t)s->quant.wbits, .arch = &s->arch, .mapping = r->s->lm, .actors = r->actors,
+                         .setup = &r->setup, .result = r->result, .energy = r->energy, .pipeline = r->pipeline,
+                         .scenario = names[r->setup.scenario],
+                         .switching = s->sim_options.exact ? "exact" : "lockstep"};
+    PP_TRY(pp_lm_summary_fill(&r->summary, &r->all));
+    PP_TRY(pp_lm_tables_fill(&r->tables, &r->all));
+    PP_TRY(pp_session_trace_write(s, &r->all));
+    PP_TRY(pp_lm_report_write(path, &r->all, &r->summary, &r->tables, force));
     const char *plot = pp_args_get(s->args, "plot");
     return plot != NULL ? pp_lm_report_draw(&r->summary, &r->tables, plot, force) : PP_OK;
 }
@@ -168,11 +208,10 @@ static pp_status run_steps(lm_run *r, const char *path, bool force)
 pp_status pp_run_lm(pp_session *s, const char *path, bool force)
 {
     lm_run r = {.s = s};
-    if (pp_args_has(s->args, "trace"))
-        return pp_fail(PP_EUNSUPPORTED, "--trace: traces show networks of images; language models have no trace yet");
     const pp_status status = run_steps(&r, path, force);
     pp_lm_tables_free(&r.tables);
     pp_lm_energy_free(r.energy);
+    pp_lm_pipeline_free(r.pipeline);
     pp_token_result_free(r.result);
     pp_lm_actors_free(r.actors);
     free(r.sequence);

@@ -12,8 +12,6 @@ static pp_status apply_overrides(pp_session *s)
         if (strcmp(s->args->option_name[i], "set") == 0)
             PP_TRY(pp_config_set(s->config, s->args->option_value[i]));
     }
-    if (pp_args_has(s->args, "trace")) /* what is extrapolated cannot be seen; the report says so */
-        PP_TRY(pp_config_set(s->config, "simulate.exact=true"));
     const char *seed = pp_args_get(s->args, "seed");
     if (seed == NULL)
         return PP_OK;

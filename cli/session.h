@@ -97,15 +97,17 @@ pp_knob_table pp_workload_knobs(void);
 pp_knob_table pp_run_knobs(void);
 
 /* The options --trace... of run and simulate (cli/trace_options.c). pp_session_trace: after opening, before the first
- * step; leaves s->trace NULL without --trace, else sets simulate.exact. pp_session_trace_write: the files. */
+ * step; leaves s->trace NULL without --trace. What is extrapolated cannot be seen: sets simulate.exact, which has another
+ * meaning for language models (`tokens`); those set pp_token_setup.exact. pp_session_trace_write: the files, of a
+ * language model's run with `run`, else NULL. */
 #define PP_TRACE_ARGS                                                                                                  \
     {0, "trace", "FILE", "write who was busy when: .json (Perfetto), .csv, .vcd (GTKWave); repeatable"},               \
     {0, "trace-from", "US", "events that start at this time or later, in microseconds; default 0"},                    \
     {0, "trace-to", "US", "events that start before this time; default: to the end"},                                  \
     {0, "trace-limit", "N", "most events in a trace; beyond it every 2nd, 4th ... inference is kept; default 250000"}, \
     {0, "trace-every", "N", "only inferences 0, N, 2N ...; default 1"}
-pp_status pp_session_trace(pp_session *s);
-pp_status pp_session_trace_write(const pp_session *s);
+pp_status pp_session_trace(pp_session *s, bool tokens);
+pp_status pp_session_trace_write(const pp_session *s, const struct pp_lm_run *run);
 /* Adds `trace`: {files, events, kept, every, statement}; nothing without --trace. */
 void pp_session_trace_json(const pp_session *s, pp_json *object);
 void pp_session_trace_print(const pp_session *s); /* the same for people */

@@ -7,13 +7,13 @@
 #include <string.h>
 
 /* Calls `each` for every --trace FILE. */
-typedef pp_status (*file_fn)(const pp_session *s, const char *path);
+typedef pp_status (*file_fn)(const pp_session *s, const char *path, const pp_lm_run *run);
 
-static pp_status each_file(const pp_session *s, file_fn each)
+static pp_status each_file(const pp_session *s, file_fn each, const pp_lm_run *run)
 {
     for (size_t i = 0; i < s->args->n_options; i++)
         if (strcmp(s->args->option_name[i], "trace") == 0)
-            PP_TRY(each(s, s->args->option_value[i]));
+            PP_TRY(each(s, s->args->option_value[i], run));
     return PP_OK;
 }
 
@@ -47,8 +47,9 @@ static pp_status take_options(const pp_session *s, pp_trace_options *o)
 }
 
 /* Whether a file may be written is asked before the work. */
-static pp_status check_file(const pp_session *s, const char *path)
+static pp_status check_file(const pp_session *s, const char *path, const pp_lm_run *run)
 {
+    (void)run;
     PP_TRY(pp_trace_check_path(path));
     pp_output probe;
     pp_status status = pp_output_begin(&probe, path, pp_args_has(s->args, "force"));
@@ -77,42 +78,64 @@ static pp_status need_trace(const pp_session *s)
     return PP_OK;
 }
 
-pp_status pp_session_trace(pp_session *s)
+static pp_status check_tokens(const pp_session *s, const char *path, const pp_lm_run *run)
+{
+    (void)s;
+    (void)run;
+    return pp_trace_check_tokens(path);
+}
+
+static pp_status see_all(pp_session *s)
+{
+    s->sim_options.exact = true;
+    return pp_config_set(s->config, "simulate.exact=true"); /* for the report */
+}
+
+pp_status pp_session_trace(pp_session *s, bool tokens)
 {
     pp_trace_options o;
     if (!pp_args_has(s->args, "trace"))
         return need_trace(s);
     PP_TRY(take_options(s, &o));
+    o.tokens = tokens;
     PP_TRY(check_twice(s));
-    PP_TRY(each_file(s, check_file));
+    if (tokens)
+        PP_TRY(each_file(s, check_tokens, NULL));
+    PP_TRY(each_file(s, check_file, NULL));
+    if (!tokens)
+        PP_TRY(see_all(s));
     return pp_trace_new(&s->trace, &o);
 }
 
-static pp_status write_file(const pp_session *s, const char *path)
+static pp_status write_file(const pp_session *s, const char *path, const pp_lm_run *run)
 {
+    if (run != NULL)
+        return pp_trace_write_tokens(s->trace, path, run, pp_args_has(s->args, "force"));
     const pp_report_input in = pp_session_report(s);
     return pp_trace_write(s->trace, path, &in, pp_args_has(s->args, "force"));
 }
 
-static void note_limits(const pp_session *s, const char *statement)
+static void note_limits(const pp_session *s, const char *statement, bool tokens)
 {
     const pp_trace_stats stats = pp_trace_get_stats(s->trace);
     if (stats.kept < stats.events)
         pp_warn("trace: %s", statement);
+    if (tokens)
+        return;
     if (s->sim_options.switching == PP_SWITCH_IDEAL || s->sim_options.switching == PP_SWITCH_FLIT)
         pp_warn("trace: simulate.switching=%s shows no packets on channels",
                 pp_config_text(s->config, "simulate", "switching"));
 }
 
-pp_status pp_session_trace_write(const pp_session *s)
+pp_status pp_session_trace_write(const pp_session *s, const pp_lm_run *run)
 {
     if (s->trace == NULL)
         return PP_OK;
-    PP_TRY(each_file(s, write_file));
+    PP_TRY(each_file(s, write_file, run));
     char *statement = pp_trace_statement(s->trace);
     if (statement == NULL)
         return PP_ENOMEM;
-    note_limits(s, statement);
+    note_limits(s, statement, run != NULL);
     free(statement);
     return PP_OK;
 }

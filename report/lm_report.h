@@ -6,6 +6,15 @@
 #include "sim/tokens_energy.h"
 #include "sim/tokens_lm.h"
 
+/* Watches some tokens on their way through one block: the one in the middle of the model, tokens [first, first +
+ * PP_LM_PIPELINE_TOKENS) in the order of entry. pp_lm_pipeline_take is for pp_token_setup.watch. Tiles of an operator are
+ * one: from the first that starts to the last that ends. What is extrapolated is not seen. */
+#define PP_LM_PIPELINE_TOKENS 24
+typedef struct pp_lm_pipeline pp_lm_pipeline;
+pp_status pp_lm_pipeline_new(pp_lm_pipeline **out, const pp_lm_mapping *m, const pp_lm_actors *actors, uint64_t first);
+void pp_lm_pipeline_take(void *pipeline, const pp_token_busy *busy);
+void pp_lm_pipeline_free(pp_lm_pipeline *p); /* NULL allowed */
+
 /* Everything that a run made; all borrowed. */
 typedef struct pp_lm_run {
     const pp_config *config;
@@ -18,6 +27,7 @@ typedef struct pp_lm_run {
     const pp_token_setup *setup;
     const pp_token_result *result;
     const pp_lm_energy *energy;
+    const pp_lm_pipeline *pipeline; /* NULL: nobody watched */
     const char *scenario;    /* "mixed" ... */
     const char *switching;   /* "lockstep" or "exact": every tile and channel on its own */
 } pp_lm_run;
@@ -98,13 +108,20 @@ typedef struct pp_lm_context_row {
     uint64_t fit_sequences;           /* that the KV memory holds; 0: no limit */
     uint64_t kv_bytes_sequence;
 } pp_lm_context_row;
+/* A token in an operator of one block. */
+typedef struct pp_lm_pipeline_row {
+    uint32_t token, sequence, position;
+    char part[24], name[40];
+    uint64_t ready_ps, start_ps, end_ps; /* inputs there; server taken from start to end */
+} pp_lm_pipeline_row;
 typedef struct pp_lm_tables {
     pp_lm_operator_row *operators;
     pp_lm_level_row *level;
     pp_lm_sequence_row *sequence;
     pp_lm_progress_row *progress;
     pp_lm_context_row *context;
-    size_t n_operators, n_levels, n_sequences, n_progress, n_contexts;
+    pp_lm_pipeline_row *pipeline;     /* empty when nobody watched */
+    size_t n_operators, n_levels, n_sequences, n_progress, n_contexts, n_pipeline;
 } pp_lm_tables;
 pp_status pp_lm_tables_fill(pp_lm_tables *out, const pp_lm_run *run);
 pp_status pp_lm_tables_read(pp_lm_tables *out, const pp_report *r);

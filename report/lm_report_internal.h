@@ -19,5 +19,9 @@ uint32_t pp_lm_longest(const pp_token_setup *setup);
 double pp_lm_server_share(const pp_lm_run *r, uint32_t server);
 /* "attention of block 3", "q_proj -> attention of block 0". */
 void pp_lm_server_name(const pp_lm_run *r, uint32_t server, char *out, size_t size);
+/* Rows of what was watched, in the order of tokens and operators. */
+pp_status pp_lm_pipeline_rows(pp_lm_pipeline_row **out, size_t *n, const pp_lm_pipeline *p);
+/* "embedding", "block" or "end". */
+const char *pp_lm_part_name(const pp_lm_mapping *m, uint32_t part);
 
 #endif

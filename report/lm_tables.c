@@ -90,7 +90,7 @@ void pp_lm_server_name(const pp_lm_run *r, uint32_t server, char *out, size_t si
 
 /* ---- operators ---- */
 
-static const char *part_name(const pp_lm_mapping *m, uint32_t part)
+const char *pp_lm_part_name(const pp_lm_mapping *m, uint32_t part)
 {
     static const char *const names[] = {"embedding", "block", "end"};
     return names[m->graph->part[part].kind];
@@ -100,7 +100,7 @@ static void describe(pp_lm_operator_row *row, const pp_lm_run *r, uint32_t part,
 {
     const pp_lm_mapping *m = r->mapping;
     const pp_lm_stage *s = &m->stage[stage];
-    PP_PUT(row->part, part_name(m, part));
+    PP_PUT(row->part, pp_lm_part_name(m, part));
     PP_PUT(row->name, s->name);
     PP_PUT(row->kind, pp_lm_op_kind_name((pp_lm_op_kind)s->kind));
     PP_PUT(row->binding, pp_lm_binding_name((pp_lm_binding)s->binding));
@@ -314,6 +314,8 @@ pp_status pp_lm_tables_fill(pp_lm_tables *out, const pp_lm_run *run)
         status = fill_progress(out, run);
     if (status == PP_OK)
         status = fill_contexts(out, run);
+    if (status == PP_OK && run->pipeline != NULL)
+        status = pp_lm_pipeline_rows(&out->pipeline, &out->n_pipeline, run->pipeline);
     if (status != PP_OK)
         pp_lm_tables_free(out);
     return status;
@@ -326,5 +328,6 @@ void pp_lm_tables_free(pp_lm_tables *t)
     free(t->sequence);
     free(t->progress);
     free(t->context);
+    free(t->pipeline);
     *t = (pp_lm_tables){0};
 }

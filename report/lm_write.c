@@ -73,6 +73,17 @@ static const pp_h5_column context_columns[] = {
     CONTEXT(fit_sequences, PP_H5_U64, "", "sequences of that context that the KV memory holds; 0: no limit"),
     CONTEXT(kv_bytes_sequence, PP_H5_U64, "B", "keys and values of one sequence"),
 };
+#define PIPE(field, kind, units, text) PP_H5_COLUMN(pp_lm_pipeline_row, field, kind, units, text)
+static const pp_h5_column pipeline_columns[] = {
+    PIPE(token, PP_H5_U32, "", "in the order of entry"),
+    PIPE(sequence, PP_H5_U32, "", "its sequence"),
+    PIPE(position, PP_H5_U32, "", "its place in the sequence"),
+    PIPE(part, PP_H5_TEXT, "", "block that is watched"),
+    PIPE(name, PP_H5_TEXT, "", "operator"),
+    PIPE(ready_ps, PP_H5_U64, "ps", "its inputs are there"),
+    PIPE(start_ps, PP_H5_U64, "ps", "the operator takes it"),
+    PIPE(end_ps, PP_H5_U64, "ps", "the operator is free again"),
+};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static pp_status write_tables(hid_t file, const pp_lm_tables *t)
@@ -85,8 +96,12 @@ static pp_status write_tables(hid_t file, const pp_lm_tables *t)
                        t->sequence, sizeof *t->sequence, t->n_sequences));
     PP_TRY(pp_h5_table(file, "/timing/progress", "the run in slices of equal time", progress_columns, COUNT(progress_columns),
                        t->progress, sizeof *t->progress, t->n_progress));
-    return pp_h5_table(file, "/timing/contexts", "bounds by context", context_columns, COUNT(context_columns), t->context,
-                       sizeof *t->context, t->n_contexts);
+    PP_TRY(pp_h5_table(file, "/timing/contexts", "bounds by context", context_columns, COUNT(context_columns), t->context,
+                       sizeof *t->context, t->n_contexts));
+    if (t->n_pipeline == 0)
+        return PP_OK;
+    return pp_h5_table(file, "/timing/pipeline", "some tokens in the operators of one block", pipeline_columns,
+                       COUNT(pipeline_columns), t->pipeline, sizeof *t->pipeline, t->n_pipeline);
 }
 
 typedef struct seed_row {
@@ -164,6 +179,7 @@ pp_status pp_lm_tables_read(pp_lm_tables *out, const pp_report *r)
             free(rows[k]);
         return pp_fail(PP_EFORMAT, "%s: %s is missing or damaged", r->path, table[i].path);
     }
-    *out = (pp_lm_tables){rows[0], rows[1], rows[2], rows[3], rows[4], n[0], n[1], n[2], n[3], n[4]};
+    *out = (pp_lm_tables){.operators = rows[0], .level = rows[1], .sequence = rows[2], .progress = rows[3], .context = rows[4],
+                          .n_operators = n[0], .n_levels = n[1], .n_sequences = n[2], .n_progress = n[3], .n_contexts = n[4]};
     return PP_OK;
 }

@@ -114,6 +114,7 @@ static const char *const tables[][3] = {
     {"lm_sequences", "/timing/sequences", "language models: when each sequence got its tokens"},
     {"lm_progress", "/timing/progress", "language models: the run in slices of equal time"},
     {"lm_contexts", "/timing/contexts", "language models: bounds by context"},
+    {"lm_pipeline", "/timing/pipeline", "language models: some tokens in the operators of one block"},
     {"lm_levels", "/bandwidth/levels", "language models: channels of each level of the fabric"},
     {"energy", "/energy/stages", "energy of each stage"},
     {"actions", "/energy/actions", "actions of an inference and their price"},

@@ -73,6 +73,15 @@ static void take(void *sink, const pp_trace_event *e)
         t->failed = true;
 }
 
+void pp_trace_token(void *trace, const pp_token_busy *b)
+{
+    const bool fires = b->actor != PP_NONE;
+    take(trace, &(pp_trace_event){.ready_ps = b->ready_ps, .start_ps = b->start_ps, .end_ps = b->end_ps,
+                                  .object = fires ? b->actor : b->server, .net = fires ? PP_NONE : b->hop,
+                                  .inference = b->token < PP_NONE ? (uint32_t)b->token : PP_NONE, .position = b->position,
+                                  .sequence = b->sequence, .copy = b->copy});
+}
+
 const pp_trace_ops pp_trace_sink = {.fire = take, .packet = take};
 
 #define ORDER(a, b)                                                                                                    \
@@ -128,8 +137,8 @@ char *pp_trace_statement(const pp_trace *t)
     if (o->to_ps != PP_TIME_NEVER)
         text = append(text, pp_strf("; before %.6f us", (double)o->to_ps * 1e-6));
     if (t->every > 1)
-        text = append(text, pp_strf("; of inferences 0, %" PRIu32 ", %" PRIu64 " and so on alone", t->every,
-                                    (uint64_t)t->every * 2));
+        text = append(text, pp_strf("; of %s 0, %" PRIu32 ", %" PRIu64 " and so on alone",
+                                    o->tokens ? "tokens" : "inferences", t->every, (uint64_t)t->every * 2));
     if (t->cut_ps != PP_TIME_NEVER)
         text = append(text, pp_strf("; ends at %.6f us, where the limit of %" PRIu64 " events was full",
                                     (double)t->cut_ps * 1e-6, o->limit));

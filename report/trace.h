@@ -11,6 +11,7 @@
 #ifndef PP_REPORT_TRACE_H
 #define PP_REPORT_TRACE_H
 
+#include "report/lm_report.h"
 #include "report/report.h"
 
 typedef struct pp_trace pp_trace;
@@ -19,6 +20,7 @@ typedef struct pp_trace_options {
     uint64_t from_ps, to_ps; /* events that start in [from, to); to PP_TIME_NEVER: to the end */
     uint64_t limit;          /* most events kept, 1 to PP_TRACE_LIMIT_MAX; about 48 bytes of memory each */
     uint32_t every;          /* at least 1 */
+    bool tokens;             /* of a language model: `inference` is the number of a token */
 } pp_trace_options;
 #define PP_TRACE_LIMIT_MAX UINT64_C(50000000)
 /* Everything, up to 250,000 events. */
@@ -36,6 +38,8 @@ pp_status pp_trace_new(pp_trace **out, const pp_trace_options *o);
 void pp_trace_free(pp_trace *t);
 /* For pp_simulate; the sink is the pp_trace. */
 extern const pp_trace_ops pp_trace_sink;
+/* For pp_token_setup.watch; the watcher is the pp_trace: object is the actor (net PP_NONE) or the server (net: the hop). */
+void pp_trace_token(void *trace, const pp_token_busy *busy);
 
 /* After the simulation: what it saw, ordered by start, firings before packets, object. PP_ENOMEM when
  * the collector ran out of memory meanwhile. O(n log n) at the first call. */
@@ -49,5 +53,9 @@ pp_status pp_trace_check_path(const char *path);
 /* Writes the file that the ending asks for, atomically; in: net, stages, fabric and mapping of the
  * simulation. A .vcd needs the SystemC kernel: PP_EUNSUPPORTED while another one lives in the process. */
 pp_status pp_trace_write(pp_trace *t, const char *path, const pp_report_input *in, bool force);
+/* The same for a run of tokens (options.tokens): .json, a track an operator and a track a channel, grouped by block,
+ * or .csv. PP_EUSAGE for other endings: signals of a .vcd have no room for several tokens that wait. */
+pp_status pp_trace_check_tokens(const char *path);
+pp_status pp_trace_write_tokens(pp_trace *t, const char *path, const pp_lm_run *run, bool force);
 
 #endif

@@ -6,8 +6,8 @@
 
 enum { CORES = 1, CHANNELS = 2, QUEUES = 3 }; /* "processes": groups of tracks */
 
-/* Text between quotes; what is no printable ASCII is escaped, other bytes stand as they are (UTF-8). */
-static void put_text(FILE *f, const char *text)
+/* What is no printable ASCII is escaped, other bytes stand as they are (UTF-8). */
+void trace_put_text(FILE *f, const char *text)
 {
     for (; *text != 0; text++) {
         const unsigned char c = (unsigned char)*text;
@@ -20,7 +20,7 @@ static void put_text(FILE *f, const char *text)
     }
 }
 
-static void put_us(FILE *f, const char *key, uint64_t ps)
+void trace_put_us(FILE *f, const char *key, uint64_t ps)
 {
     fprintf(f, ",\"%s\":%" PRIu64 ".%06" PRIu64, key, ps / 1000000, ps % 1000000);
 }
@@ -30,10 +30,10 @@ static void put_name(FILE *f, int pid, uint32_t tid, const char *label, const ch
 {
     fprintf(f, "{\"ph\":\"M\",\"pid\":%d,\"tid\":%u,\"name\":\"%s\",\"args\":{\"name\":\"", pid, tid,
             group ? "process_name" : "thread_name");
-    put_text(f, label);
+    trace_put_text(f, label);
     if (layer != NULL) {
         fputs(": ", f);
-        put_text(f, layer);
+        trace_put_text(f, layer);
     }
     fputs("\"}},\n", f);
 }
@@ -61,10 +61,10 @@ static void put_slice(FILE *f, const trace_view *v, const pp_trace_event *e)
 {
     const bool fire = e->net == PP_NONE;
     fprintf(f, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%u", fire ? CORES : CHANNELS, e->object);
-    put_us(f, "ts", e->start_ps);
-    put_us(f, "dur", e->end_ps - e->start_ps);
+    trace_put_us(f, "ts", e->start_ps);
+    trace_put_us(f, "dur", e->end_ps - e->start_ps);
     fputs(",\"name\":\"", f);
-    put_text(f, trace_layer(v, e));
+    trace_put_text(f, trace_layer(v, e));
     fprintf(f, " %u/%u\",\"args\":{\"inference\":%u,\"position\":%u,\"waited_ps\":%" PRIu64 "}}", e->inference, e->position,
             e->inference, e->position, e->start_ps - e->ready_ps);
 }
@@ -78,9 +78,9 @@ static void put_depths(FILE *f, const trace_view *v, const trace_depth *depth, s
         if (i == 0 || depth[i].channel != depth[i - 1].channel)
             trace_channel_label(v, depth[i].channel, label);
         fprintf(f, "{\"ph\":\"C\",\"pid\":%d,\"tid\":0,\"name\":\"", QUEUES);
-        put_text(f, label);
+        trace_put_text(f, label);
         fputc('"', f);
-        put_us(f, "ts", depth[i].time_ps);
+        trace_put_us(f, "ts", depth[i].time_ps);
         fprintf(f, ",\"args\":{\"packets\":%u}},\n", depth[i].depth);
     }
 }
@@ -88,12 +88,12 @@ static void put_depths(FILE *f, const trace_view *v, const trace_depth *depth, s
 void trace_write_json(FILE *f, const trace_view *v, const trace_depth *depth, size_t n_depth)
 {
     fputs("{\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"network\":\"", f);
-    put_text(f, v->in->net->name);
+    trace_put_text(f, v->in->net->name);
     fputs("\",\"fabric\":\"", f);
-    put_text(f, v->in->fabric->name);
+    trace_put_text(f, v->in->fabric->name);
     fprintf(f, "\",\"events\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"every\":%u,\"statement\":\"", v->stats.events, v->stats.kept,
             v->stats.every);
-    put_text(f, v->statement);
+    trace_put_text(f, v->statement);
     fputs("\"},\n\"traceEvents\":[\n", f);
     put_tracks(f, v);
     put_depths(f, v, depth, n_depth);

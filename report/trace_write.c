@@ -91,8 +91,7 @@ pp_status trace_depths(trace_depth **out, size_t *n, const trace_view *v)
 
 /* ---- CSV ---- */
 
-/* A field, quoted where it must be. */
-static void put_field(FILE *f, const char *text)
+void trace_put_field(FILE *f, const char *text)
 {
     if (strpbrk(text, ",\"\n") == NULL) {
         fputs(text, f);
@@ -115,9 +114,9 @@ void trace_write_csv(FILE *f, const trace_view *v)
         (fire ? trace_core_label : trace_channel_label)(v, e->object, label);
         fprintf(f, "%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,", fire ? "fire" : "packet", e->start_ps, e->end_ps,
                 e->ready_ps, e->object);
-        put_field(f, label);
+        trace_put_field(f, label);
         fputc(',', f);
-        put_field(f, trace_layer(v, e));
+        trace_put_field(f, trace_layer(v, e));
         fprintf(f, ",%u,%u\n", e->inference, e->position);
     }
 }

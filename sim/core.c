@@ -181,7 +181,7 @@ static pp_status fire(pp_sim *s, uint32_t tile, uint64_t inputs_ps)
     /* A result comes with a look at the tile: no wake of its own when both fall together. */
     t->wake_ps = t->result_ps == t->interval_ps && !guest ? t->free_ps : PP_TIME_NEVER;
     if (s->trace)
-        s->trace->fire(s->sink, &(pp_trace_event){inputs_ps, now, t->free_ps, tile, PP_NONE, t->image, position});
+        s->trace->fire(s->sink, &(pp_trace_event){inputs_ps, now, t->free_ps, tile, PP_NONE, t->image, position, 0, 0});
     if (guest)
         PP_TRY(s->guest->fire(s->guest->user, s->kernel, PP_TARGET(PP_SIM_EV_RESULT, tile), t->image, position));
     else

@@ -105,7 +105,8 @@ typedef struct pp_trace_event {
     uint64_t start_ps, end_ps; /* array or channel busy: [start, end) */
     uint32_t object;   /* tile; channel */
     uint32_t net;      /* PP_NONE: a firing; else of the packet */
-    uint32_t inference, position;
+    uint32_t inference, position; /* language models: number of the token, position in its sequence */
+    uint32_t sequence, copy; /* language models: of the token; of the server, which takes tokens in turn */
 } pp_trace_event;
 
 /* Optional observer of what happens (report/trace.h is one). Both REQUIRED. Calls come in the order of

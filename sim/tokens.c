@@ -105,7 +105,7 @@ static pp_status arrive(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_
     return def->order == PP_TOKEN_IN_ORDER ? ready_in_order(s, actor) : ready_sequence(s, actor);
 }
 
-/* ---- servers and hops ---- */
+/* ---- servers ---- */
 
 /* Takes the server from time_ps or when it is free; when that is. */
 static inline uint64_t take(pp_token_sim *s, uint32_t server, uint64_t time_ps, uint64_t busy_ps)
@@ -124,6 +124,53 @@ static inline uint64_t take(pp_token_sim *s, uint32_t server, uint64_t time_ps, 
     v->counters.wait_ps += start_ps - time_ps;
     return start_ps;
 }
+
+/* ---- observation ---- */
+
+static void tell(const pp_token_sim *s, pp_token_busy *b, uint64_t start_ps, uint64_t busy_ps)
+{
+    const pp_token_copies *c = s->copies != NULL ? &s->copies[b->server] : NULL;
+    if (c != NULL && c->free_ps != NULL) /* its turn has gone on already */
+        b->copy = c->turn > 0 ? c->turn - 1 : c->copies - 1;
+    b->ready_ps += s->skipped_ps;
+    b->start_ps = start_ps + s->skipped_ps;
+    b->end_ps = b->start_ps + busy_ps;
+    s->setup->watch(s->setup->watcher, b);
+}
+
+static bool watched(const pp_token_sim *s, uint64_t token)
+{
+    return s->setup->watch != NULL && token - s->setup->watch_from < s->setup->watch_to - s->setup->watch_from;
+}
+
+/* A packet on its way back has no token number any more: the last one of its sequence. */
+static void tell_packet(const pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t ready_ps, uint64_t start_ps)
+{
+    const pp_token_hop *h = &s->net->hop[hop];
+    pp_token_busy b = {.ready_ps = ready_ps, .token = payload, .actor = PP_NONE, .hop = hop, .server = h->server};
+    if (payload & PP_TOKEN_RETURNS) {
+        b.sequence = (uint32_t)payload;
+        b.token = s->seq[b.sequence].token;
+        b.position = s->seq[b.sequence].next - 1;
+    } else {
+        const pp_token_flight f = pp_token_sim_flight(s, payload);
+        b.sequence = f.sequence;
+        b.position = f.position;
+    }
+    if (watched(s, b.token))
+        tell(s, &b, start_ps, h->busy_ps);
+}
+
+/* Takes the server of a hop for a packet. */
+static inline uint64_t take_hop(pp_token_sim *s, uint32_t hop, const pp_token_link *l, uint64_t payload, uint64_t time_ps)
+{
+    const uint64_t start_ps = take(s, l->server, time_ps, l->busy_ps);
+    if (s->setup->watch != NULL)
+        tell_packet(s, hop, payload, time_ps, start_ps);
+    return start_ps;
+}
+
+/* ---- hops ---- */
 
 static pp_status deliver(pp_token_sim *s, uint32_t to, uint64_t payload, uint64_t time_ps)
 {
@@ -144,7 +191,7 @@ static pp_status go_on(pp_token_sim *s, const pp_token_hop *h, uint64_t payload,
 static pp_status pass(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
 {
     const pp_token_hop *h = &s->net->hop[hop];
-    const uint64_t start_ps = h->server == PP_NONE ? time_ps : take(s, h->server, time_ps, h->busy_ps);
+    const uint64_t start_ps = h->server == PP_NONE ? time_ps : take_hop(s, hop, &s->link[hop], payload, time_ps);
     return go_on(s, h, payload, start_ps + h->latency_ps);
 }
 
@@ -160,7 +207,7 @@ static pp_status pass_together(pp_token_sim *s, uint32_t hop, uint64_t payload)
     uint64_t latest_ps = s->now_ps;
     for (;;) {
         const pp_token_link *l = &s->link[hop];
-        const uint64_t start_ps = take(s, l->server, s->now_ps, l->busy_ps);
+        const uint64_t start_ps = take_hop(s, hop, l, payload, s->now_ps);
         latest_ps = start_ps > latest_ps ? start_ps : latest_ps;
         if (l->next == PP_NONE)
             return go_on(s, &s->net->hop[hop], payload, latest_ps + s->net->hop[hop].latency_ps);
@@ -174,7 +221,7 @@ static pp_status pass_now(pp_token_sim *s, uint32_t hop, uint64_t payload)
     const uint64_t now_ps = s->now_ps;
     for (;;) {
         const pp_token_link *l = &s->link[hop];
-        const uint64_t start_ps = take(s, l->server, now_ps, l->busy_ps);
+        const uint64_t start_ps = take_hop(s, hop, l, payload, now_ps);
         if (l->next == PP_NONE || start_ps != now_ps || !nothing_else_now(s))
             return go_on(s, &s->net->hop[hop], payload, start_ps + s->net->hop[hop].latency_ps);
         s->events++;
@@ -230,6 +277,12 @@ pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token, uin
     c->busy_ps += def->interval_ps + work;
     c->wait_ps += start_ps - time_ps;
     a->done_ps = done_ps > a->done_ps ? done_ps : a->done_ps;
+    if (watched(s, token)) {
+        const pp_token_flight f = pp_token_sim_flight(s, token);
+        pp_token_busy b = {.ready_ps = time_ps, .token = token, .actor = actor, .hop = PP_NONE, .server = def->server,
+                           .sequence = f.sequence, .position = f.position};
+        tell(s, &b, start_ps, def->interval_ps + work);
+    }
     if (s->setup->fired != NULL) {
         const pp_token_flight f = pp_token_sim_flight(s, token);
         PP_TRY(s->setup->fired(s->setup->payload, actor, f.sequence, f.position));

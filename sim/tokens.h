@@ -109,6 +109,17 @@ pp_status pp_token_sequences(pp_token_sequence **out, uint32_t *n, const pp_toke
 
 /* ---- the simulation ---- */
 
+/* Who was busy with what: an actor with a token, or a server (a channel) with a packet of it. */
+typedef struct pp_token_busy {
+    uint64_t ready_ps;      /* inputs complete; packet asked for the server */
+    uint64_t start_ps, end_ps; /* server taken: [start, end) */
+    uint64_t token;         /* number in the order of entry */
+    uint32_t actor;         /* that fires; PP_NONE: a packet */
+    uint32_t hop;           /* packet: the step that it takes; PP_NONE: a firing */
+    uint32_t server, copy;  /* copy: of the server, in turn */
+    uint32_t sequence, position; /* of the token; of a packet on the way back: the token that it was sampled behind */
+} pp_token_busy;
+
 typedef struct pp_token_setup {
     const pp_token_sequence *sequence;
     uint32_t n_sequences;
@@ -123,6 +134,11 @@ typedef struct pp_token_setup {
     /* Called when an actor has all inputs of a token, in the order of events (NULL allowed); needs `exact`. */
     pp_status (*fired)(void *payload, uint32_t actor, uint32_t sequence, uint32_t position);
     void *payload;
+    /* Called for every firing and packet of the tokens [watch_from, watch_to) when its start is known, which may be
+     * ahead of time (NULL allowed). What is extrapolated is not seen: `exact` to see all. */
+    void (*watch)(void *watcher, const pp_token_busy *busy);
+    void *watcher;
+    uint64_t watch_from, watch_to;
 } pp_token_setup;
 
 /* Tokens that fill the pipeline: smallest number with which the busiest resource never waits, the largest

@@ -399,6 +399,26 @@ static pp_status put_experts(builder *b)
     return PP_OK;
 }
 
+static uint32_t *filled(size_t n)
+{
+    uint32_t *v = pp_alloc(n, sizeof *v);
+    if (v != NULL)
+        memset(v, 0xff, n * sizeof *v);
+    return v;
+}
+
+static pp_status name_channels(builder *b)
+{
+    b->x->server_channel = filled(b->n_servers);
+    if (b->x->server_channel == NULL)
+        return PP_ENOMEM;
+    for (uint32_t c = 0; c < b->m->fabric->n_channels; c++) {
+        if (b->channel_server[c] != PP_NONE)
+            b->x->server_channel[b->channel_server[c]] = c;
+    }
+    return PP_OK;
+}
+
 static pp_status take_over(builder *b)
 {
     pp_token_net *net = &b->x->net;
@@ -417,15 +437,8 @@ static pp_status take_over(builder *b)
         return PP_ENOMEM;
     for (uint32_t s = 0; s < net->n_servers; s++)
         net->server_copies[s] = 1;
+    PP_TRY(name_channels(b));
     return pp_token_net_check(net);
-}
-
-static uint32_t *filled(size_t n)
-{
-    uint32_t *v = pp_alloc(n, sizeof *v);
-    if (v != NULL)
-        memset(v, 0xff, n * sizeof *v);
-    return v;
 }
 
 static pp_status build(builder *b)

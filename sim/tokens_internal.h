@@ -53,6 +53,7 @@ typedef enum pp_token_phase { PP_SEQ_WAITING, PP_SEQ_PREFILL, PP_SEQ_BUSY, /* it
 typedef struct pp_token_seq_state {
     uint32_t next;  /* position that enters next */
     uint32_t phase;
+    uint64_t token; /* number of the one that entered last */
 } pp_token_seq_state;
 
 /* Sequence numbers, first in, first out. */

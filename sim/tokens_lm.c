@@ -476,6 +476,7 @@ void pp_lm_actors_free(pp_lm_actors *x)
     pp_token_net_free(&x->net);
     free(x->actor);
     free(x->server_instance);
+    free(x->server_channel);
     free(x->first_server);
     free(x);
 }

@@ -19,6 +19,7 @@ typedef struct pp_lm_actors {
     pp_lm_actor *actor;         /* [net.n_actors] */
     uint32_t *server_instance;  /* [net.n_servers] */
     uint32_t *first_server;     /* [instances + 1] servers of instance i, as numbered in its template, from here on */
+    uint32_t *server_channel;   /* [net.n_servers] tile by tile: channel of the fabric, PP_NONE: none; NULL in lockstep */
     uint32_t exact_edges, bound_edges; /* edges of all instances that are exact, and those marked as upper bound */
     char tier[16];              /* memory of keys and values; "" without attention */
 } pp_lm_actors;

@@ -111,11 +111,11 @@ static void admit(pp_token_sim *s)
     s->active++;
     s->active_high = s->active > s->active_high ? s->active : s->active_high;
     if (decodes_only(s)) {
-        s->seq[i] = (pp_token_seq_state){s->setup->sequence[i].prompt, PP_SEQ_READY};
+        s->seq[i] = (pp_token_seq_state){.next = s->setup->sequence[i].prompt, .phase = PP_SEQ_READY};
         s->kv_tokens += s->setup->sequence[i].prompt;
         pp_token_sim_fifo_push(&s->ready, i);
     } else {
-        s->seq[i] = (pp_token_seq_state){0, PP_SEQ_PREFILL};
+        s->seq[i] = (pp_token_seq_state){.phase = PP_SEQ_PREFILL};
         pp_token_sim_fifo_push(&s->prefill, i);
     }
 }
@@ -175,6 +175,7 @@ static pp_status enter_one(pp_token_sim *s, uint32_t i)
     const uint64_t token = s->entered++;
     s->next_entry_ps = s->now_ps + s->setup->entry_ps;
     s->flight[token & s->flight_mask] = (pp_token_flight){i, s->seq[i].next};
+    s->seq[i].token = token;
     if (token == 0 || s->seq[i].next == 0 || (decodes_only(s) && s->seq[i].next == s->setup->sequence[i].prompt))
         s->result->sequence[i].enter_ps = s->now_ps + s->skipped_ps;
     s->seq[i].next++;

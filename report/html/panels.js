@@ -173,6 +173,7 @@ function tokensPanel() {
     if (series.length) pair.append(el("div", {}, el("h3", {}, "Time of a token by its context, bounds"), lineChart({ title: "Time of a token by its context", x: { log: true, label: "context, tokens" }, y: { log: true, label: "time of a token", text: (v) => withUnits(v, "ps", 2) } }, series)));
   }
   if (sequences) body.append(sequenceChart(sequences));
+  tokenPipeline(body);
   if (operators) body.append(el("h3", {}, "Operators"), dataTable(operators.columns.map((c) => ({ label: c.name.replace(/_ps$|_ns$|_pj$/, "").replaceAll("_", " "), units: c.units, text: c.text, get: (i) => operators.col(c.name)[i], show: c.name.startsWith("utilisation") ? (v) => percent(v) : undefined })), operators.n, { caption: "Operators of each part: use, waiting, binding resource" }));
   if (levels) body.append(el("h3", {}, "Levels of the fabric"), rawTable(levels, { caption: "Channels of each level" }));
   if (contexts) body.append(el("details", {}, el("summary", {}, "Bounds by context"), rawTable(contexts, { caption: "Bounds by context" })));

@@ -197,7 +197,9 @@ class Chromium(Case):
         b = self.browser
         self.assertEqual(b.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)"), ["tokens", "energy", "data"])
         self.assertEqual(b.js("return document.querySelectorAll('#tokens polyline').length"), 6)
-        self.assertEqual(b.js("return document.querySelectorAll('#tokens .span').length"), 6 * 3 - 1)  # the first does not wait
+        spans = 'return document.querySelectorAll(`#tokens svg[aria-label="%s"] .span`).length'
+        self.assertEqual(b.js(spans % "Sequences over time"), 6 * 3 - 1)  # the first does not wait
+        self.assertEqual(b.js(spans % "Tokens in the operators of a block"), 4 * 3 + 2 * 3)  # every other one waits
         self.assertIn("250 ktoken/s", b.js("return document.querySelector('.cards').textContent"))
         self.assertIn("500\u00a0nJ", b.js("return document.getElementById('energy').textContent"))
 

@@ -1,4 +1,6 @@
 """Language models in time: run, simulate, exact against lockstep, reports, bad input."""
+import csv
+import json
 import os
 import re
 import unittest
@@ -109,6 +111,82 @@ class Llm(Case):
             for name in ("/timing/operators", "/timing/sequences", "/timing/progress"):
                 self.assertEqual(x[name][()].tobytes(), y[name][()].tobytes(), name)
 
+    def trace(self, *more, fabric="mesh"):
+        """(keys, report, rows of the CSV, its statement, the JSON)"""
+        stem = self.path(f"trace{len(os.listdir(self.folder))}")
+        d, report = self.small("--trace", stem + ".csv", "--trace", stem + ".json", *more, fabric=fabric)
+        with open(stem + ".csv", newline="") as f:
+            statement = f.readline()[2:].strip()
+            rows = list(csv.DictReader(f))
+        for r in rows:
+            r.update({k: int(v) for k, v in r.items() if k.endswith("_ps") or k in ("object", "copy", "token", "sequence", "position", "context")})
+        with open(stem + ".json") as f:
+            return d, report, rows, statement, json.load(f)
+
+    def test_trace_is_the_run(self):
+        """Slices of an operator add up to its use and waiting in the report; every token is there; nobody does two things at once."""
+        d, report, rows, statement, trace = self.trace()
+        self.assertEqual(statement, f"bytellama-odd: all {len(rows)} events")
+        self.assertEqual((d["trace"]["events"], d["trace"]["kept"]), (len(rows), len(rows)))
+        fires = [r for r in rows if r["kind"] == "fire"]
+        sums = {}
+        for r in fires:
+            busy, wait, n = sums.get((r["part"].split()[0], r["operator"]), (0, 0, 0))
+            sums[r["part"].split()[0], r["operator"]] = busy + r["end_ps"] - r["start_ps"], wait + r["start_ps"] - r["ready_ps"], n + 1
+        with h5py.File(report, "r") as f:
+            operators, pipeline = f["/timing/operators"][()], f["/timing/pipeline"][()]
+        for o in operators:
+            busy, wait, n = sums[o["part"].decode(), o["name"].decode()]
+            self.assertEqual(n, 192 * o["instances"])
+            self.near(busy / 1e12 / d["time_s"] / o["instances"], o["utilisation_mean"], 1e-9)
+            self.near(wait * 1e-3 / n, o["wait_ns"], 1e-9)
+        self.assertEqual({(r["sequence"], r["position"]) for r in fires}, {(s, p) for s in range(4) for p in range(48)})
+        for r in rows:
+            self.assertEqual(r["context"], r["position"] + 1)
+        free = {}
+        for r in rows:
+            key = r["kind"], r["object"], r["copy"]
+            self.assertLessEqual(free.get(key, 0), r["start_ps"])
+            self.assertLessEqual(r["ready_ps"], r["start_ps"])
+            free[key] = r["end_ps"]
+        # the JSON holds the same, waiting as spans that begin and end
+        slices = [e for e in trace["traceEvents"] if e["ph"] == "X"]
+        self.assertEqual(len(slices), len(rows))
+        for e, r in zip(slices, rows):
+            self.assertEqual((round(e["ts"] * 1e6), round(e["dur"] * 1e6)), (r["start_ps"], r["end_ps"] - r["start_ps"]))
+            self.assertEqual(e["name"], f"{r['operator']} {r['sequence']}/{r['position']}")
+            self.assertEqual(e["args"]["waited_ps"], r["start_ps"] - r["ready_ps"])
+        waits = [e for e in trace["traceEvents"] if e["ph"] == "b"]
+        self.assertEqual(len(waits), sum(r["start_ps"] > r["ready_ps"] for r in rows))
+        self.assertEqual(len(waits), sum(e["ph"] == "e" for e in trace["traceEvents"]))
+        names = {(e["pid"], e["tid"]): e["args"]["name"] for e in trace["traceEvents"] if e["name"] == "thread_name"}
+        for e, r in zip(slices, rows):
+            self.assertEqual(names[e["pid"], e["tid"]], r["where"])
+        # the picture's tokens are those of the trace
+        by = {(r["token"], r["part"], r["operator"]): r for r in fires}
+        self.assertGreater(len(pipeline), 24 * 10)
+        for p in pipeline:
+            r = by[int(p["token"]), p["part"].decode(), p["name"].decode()]
+            for key in ("sequence", "position", "ready_ps", "start_ps", "end_ps"):
+                self.assertEqual(int(p[key]), r[key])
+
+    def test_trace_bounds_copies_and_tiles(self):
+        d, _, rows, statement, _ = self.trace("--trace-limit", 3000, "--trace-to", 60)
+        self.assertLessEqual(len(rows), 3000)
+        every = d["trace"]["every"]
+        self.assertGreater(every, 1)
+        self.assertTrue(all(r["token"] % every == 0 and r["start_ps"] < 60e6 for r in rows))
+        self.assertIn(f"of tokens 0, {every}", statement)
+        _, _, rows, _, _ = self.trace("--trace-every", 8, *settings(simulate__exact="true"))
+        self.assertTrue(any("->" in r["where"] for r in rows if r["kind"] == "packet"))
+        self.assertTrue(all(r["token"] % 8 == 0 for r in rows))
+        # repetition is not used: all tokens are seen
+        more = settings(workload__scenario="decode", workload__decode_tokens=200, workload__sequences=3, arch__attention_macs=65536,
+                        arch__attention_softmax_lanes=4096, arch__attention_kv_gbps=100000)
+        d, _, rows, _, _ = self.trace("--trace-limit", 2000000, *more)
+        self.assertEqual(d["extrapolated_share"], 0)
+        self.assertEqual(sum(r["operator"] == "q_proj" and r["part"] == "block 0" and r["kind"] == "fire" for r in rows), 600)
+
     def test_arrivals(self):
         trace = self.write("trace.csv", "arrival_s,prompt_tokens,decode_tokens\n0,10,2\n1e-3,20,0\n")
         d, _ = self.small(*settings(workload__arrivals="trace", workload__trace=trace))
@@ -203,7 +281,9 @@ class Bad(Case):
 
     def test_traces(self):
         file = self.write("bad.yaml", SMALL % "mesh")
-        self.refused("run", file, "-o", self.path("bad.h5"), "--trace", self.path("t.json"), words=["--trace"])
+        for trace, words in (("t.vcd", ["t.vcd", ".json or .csv"]), ("t.txt", ["t.txt", ".json or .csv"])):
+            self.refused("run", file, "-o", self.path("bad.h5"), "--trace", self.path(trace), words=words, rc=2)
+        self.refused("run", file, "-o", self.path("bad.h5"), "--trace-to", 5, words=["--trace FILE"], rc=2)
 
 
 class Sizes(Case):

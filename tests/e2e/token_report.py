@@ -33,12 +33,16 @@ def write(path):
     operators = np.array([(b"block", n, b"linear", 4, 1, k, 400000 * k, 0.2 * k, 0.21 * k, 12.5, 70.5 * k) for k, n in enumerate((b"q", b"kv", b"o", b"up", b"down"), 1)],
                          dtype=[("part", "S16"), ("name", "S40"), ("kind", "S16"), ("instances", "u4"), ("row_tiles", "u4"), ("tiles", "u8"), ("interval_ps", "u8"),
                                 ("utilisation_mean", "f8"), ("utilisation_max", "f8"), ("wait_ns", "f8"), ("energy_pj", "f8")])
+    pipeline = np.array([(40 + k, 1, 7 + k, b"block 2", n, 100000 * (k + i), 100000 * (k + i) + 20000 * (k % 2), 100000 * (k + i + 1) + 20000 * (k % 2))
+                         for k in range(4) for i, n in enumerate((b"q", b"attention", b"o"))],
+                        dtype=[("token", "u4"), ("sequence", "u4"), ("position", "u4"), ("part", "S24"), ("name", "S40"), ("ready_ps", "u8"), ("start_ps", "u8"), ("end_ps", "u8")])
     with h5py.File(path, "w") as f:
         f.attrs["schema"] = np.bytes_("pentaprism-report/1")
         for name, value in SCALARS.items():
             d = f.create_dataset(name, data=np.bytes_(value) if isinstance(value, str) else value)
             d.attrs["units"], d.attrs["description"] = np.bytes_(units(name)), np.bytes_(name.rsplit("/", 1)[1])
-        for name, rows in (("/timing/contexts", contexts), ("/timing/progress", progress), ("/timing/sequences", sequences), ("/timing/operators", operators)):
+        for name, rows in (("/timing/contexts", contexts), ("/timing/progress", progress), ("/timing/sequences", sequences), ("/timing/operators", operators),
+                           ("/timing/pipeline", pipeline)):
             d = f.create_dataset(name, data=rows)
             d.attrs["units"] = np.bytes_("; ".join(f"{c}: {units(c)}" for c in rows.dtype.names))
             d.attrs["description"] = np.bytes_(name + "".join(f"\n{c}: {c}" for c in rows.dtype.names))

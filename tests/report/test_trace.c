@@ -14,7 +14,7 @@
 
 static void fire(pp_trace *t, uint64_t start, uint32_t tile, uint32_t inference)
 {
-    pp_trace_sink.fire(t, &(pp_trace_event){start, start, start + 10, tile, PP_NONE, inference, 0});
+    pp_trace_sink.fire(t, &(pp_trace_event){start, start, start + 10, tile, PP_NONE, inference, 0, 0, 0});
 }
 
 static pp_trace *open_trace(uint64_t limit, uint32_t every)
@@ -48,7 +48,7 @@ static void order(void **state)
 {
     (void)state;
     pp_trace *t = open_trace(10, 1);
-    pp_trace_sink.packet(t, &(pp_trace_event){3, 5, 9, 0, 7, 0, 0});
+    pp_trace_sink.packet(t, &(pp_trace_event){3, 5, 9, 0, 7, 0, 0, 0, 0});
     fire(t, 5, 1, 0);
     fire(t, 4, 9, 0);
     fire(t, 5, 0, 0);
@@ -124,7 +124,7 @@ static void window_and_every(void **state)
 static void bad_options(void **state)
 {
     (void)state;
-    static const pp_trace_options bad[] = {{0, 10, 0, 1}, {0, 10, 10, 0}, {10, 10, 10, 1}, {0, 10, PP_TRACE_LIMIT_MAX + 1, 1}};
+    static const pp_trace_options bad[] = {{0, 10, 0, 1, false}, {0, 10, 10, 0, false}, {10, 10, 10, 1, false}, {0, 10, PP_TRACE_LIMIT_MAX + 1, 1, true}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         pp_trace *t;
         assert_int_equal(pp_trace_new(&t, &bad[i]), PP_ERANGE);
