@@ -14,7 +14,7 @@ static const pp_knob knobs[] = {
      ROW(unroll)},
     {"mapping", "copies", PP_KNOB_TEXT, "", "auto", 0, 0, NULL,
      "Cores that take a layer's positions in turn: auto, a number, or numbers by height of the output map "
-     "(32:2,16:1).",
+     "(32:2,16:1). Language models: by operator (up_proj:3,down_proj:2).",
      ROW(copies)},
     {"mapping", "core_budget", PP_KNOB_INT, "cores", "0", 0, 16777216, NULL,
      "Cores that unrolling and copies may use; 0: as many as the network needs at one pixel an MVM and one copy.",

@@ -44,12 +44,32 @@ static inline pp_lm_op_plan *pp_lm_plan_of(const pp_lm_ctx *x, uint32_t part, ui
     return &x->plan[x->graph->part[part].first_op + k];
 }
 
-/* lm_plan.c: tiles of every operator; copies under the budget. */
+/* lm_plan.c: tiles of every operator. */
 pp_status pp_lm_plan_ops(pp_lm_ctx *x);
 pp_mvm_time pp_lm_op_mvm(const pp_lm_ctx *x, const pp_lm_op *op, const pp_lm_op_plan *plan);
 /* Cores of the whole model. */
 uint64_t pp_lm_cores(const pp_lm_ctx *x);
 void pp_lm_ctx_free(pp_lm_ctx *x);
+
+/* ---- copies (lm_copies.c) ---- */
+
+#define PP_LM_COPIES_MAX 64
+#define PP_LM_PHASES_MAX 4096
+
+typedef struct pp_lm_copy {
+    uint32_t op, copies;
+    double token_ps;          /* of one copy: time between tokens */
+    uint64_t cores;           /* that one more copy takes, in all instances */
+} pp_lm_copy;
+/* One copy more of every matrix that is as slow as the slowest. Step by step these are the fewest copies with which the
+ * slowest takes the time that it does, so that the last step within the budget has the least time of all choices.
+ * false, and nothing changed: the budget or PP_LM_COPIES_MAX does not allow it. O(n). */
+bool pp_lm_copy_slowest(pp_lm_copy *c, uint32_t n, uint64_t *cores, uint64_t budget);
+/* Copies of all matrices (mapping.copies, mapping.core_budget), after the tiles of one copy. */
+pp_status pp_lm_plan_copies(pp_lm_ctx *x);
+/* Tokens after which those who take part in a link are the same copies again: the least common multiple, or something
+ * beyond PP_LM_PHASES_MAX. `previous`: part of the instance before. */
+uint64_t pp_lm_phases(const pp_lm_ctx *x, uint32_t part, uint32_t previous, const pp_lm_link *link);
 
 /* lm_layout.c: places of every part's tiles. */
 pp_status pp_lm_layout_parts(pp_lm_ctx *x);

@@ -98,17 +98,6 @@ static uint32_t copies_of(const pp_lm_ctx *x, uint32_t part, uint32_t k)
     return pp_lm_plan_of(x, part, pp_lm_plan_of(x, part, k)->host)->copies;
 }
 
-/* Copies are powers of two: the most of all that take part is a multiple of each. */
-static uint32_t phases_of(const visit *v, uint32_t src_part, uint32_t src)
-{
-    uint32_t most = copies_of(v->x, src_part, src);
-    for (uint32_t j = 0; j < v->link->n_to; j++) {
-        const uint32_t c = copies_of(v->x, v->w->part, v->x->graph->link_to[v->link->first_to + j]);
-        most = c > most ? c : most;
-    }
-    return most;
-}
-
 static bool add_end(visit *v, uint64_t place, uint32_t op, uint32_t tile)
 {
     return pp_push(&v->ends, (pp_lm_net_end){.place = place, .op = op, .tile = tile});
@@ -184,7 +173,7 @@ static pp_status visit_link(visit *v)
     const uint64_t first = before ? v->w->first_previous : v->w->first;
     const pp_lm_op *op = pp_lm_op_of(v->x, part, k);
     const bool scalar = v->link->scalar || (op->gathers && !op->spreads && op->out == 1);
-    v->net.phases = phases_of(v, part, k);
+    v->net.phases = (uint32_t)pp_lm_phases(v->x, v->w->part, v->w->previous, v->link);
     for (uint32_t phase = 0; phase < v->net.phases; phase++) {
         v->net.phase = phase;
         if (scalar) {

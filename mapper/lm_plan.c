@@ -1,4 +1,4 @@
-/* Sizes: tiles of every operator of a language model, and copies of the slowest layers under a budget of cores. */
+/* Sizes: tiles of every operator of a language model. */
 #include "mapper/lm_internal.h"
 
 #include <inttypes.h>
@@ -89,78 +89,6 @@ uint64_t pp_lm_cores(const pp_lm_ctx *x)
     return n;
 }
 
-/* ---- copies ---- */
-
-#define COPIES_MAX 64
-
-/* Time between tokens of one copy: its crossbars, and the partial sums of one column on a channel. The tokens of an
- * expert come by its share only. */
-static double token_ps(const pp_lm_ctx *x, const pp_lm_op *op, const pp_lm_op_plan *p, const pp_channel *channel,
-                       uint32_t header_bits)
-{
-    const pp_mvm_time t = pp_lm_op_mvm(x, op, p);
-    const uint32_t outs = p->col_tiles > 1 ? x->slice : op->out;
-    uint64_t ps = t.interval_ps;
-    const uint64_t sums = p->row_tiles > 1 ? pp_channel_serialise_ps(channel, (uint64_t)outs * x->psum_bits + header_bits) : 0;
-    ps = sums > ps ? sums : ps;
-    const double share = op->expert == PP_NONE ? 1.0
-                                               : x->graph->config.experts_per_token * x->graph->expert_share[op->expert];
-    return share * (double)ps / p->copies;
-}
-
-static double slowest(const pp_lm_ctx *x, const pp_channel *channel, uint32_t header_bits)
-{
-    double most = 0.0;
-    for (uint32_t i = 0; i < x->graph->n_ops; i++)
-        if (x->graph->op[i].kind == PP_LM_OP_LINEAR) {
-            const double ps = token_ps(x, &x->graph->op[i], &x->plan[i], channel, header_bits);
-            most = ps > most ? ps : most;
-        }
-    return most;
-}
-
-/* Twice the copies of all that are as slow as the slowest, in every block; false when the budget does not allow it. */
-static bool double_slowest(pp_lm_ctx *x, uint64_t budget, const pp_channel *channel, uint32_t header_bits)
-{
-    const double most = slowest(x, channel, header_bits);
-    uint64_t more = 0;
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t part = 0; part < x->graph->n_parts; part++)
-            for (uint32_t k = 0; k < x->graph->part[part].n_ops; k++) {
-                const pp_lm_op *op = pp_lm_op_of(x, part, k);
-                pp_lm_op_plan *p = pp_lm_plan_of(x, part, k);
-                if (op->kind != PP_LM_OP_LINEAR || token_ps(x, op, p, channel, header_bits) < most * (1.0 - 1e-9))
-                    continue;
-                if (pass == 0 && 2 * p->copies > COPIES_MAX)
-                    return false;
-                if (pass == 0) {
-                    more += (uint64_t)p->tiles * x->graph->part[part].instances;
-                } else {
-                    p->copies *= 2;
-                    p->tiles *= 2;
-                }
-                if (pass == 0 && pp_lm_cores(x) + more > budget)
-                    return false;
-            }
-    return true;
-}
-
-static pp_status spend_budget(pp_lm_ctx *x)
-{
-    const uint64_t budget = (uint64_t)x->in->map->core_budget, one = pp_lm_cores(x);
-    if (budget == 0)
-        return PP_OK;
-    if (budget < one)
-        return pp_fail(PP_EINFEASIBLE, "mapping.core_budget: one copy of %s takes %" PRIu64 " cores, the budget is %" PRIu64,
-                       x->graph->config.name, one, budget);
-    const pp_fabric_options *f = x->in->fabric;
-    const pp_channel channel = {.lanes = (uint32_t)f->lanes,
-                                .lane_gbps = f->rate_gbps > 0.0 ? f->rate_gbps : (double)f->width_bits * f->clock_hz * 1e-9};
-    while (double_slowest(x, budget, &channel, (uint32_t)f->header_bits)) {
-    }
-    return PP_OK;
-}
-
 pp_status pp_lm_plan_ops(pp_lm_ctx *x)
 {
     const uint32_t slices = pp_arch_slices(x->in->arch, (uint32_t)x->in->quant->wbits);
@@ -174,7 +102,7 @@ pp_status pp_lm_plan_ops(pp_lm_ctx *x)
         return PP_ENOMEM;
     for (uint32_t part = 0; part < x->graph->n_parts; part++)
         PP_TRY(plan_part(x, part));
-    PP_TRY(spend_budget(x));
+    PP_TRY(pp_lm_plan_copies(x));
     return pp_lm_cores(x) <= PP_HIER_MAX_CORES ? PP_OK : too_large(x);
 }
 

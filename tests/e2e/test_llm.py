@@ -99,6 +99,26 @@ class Llm(Case):
                 self.assertEqual(lock["bound_latency_us"], exact["bound_latency_us"])
                 self.assertLessEqual(lock["bound_latency_us"], exact["latency_first_us"])
 
+    def test_copies_share_the_tokens(self):
+        """Of n copies each takes every nth token: on channels that nobody shares 120 tokens more take 120 intervals more, for
+        any n; and the budget buys as many copies as it pays for."""
+        fast = settings(workload__scenario="prefill", workload__decode_tokens=0, workload__sequences=1, arch__attention_macs=65536,
+                        arch__attention_softmax_lanes=4096, arch__attention_kv_gbps=100000)
+        for n in (1, 3, 5):
+            runs = [self.small(*fast, *settings(mapping__copies=n, workload__prompt_tokens=p), fabric="full")[0] for p in (240, 360)]
+            self.assertEqual(runs[0]["copies_max"], n)
+            self.assertEqual(runs[0]["bound_initiation_interval_ps"], 100000 // n)
+            self.near(runs[1]["time_s"] - runs[0]["time_s"], 120 * 100000e-12 / n, 1e-9)
+        one, _ = self.small(fabric="full")
+        copy = self.small(*settings(mapping__copies=2), fabric="full")[0]["cores_used"] - one["cores_used"]
+        for n in (2, 3, 6):
+            d, _ = self.small(*settings(mapping__core_budget=one["cores_used"] + n * copy - 1), fabric="full")
+            self.assertEqual((d["copies_max"], d["cores_used"]), (n, one["cores_used"] + (n - 1) * copy))
+        # the same on channels that are shared: no time below the bound
+        for n in (1, 3):
+            d, _ = self.small(*settings(mapping__copies=n))
+            self.assertGreaterEqual(d["initiation_interval_ps"], d["bound_initiation_interval_ps"])
+
     def test_repetition_changes_nothing(self):
         more = settings(workload__scenario="decode", workload__decode_tokens=200, workload__sequences=3, arch__attention_macs=65536,
                         arch__attention_softmax_lanes=4096, arch__attention_kv_gbps=100000)
@@ -256,6 +276,8 @@ class Bad(Case):
 
     def test_budget(self):
         self.bad(["core"], mapping__core_budget=10)
+        self.bad(["mapping.copies", "'0'"], mapping__copies=0)
+        self.bad(["mapping.copies", "no matrix named 'q'"], mapping__copies="q:2")
 
     def test_scenarios(self):
         self.bad(["workload.trace"], workload__arrivals="trace")

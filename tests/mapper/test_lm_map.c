@@ -180,7 +180,7 @@ static void attention_by_hand(void **state)
 /* Values of input [0, in) that reach a matrix tile, summed over nets: each exactly once. */
 static void assert_inputs_arrive(const pp_lm_mapping *m, const pp_lm_expanded *x)
 {
-    uint64_t *bits = calloc(x->n_tiles, sizeof *bits);
+    double *bits = calloc(x->n_tiles, sizeof *bits);
     for (uint32_t n = 0; n < x->n_nets; n++) {
         const pp_lm_net *net = &x->net[n];
         const uint32_t link = m->edge[net->edge].link;
@@ -189,14 +189,14 @@ static void assert_inputs_arrive(const pp_lm_mapping *m, const pp_lm_expanded *x
         for (uint32_t e = net->first_end; e < net->first_end + net->n_ends; e++) {
             const pp_lm_tile *t = &x->tile[x->end[e].tile];
             if (t->stage == x->end[e].stage && m->stage[t->stage].tiles > 0)
-                bits[x->end[e].tile] += net->bits * (uint64_t)m->stage[t->stage].copies / net->phases;
+                bits[x->end[e].tile] += (double)net->bits * m->stage[t->stage].copies / net->phases;
         }
     }
     for (uint32_t t = 0; t < x->n_tiles; t++) {
         const pp_lm_tile *tile = &x->tile[t];
         const bool fed = tile->instance > 0 || m->graph->part[m->instance[0].part].attention != PP_NONE;
         if (m->stage[tile->stage].tiles > 0 && fed)
-            assert_int_equal(bits[t], (uint64_t)(tile->in_hi - tile->in_lo) * m->graph->abits);
+            assert_int_equal(llround(bits[t]), (uint64_t)(tile->in_hi - tile->in_lo) * m->graph->abits);
     }
     free(bits);
 }
@@ -405,6 +405,12 @@ static void reductions_and_copies(void **state)
     assert_int_equal(m->copies_max, 2);
     assert_true(m->cores_used <= 600);
     pp_lm_mapping_free(m);
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.copies=3"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp:rows=6,cols=6,gateways=3/mesh", "mapping.copies=q_proj:2,k_proj:3,up_proj:3,down_proj:4"));
+    m = map_model(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=900"));
+    assert_int_equal(m->copies_max, 3);
+    assert_true(m->cores_used <= 900);
+    pp_lm_mapping_free(m);
 }
 
 static void other_kinds_of_models(void **state)
@@ -519,6 +525,17 @@ static void wrong_input_is_one_line(void **state)
     (void)state;
     refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=100"),
             "mapping.core_budget: one copy of llama3-8b takes 285 cores, the budget is 100");
+    refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=300", "mapping.copies=2"),
+            "mapping.core_budget: with mapping.copies=2 llama3-8b takes 561 cores, the budget is 300");
+    refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.copies=0"),
+            "mapping.copies: expected auto, a number from 1 to 64, or operators with numbers (up_proj:3,down_proj:2), got '0'");
+    refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.copies=up_proj:3,"),
+            "mapping.copies: expected auto, a number from 1 to 64, or operators with numbers (up_proj:3,down_proj:2), got 'up_proj:3,'");
+    refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.copies=attention:3"),
+            "mapping.copies: llama3-8b has no matrix named 'attention'");
+    refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.copies=q_proj:64,k_proj:63,v_proj:61"),
+            "mapping.copies: operators that send to each other are the same copies again after more than 4096 tokens only: give them "
+            "numbers with common factors");
     refused(SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4"), "fabric mesh:rows=4,cols=4 has 16 cores, 285 are needed");
     refused(SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4/mesh:rows=2,cols=2"),
             "groups on the top level: fabric mesh:rows=2,cols=2 has 4 cores, 18 are needed");
