@@ -142,16 +142,18 @@ static void data_pick(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t
 {
     const pp_stage *st = &q->stages->stage[stage];
     const pp_op *op = &q->net->ops[st->first_op];
-    uint32_t n = st->in.c / op->groups;
+    uint32_t n = st->in.c / op->groups, sh = op->window.sh, sw = op->window.sw, corner = y % sh * sw + x % sw;
     if (op->kind == PP_OP_SLICE) {
         y += op->offset.h;
         x += op->offset.w;
-    } else if (op->kind == PP_OP_UPSAMPLE) {
-        y /= op->window.sh;
-        x /= op->window.sw;
+    } else if (op->kind == PP_OP_UPSAMPLE || op->kind == PP_OP_PIXEL_SHUFFLE) {
+        y /= sh;
+        x /= sw;
     }
     for (uint32_t c = 0; c < st->fire.c; c++) {
-        uint32_t from = op->kind == PP_OP_SHUFFLE ? c % op->groups * n + c / op->groups : c + op->offset.c;
+        uint32_t from = op->kind == PP_OP_SHUFFLE         ? c % op->groups * n + c / op->groups
+                        : op->kind == PP_OP_PIXEL_SHUFFLE ? c * sh * sw + corner
+                                                          : c + op->offset.c;
         act[c] = data_value(&q->stage[stage], 0, map, ((size_t)y * st->in.w + x) * st->in.c + from);
     }
 }
@@ -233,6 +235,7 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
     case PP_OP_SHUFFLE:
     case PP_OP_SLICE:
     case PP_OP_UPSAMPLE:
+    case PP_OP_PIXEL_SHUFFLE:
         data_pick(q, stage, y, x, inputs[0], act);
         break;
     default: /* add, concat, scale, activation: same pixel of every input */

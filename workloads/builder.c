@@ -389,6 +389,14 @@ pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uin
     return append(b, &op, name, &input, 1, out);
 }
 
+pp_status pp_build_pixel_shuffle(pp_builder *b, const char *name, uint32_t input, uint32_t factor_y, uint32_t factor_x,
+                                 uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_PIXEL_SHUFFLE};
+    op.window = (pp_window){.kh = 1, .kw = 1, .sh = factor_y, .sw = factor_x, .dh = 1, .dw = 1};
+    return append(b, &op, name, &input, 1, out);
+}
+
 pp_status pp_build_task(pp_builder *b, const char *name, const uint32_t *inputs, const uint32_t (*part)[2], uint32_t n,
                         uint32_t units, const pp_task_work *work, uint32_t *out)
 {

@@ -2,7 +2,7 @@
  *
  *   name, type     unique name; conv2d, linear, global_average_pool, max_pool2d, avg_pool2d, add,
  *                  concat, flatten, relu, activation, batch_norm, multiply, channel_shuffle, slice,
- *                  upsample
+ *                  upsample, pixel_shuffle
  *   input          name of an earlier layer, or "input"; add, concat, multiply: inputs, a list of them
  *   weight, bias   conv2d, linear: names of tensors (bias optional; without a weights file any text);
  *                  batch_norm: scale and shift [C] that stay a layer of their own, both needed
@@ -13,7 +13,7 @@
  *   dilation       conv2d: number or [y, x]; default 1
  *   groups         conv2d: default 1; channel_shuffle: [groups][n] channels become [n][groups]
  *   offset, size   slice: [c, y, x] of its first element, and of how many
- *   factor         upsample: number or [y, x]; nearest
+ *   factor         upsample: number or [y, x]; nearest. pixel_shuffle: y x channels become y x pixels
  *   count_padding  avg_pool2d: whether the divisor counts padding; default true
  *   add            conv2d, linear: name of an earlier layer that is added to the result
  *   activation     none (default), relu, relu6, leaky_relu (slope 0.1), sigmoid, hard_sigmoid,
@@ -42,6 +42,7 @@ static pp_status add_multiply(pp_card *card, const pp_node *layer, const char *n
 static pp_status add_shuffle(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
 static pp_status add_slice(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
 static pp_status add_upsample(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
+static pp_status add_pixel_shuffle(pp_card *card, const pp_node *layer, const char *name, uint32_t *op);
 
 #define COMMON "|name|type|activation|activation_after"
 
@@ -65,6 +66,7 @@ static const struct {
     {"channel_shuffle", add_shuffle, COMMON "|input|groups|"},
     {"slice", add_slice, COMMON "|input|offset|size|"},
     {"upsample", add_upsample, COMMON "|input|factor|"},
+    {"pixel_shuffle", add_pixel_shuffle, COMMON "|input|factor|"},
 };
 #define N_TYPES (sizeof types / sizeof *types)
 
@@ -424,6 +426,16 @@ static pp_status add_upsample(pp_card *card, const pp_node *layer, const char *n
     PP_TRY(pp_node_need(layer, "factor", &node));
     PP_TRY(read_pair(layer, "factor", 1, &y, &x));
     return pp_build_upsample(card->b, name, input, y, x, op);
+}
+
+static pp_status add_pixel_shuffle(pp_card *card, const pp_node *layer, const char *name, uint32_t *op)
+{
+    const pp_node *node = NULL;
+    uint32_t input = 0, y = 1, x = 1;
+    PP_TRY(input_of(card, layer, name, &input));
+    PP_TRY(pp_node_need(layer, "factor", &node));
+    PP_TRY(read_pair(layer, "factor", 1, &y, &x));
+    return pp_build_pixel_shuffle(card->b, name, input, y, x, op);
 }
 
 /* ---- a whole layer ---- */

@@ -237,6 +237,17 @@ static void upsample(const pp_op *op, const pp_view *in, pp_view out)
                 pixel_of(out, y, x)[c] = pixel_of(*in, y / op->window.sh, x / op->window.sw)[c];
 }
 
+static void pixel_shuffle(const pp_op *op, const pp_view *in, pp_view out)
+{
+    uint32_t sh = op->window.sh, sw = op->window.sw;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            const float *from = pixel_of(*in, y / sh, x / sw) + y % sh * sw + x % sw;
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                pixel_of(out, y, x)[c] = from[(size_t)c * sh * sw];
+        }
+}
+
 static void subsample(const pp_op *op, const pp_view *in, pp_view out)
 {
     for (uint32_t y = 0; y < out.shape.h; y++)
@@ -251,7 +262,7 @@ static void (*const run[PP_OP_KIND_COUNT])(const pp_op *op, const pp_view *in, p
     [PP_OP_CONCAT] = concat,     [PP_OP_FLATTEN] = flatten,   [PP_OP_ACT] = act, [PP_OP_SUBSAMPLE] = subsample,
     [PP_OP_SCALE] = scale,       [PP_OP_MUL] = mul,           [PP_OP_SHUFFLE] = shuffle,
     [PP_OP_SLICE] = slice,       [PP_OP_UPSAMPLE] = upsample, [PP_OP_NORM] = norm,
-    [PP_OP_SOFTMAX] = softmax,
+    [PP_OP_SOFTMAX] = softmax,   [PP_OP_PIXEL_SHUFFLE] = pixel_shuffle,
 };
 
 void pp_data_run_(const pp_op *op, const pp_view *in, pp_view out)

@@ -164,6 +164,17 @@ static pp_status infer_upsample(pp_op *op, const pp_op *ops)
     return PP_OK;
 }
 
+static pp_status infer_pixel_shuffle(pp_op *op, const pp_op *ops)
+{
+    const pp_window *w = &op->window;
+    PP_TRY(infer_upsample(op, ops));
+    if (op->in.c % ((uint64_t)w->sh * w->sw) != 0)
+        return pp_fail(PP_ERANGE, "operator '%s': %u channels do not make %ux%u pixels", op->name, op->in.c, w->sh,
+                       w->sw);
+    op->out.c = op->in.c / (w->sh * w->sw);
+    return PP_OK;
+}
+
 static pp_status infer_task(pp_op *op, const pp_op *ops)
 {
     for (uint32_t k = 0; op->part && k < op->n_inputs; k++)
@@ -182,6 +193,7 @@ static pp_status (*const infer[PP_OP_KIND_COUNT])(pp_op *op, const pp_op *ops) =
     [PP_OP_SUBSAMPLE] = infer_subsample, [PP_OP_SCALE] = infer_act,     [PP_OP_MUL] = infer_mul,
     [PP_OP_SHUFFLE] = infer_shuffle,   [PP_OP_SLICE] = infer_slice,     [PP_OP_UPSAMPLE] = infer_upsample,
     [PP_OP_NORM] = infer_act,          [PP_OP_SOFTMAX] = infer_act,     [PP_OP_TASK] = infer_task,
+    [PP_OP_PIXEL_SHUFFLE] = infer_pixel_shuffle,
 };
 
 pp_status pp_op_infer_(pp_op *op, const pp_op *ops)

@@ -54,6 +54,8 @@ typedef enum pp_op_kind {
     PP_OP_SHUFFLE,     /* channels as [groups][n] -> [n][groups]: channel c comes from (c % groups) n + c / groups */
     PP_OP_SLICE,       /* the part of the input that begins at `offset` (crop of the map, split of channels) */
     PP_OP_UPSAMPLE,    /* nearest: pixel (y / sh, x / sw) */
+    PP_OP_PIXEL_SHUFFLE, /* sh sw C channels of pixel (y / sh, x / sw) become C of sh x sw pixels: channel
+                            (c sh + y % sh) sw + x % sw. Behind a convolution: a transposed convolution */
     PP_OP_NORM,        /* layer norm: the channels of each pixel to mean 0 and variance 1, times weight[c], plus bias[c] */
     PP_OP_SOFTMAX,     /* over the channels of each pixel */
     PP_OP_TASK,        /* work without values: reads a part of each input's channels, sends 1 x 1 x units */
@@ -178,6 +180,8 @@ pp_status pp_build_slice(pp_builder *b, const char *name, uint32_t input, pp_sha
                          uint32_t *out);
 pp_status pp_build_upsample(pp_builder *b, const char *name, uint32_t input, uint32_t factor_y, uint32_t factor_x,
                             uint32_t *out);
+pp_status pp_build_pixel_shuffle(pp_builder *b, const char *name, uint32_t input, uint32_t factor_y, uint32_t factor_x,
+                                 uint32_t *out);
 /* part[n]: channels of each input; the result has `units` channels of work->unit_bits bits. */
 pp_status pp_build_task(pp_builder *b, const char *name, const uint32_t *inputs, const uint32_t (*part)[2], uint32_t n,
                         uint32_t units, const pp_task_work *work, uint32_t *out);

@@ -173,6 +173,9 @@ typedef struct pp_onnx_window {
 /* kernel: of the weights, NULL: attribute kernel_shape. size[n]: of the input. */
 pp_status pp_onnx_window_of(const char *path, const pp_onnx_node *node, uint32_t n, const int64_t *kernel,
                             const int64_t *size, pp_onnx_window *w);
+/* The same of ConvTranspose: out and before, by pads, output_padding or output_shape. */
+pp_status pp_onnx_transposed_of(const char *path, const pp_onnx_node *node, uint32_t n, const int64_t *kernel,
+                                const int64_t *size, pp_onnx_window *w);
 /* Where output coordinate `o` of a Resize reads along one axis: nearest (index) or linear (position). */
 typedef struct pp_onnx_resize {
     const char *mode, *coordinates, *nearest;

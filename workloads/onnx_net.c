@@ -207,7 +207,7 @@ static pp_status fold_shape(pp_onnx_net *v)
 static pp_net_op find_op(const char *op)
 {
     static const pp_net_row *const tables[] = {pp_net_ops_matrix_, pp_net_ops_element_, pp_net_ops_move_,
-                                               pp_net_ops_window_};
+                                               pp_net_ops_window_, pp_net_ops_up_};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const pp_net_row *r = tables[t]; r->name; r++)
             if (strcmp(r->name, op) == 0)
@@ -215,20 +215,57 @@ static pp_net_op find_op(const char *op)
     return NULL;
 }
 
+/* Why an operator has no place in a network. */
+static const char *reason(const pp_onnx_net *v)
+{
+    static const char *const list[][2] = {
+        {"LSTM", "recurrent layers are not simulated"},
+        {"GRU", "recurrent layers are not simulated"},
+        {"RNN", "recurrent layers are not simulated"},
+        {"If", "branches and loops are not simulated"},
+        {"Loop", "branches and loops are not simulated"},
+        {"Scan", "branches and loops are not simulated"},
+        {"NonMaxSuppression", "the search for boxes is not simulated"},
+        {"TopK", "sorting is not simulated"},
+        {"ArgMax", "the largest result is found by whoever reads the results"},
+        {"Attention", "attention is simulated for language models, which are read from their config.json"},
+        {"Einsum", "products of two computed values are not simulated here"},
+        {"QLinearConv", "integer operators are not read; export the quantized model in QDQ form"},
+        {"QLinearMatMul", "integer operators are not read; export the quantized model in QDQ form"},
+        {"ConvInteger", "integer operators are not read; export the model without dynamic quantization"},
+        {"MatMulInteger", "integer operators are not read; export the model without dynamic quantization"},
+        {"DynamicQuantizeLinear", "integer operators are not read; export the model without dynamic quantization"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (strcmp(list[i][0], v->node->op) == 0)
+            return list[i][1];
+    return pp_onnx_find_op(v->node->op) ? "this operator has no place in a network of the simulator; constants alone may "
+                                          "go through it"
+                                        : "this operator has no place in a network of the simulator";
+}
+
+pp_status pp_net_refuse(pp_onnx_net *v, const char *why)
+{
+    for (uint32_t k = 0; k < v->node->n_in; k++)
+        if (pp_net_any(v, k) && pp_net_any(v, k)->op != 0)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "%s (MODEL:output=%s takes the part before it)", why,
+                               v->m->value[v->node->in[k]].name);
+    return pp_net_fail(v, PP_EUNSUPPORTED, "%s", why);
+}
+
 static pp_status convert(pp_onnx_net *v)
 {
     const char *op = v->node->op;
     if (*v->node->domain)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "operators of '%s' are not known", v->node->domain);
+        return pp_net_fail(v, PP_EUNSUPPORTED,
+                           "operators of '%s' are not known; export the model without an optimiser's fused operators",
+                           v->node->domain);
     if (all_constant(v))
         return fold(v);
     if ((strcmp(op, "Shape") == 0 || strcmp(op, "Size") == 0) && slot(v, 0) && v->node->n_in == 1)
         return fold_shape(v);
     pp_net_op f = find_op(op);
-    if (!f)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "this operator has no place in a network of the simulator%s",
-                           pp_onnx_find_op(op) ? "; constants alone may go through it" : "");
-    return f(v);
+    return f ? f(v) : pp_net_refuse(v, reason(v));
 }
 
 /* needed[v]: the output depends on value v. */
@@ -290,8 +327,68 @@ static pp_status fold_constants(pp_onnx_net *v, const bool *needed)
     return PP_OK;
 }
 
+/* Node that makes a value; NULL: none. */
+static const pp_onnx_node *maker_of(const pp_onnx *m, uint32_t value)
+{
+    for (uint32_t i = 0; i < m->n_nodes; i++)
+        for (uint32_t k = 0; k < m->node[i].n_out; k++)
+            if (m->node[i].out[k] == value)
+                return &m->node[i];
+    return NULL;
+}
+
+/* What heads of attention are cut out of. */
+static uint32_t behind_views(const pp_onnx *m, uint32_t value)
+{
+    static const char *const views[] = {"Transpose", "Reshape", "Slice", "Squeeze", "Unsqueeze",
+                                        "Split",     "Gather",  "Mul",   "Div"};
+    for (uint32_t step = 0; step < 16; step++) {
+        const pp_onnx_node *n = maker_of(m, value);
+        bool view = false;
+        if (!n || n->n_in == 0 || n->in[0] == PP_NONE)
+            break;
+        for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+            view |= strcmp(n->op, views[i]) == 0;
+        if (!view)
+            break;
+        value = n->in[0];
+    }
+    return value;
+}
+
+/* A product of two computed values says more about a network than the views in front of it that do not fit a map. */
+static pp_status refuse_attention(pp_onnx_net *v, const bool *needed, bool *computed)
+{
+    for (uint32_t i = 0; i < v->m->n_nodes; i++) {
+        const pp_onnx_node *n = &v->m->node[i];
+        bool any = false, wanted = false, shape = strcmp(n->op, "Shape") == 0 || strcmp(n->op, "Size") == 0;
+        for (uint32_t k = 0; k < n->n_in; k++)
+            any |= !shape && n->in[k] != PP_NONE && computed[n->in[k]];
+        for (uint32_t k = 0; k < n->n_out; k++)
+            if (n->out[k] != PP_NONE) {
+                computed[n->out[k]] = any;
+                wanted |= needed[n->out[k]];
+            }
+        if (!wanted || strcmp(n->op, "MatMul") != 0 || n->n_in != 2 || n->in[0] == PP_NONE || n->in[1] == PP_NONE ||
+            !computed[n->in[0]] || !computed[n->in[1]])
+            continue;
+        v->node = n;
+        return pp_net_fail(v, PP_EUNSUPPORTED,
+                           "a product of two computed values; attention is simulated for language models, which are "
+                           "read from their config.json (MODEL:output=%s takes the part before it)",
+                           v->m->value[behind_views(v->m, n->in[0])].name);
+    }
+    return PP_OK;
+}
+
 static pp_status convert_all(pp_onnx_net *v, const bool *needed)
 {
+    bool *computed = pp_arena_get(v->arena, v->m->n_values, sizeof *computed);
+    if (!computed)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < v->m->n_values; i++)
+        computed[i] = v->value[i].stream != NULL;
+    PP_TRY(refuse_attention(v, needed, computed));
     PP_TRY(fold_constants(v, needed));
     for (uint32_t i = 0; i < v->m->n_nodes; i++) {
         bool any = false;
@@ -498,11 +595,17 @@ static pp_status choose_output(const pp_onnx *m, const options *o, uint32_t *out
     *output = m->output[0].value;
     if (!o->output && m->n_outputs == 1)
         return PP_OK;
-    for (uint32_t i = 0; o->output && i < m->n_outputs; i++)
-        if (strcmp(m->value[m->output[i].value].name, o->output) == 0) {
-            *output = m->output[i].value;
-            return PP_OK;
+    for (uint32_t i = 0; o->output && i < m->n_nodes; i++)
+        for (uint32_t k = 0; k < m->node[i].n_out; k++) {
+            uint32_t value = m->node[i].out[k];
+            if (value != PP_NONE && strcmp(m->value[value].name, o->output) == 0) {
+                *output = value;
+                return PP_OK;
+            }
         }
+    if (o->output)
+        return pp_fail_at(PP_EINVAL, m->path, 0, "no node of the graph makes a value '%s'; its first output is '%s'",
+                          o->output, m->value[m->output[0].value].name);
     return pp_fail_at(PP_EINVAL, m->path, 0, "the graph has %u outputs ('%s', '%s' ...); choose one: MODEL:output=NAME",
                       m->n_outputs, m->value[m->output[0].value].name,
                       m->value[m->output[m->n_outputs > 1 ? 1 : 0].value].name);
@@ -537,6 +640,7 @@ static pp_status build(pp_onnx_net *v, const options *o, pp_network **out)
     for (uint32_t i = 0; i < m->n_values; i++)
         v->value[i].constant = m->value[i].init;
     PP_TRY(choose_output(m, o, &output));
+    v->output = output;
     if (!(needed = find_needed(m, output)))
         return PP_ENOMEM;
     count_uses(m, needed, output);
@@ -551,12 +655,15 @@ done:
 
 /* ---- MODEL ---- */
 
-/* Where the options begin: the last colon behind ".onnx"; NULL: there are none. */
+/* Where the options begin: the first colon behind ".onnx" that either an option follows (whose names may hold slashes)
+ * or no folder; NULL: there are none. */
 static const char *find_options(const char *model)
 {
-    for (const char *at = model; (at = strstr(at, ".onnx:")) != NULL; at++)
-        if (!strchr(at, '/'))
-            return at + strlen(".onnx");
+    for (const char *at = model; (at = strstr(at, ".onnx:")) != NULL; at++) {
+        const char *behind = at + strlen(".onnx:");
+        if (strncmp(behind, "input=", 6) == 0 || strncmp(behind, "output=", 7) == 0 || !strchr(behind, '/'))
+            return behind - 1;
+    }
     return NULL;
 }
 

@@ -40,12 +40,31 @@ static pp_status new_scale(pp_onnx_net *v, uint32_t input, const double *scale, 
     return pp_build_scale(v->b, name, input, &weight, &bias, op);
 }
 
+/* The same into the operator that gives several numbers for each channel. */
+static pp_status fold_behind(pp_onnx_net *v, const pp_onnx_stream *x, const double *scale, const double *shift)
+{
+    uint32_t n = pp_net_shape(v, x).c, times = x->scaled_times;
+    double *both = pp_arena_get(v->arena, 2 * (size_t)n * times, sizeof *both);
+    if (!both)
+        return PP_ENOMEM;
+    for (size_t i = 0; i < (size_t)n * times; i++) {
+        both[i] = scale[i / times];
+        both[(size_t)n * times + i] = shift[i / times];
+    }
+    return pp_builder_fold_(v->b, x->scaled, both, both + (size_t)n * times);
+}
+
 pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const double *scale, const double *shift,
                        pp_onnx_stream *out)
 {
     const pp_op *op = pp_builder_op_(v->b, x->op);
     uint32_t made = x->op;
     double factor = 0;
+    if (sole && x->scaled) {
+        PP_TRY(fold_behind(v, x, scale, shift));
+        *out = *x;
+        return PP_OK;
+    }
     if (sole &&
         (op->kind == PP_OP_CONV || op->kind == PP_OP_LINEAR || op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM))
         PP_TRY(pp_builder_fold_(v->b, made, scale, shift));
@@ -167,6 +186,15 @@ static pp_status convert_leaky(pp_onnx_net *v)
     return pp_net_give(v, 0, &out);
 }
 
+static pp_status convert_neg(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    pp_onnx_stream out;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    PP_TRY(uniform_scale(v, x, pp_net_sole(v, 0), -1, 0, &out));
+    return pp_net_give(v, 0, &out);
+}
+
 /* max(x, lo), min(x, hi) or both, by the activations that there are. */
 static pp_status clamp_to(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, double lo, double hi, pp_onnx_stream *out)
 {
@@ -237,6 +265,7 @@ bool pp_net_not_negative(const pp_onnx_net *v, uint32_t op)
         case PP_OP_SLICE:
         case PP_OP_SHUFFLE:
         case PP_OP_UPSAMPLE:
+        case PP_OP_PIXEL_SHUFFLE:
         case PP_OP_FLATTEN:
             op = o->inputs[0];
             break;
@@ -283,6 +312,32 @@ static pp_status by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_on
     }
     return covered == n ? PP_OK
                         : pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
+}
+
+/* Slopes of a constant, one a channel: relu(x) - slope[c] relu(-x). */
+static pp_status convert_prelu(pp_onnx_net *v)
+{
+    const pp_onnx_tensor *slope = pp_net_constant(v, 1);
+    const pp_onnx_stream *given;
+    pp_onnx_stream x, up, down, out;
+    PP_TRY(pp_net_stream(v, 0, &given));
+    if (!slope || !slope->data)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its slopes must be constant");
+    x = *given;
+    PP_TRY(pp_net_settle(v, &x));
+    uint32_t n = pp_net_shape(v, &x).c;
+    double *both = pp_arena_get(v->arena, 2 * (size_t)n, sizeof *both);
+    if (!both)
+        return PP_ENOMEM;
+    PP_TRY(by_channel(v, &x, slope, both));
+    for (uint32_t c = 0; c < n; c++)
+        both[c] = -both[c];
+    PP_TRY(act_on(v, &x, x.op, PP_ACT_RELU, &up));
+    PP_TRY(uniform_scale(v, &x, false, -1, 0, &down));
+    PP_TRY(act_on(v, &down, down.op, PP_ACT_RELU, &down));
+    PP_TRY(pp_net_scale(v, &down, false, both, both + n, &down));
+    PP_TRY(join_two(v, PP_OP_ADD, &x, up.op, down.op, &out));
+    return pp_net_give(v, 0, &out);
 }
 
 /* ---- Add, Sub, Mul, Div ---- */
@@ -538,11 +593,7 @@ static pp_status axis_of(pp_onnx_net *v, const pp_onnx_stream *x, int64_t axis, 
 
 static bool is_output(const pp_onnx_net *v)
 {
-    uint32_t value = v->node->out[0];
-    for (uint32_t i = 0; i < v->m->n_outputs; i++)
-        if (v->m->output[i].value == value)
-            return v->m->value[value].uses == 1;
-    return false;
+    return v->node->out[0] == v->output && v->m->value[v->output].uses == 1;
 }
 
 /* At the end of a network it is left to the reader of the logits. */
@@ -658,6 +709,8 @@ const pp_net_row pp_net_ops_element_[] = {
     {"HardSigmoid", convert_hard_sigmoid},
     {"Gelu", convert_gelu},
     {"LeakyRelu", convert_leaky},
+    {"PRelu", convert_prelu},
+    {"Neg", convert_neg},
     {"Clip", convert_clip},
     {"Erf", convert_erf},
     {"Max", convert_bound},

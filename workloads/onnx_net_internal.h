@@ -28,6 +28,9 @@ typedef struct pp_onnx_stream {
     bool probabilities; /* behind a Softmax that was left out */
     /* Steps of x 0.5 (1 + erf(x / sqrt 2)), which is one activation of `base`: 1: erf(x / sqrt 2), 2: 1 + that. */
     uint32_t gelu, base;
+    /* Not 0: nothing but this stream reads that operator, which gives `scaled_times` numbers for each channel of it:
+     * what scales the channels may scale there. */
+    uint32_t scaled, scaled_times;
 } pp_onnx_stream;
 
 typedef struct pp_onnx_slot {
@@ -42,6 +45,7 @@ typedef struct pp_onnx_net {
     pp_onnx_slot *value;      /* [n_values] */
     const pp_onnx_node *node; /* being converted */
     bool *skip;               /* [n_nodes] taken in by a node before it */
+    uint32_t output;          /* value that leaves the network */
     bool batched;             /* the file was made for several images, or any number */
     uint32_t made;            /* operators that it has made */
     uint64_t room, work;      /* what folding may still take */
@@ -49,6 +53,9 @@ typedef struct pp_onnx_net {
 
 /* Failure of the node at hand. */
 #define pp_net_fail(v, status, ...) pp_onnx_fail((v)->m->path, (v)->node, status, __VA_ARGS__)
+
+/* Refuses the node at hand, and names what of the model can be had. */
+pp_status pp_net_refuse(pp_onnx_net *v, const char *why);
 
 /* ---- values (onnx_net.c) ---- */
 
@@ -99,7 +106,8 @@ typedef struct pp_net_row {
     const char *name;
     pp_net_op convert;
 } pp_net_row;
-extern const pp_net_row pp_net_ops_matrix_[], pp_net_ops_element_[], pp_net_ops_move_[], pp_net_ops_window_[];
+extern const pp_net_row pp_net_ops_matrix_[], pp_net_ops_element_[], pp_net_ops_move_[], pp_net_ops_window_[],
+    pp_net_ops_up_[];
 
 /* x scale[c] + shift[c]: into operator x where it alone makes what only this node reads, else an operator of its own.
  */

@@ -169,6 +169,7 @@ static pp_status settle_shuffle(pp_onnx_net *v, pp_onnx_stream *s, uint32_t i)
         s->f[k] = s->f[k + 1];
     s->n_factors--;
     s->op = op;
+    s->scaled = 0;
     return PP_OK;
 }
 
@@ -211,6 +212,7 @@ pp_status pp_net_settle(pp_onnx_net *v, pp_onnx_stream *s)
         return PP_ENOMEM;
     PP_TRY(pp_build_flatten(v->b, name, s->op, &op));
     s->op = op;
+    s->scaled = 0;
     s->n_factors = 1;
     s->f[0] = (pp_factor){.axis = PP_ONNX_C, .dim = s->f[0].dim, .size = pp_builder_shape(v->b, op).c, .stride = 1};
     return PP_OK;
@@ -223,6 +225,7 @@ pp_onnx_stream pp_net_after(const pp_onnx_net *v, const pp_onnx_stream *s, uint3
     out.op = op;
     out.gelu = 0;
     out.shared = false;
+    out.scaled = 0;
     for (uint32_t i = 0; i < out.n_factors; i++)
         if (out.f[i].axis == PP_ONNX_C && c != pp_net_shape(v, s).c) {
             out.dim[out.f[i].dim] = c;

@@ -214,6 +214,7 @@ static pp_status each_pixel(pp_onnx_net *v, const pp_onnx_stream *x, pp_tensor *
     PP_TRY(pp_build_conv(v->b, name, x->op, (uint32_t)w->dim[0], &one, 1, bias->ndim > 0, false, w, maybe(bias), &op));
     pp_onnx_stream out = *x;
     out.op = op;
+    out.scaled = 0;
     for (uint32_t i = 0; i < x->n_factors; i++)
         if (x->f[i].axis != PP_ONNX_C)
             out.f[n++] = x->f[i];
@@ -273,9 +274,8 @@ static pp_status convert_matmul(pp_onnx_net *v)
     PP_TRY(pp_net_stream(v, 0, &x));
     pp_onnx_stream settled = *x;
     if (!w)
-        return pp_net_fail(v, PP_EUNSUPPORTED,
-                           "a product of two computed values (attention) does not map onto crossbars "
-                           "here");
+        return pp_net_refuse(v, "a product of two computed values; attention is simulated for language models, which are "
+                                "read from their config.json");
     if (w->ndim != 2)
         return pp_net_fail(v, PP_EUNSUPPORTED, "its weights must be a matrix");
     uint64_t dim[2] = {w->dim[1], w->dim[0]};

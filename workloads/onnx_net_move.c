@@ -1,6 +1,7 @@
 /* Operators that move elements: views of streams, concatenations, parts, repeated pixels. */
 #include "workloads/onnx_net_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- views ---- */
@@ -143,12 +144,12 @@ static pp_status concat_input(pp_onnx_net *v, uint32_t k, uint32_t axis, pp_onnx
 {
     const pp_onnx_stream *x;
     if (pp_net_constant(v, k))
-        return pp_net_fail(v, PP_EUNSUPPORTED, "a constant among computed values");
+        return pp_net_fail(v, PP_EUNSUPPORTED, "a constant among computed values; only channels of zeros behind the last");
     PP_TRY(pp_net_stream(v, k, &x));
     *s = *x;
     PP_TRY(pp_net_settle(v, s));
     if (axis >= s->ndim || pp_net_axis_of(v, s, axis) != PP_ONNX_C)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "it joins along another axis than the channels");
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it joins along another axis than the channels; MODEL:output=NAME chooses one of its inputs");
     for (uint32_t d = 0; first && d < s->ndim; d++)
         if (s->ndim != first->ndim ||
             (d != axis && (pp_net_axis_of(v, s, d) != pp_net_axis_of(v, first, d) || s->dim[d] != first->dim[d])))
@@ -156,9 +157,45 @@ static pp_status concat_input(pp_onnx_net *v, uint32_t k, uint32_t axis, pp_onnx
     return PP_OK;
 }
 
+/* Channels of zeros behind the last computed ones: how many inputs hold them, and how many channels they are. */
+static uint32_t zeros_behind(const pp_onnx_net *v, uint32_t axis, uint64_t *channels)
+{
+    uint32_t n = 0;
+    *channels = 0;
+    for (uint32_t k = v->node->n_in; k-- > 0; n++) {
+        const pp_onnx_tensor *t = pp_net_constant(v, k);
+        if (!t || !t->data || axis >= t->ndim || !pp_onnx_is_float(t->type))
+            return n;
+        for (uint64_t i = 0; i < pp_onnx_count(t); i++)
+            if (fabs(pp_onnx_f64(t, i)) > 0)
+                return n;
+        *channels += t->dim[axis];
+    }
+    return n;
+}
+
+static pp_status concat_of(pp_onnx_net *v, const uint32_t *inputs, uint32_t n, uint64_t zeros, uint32_t *op)
+{
+    const char *name = pp_net_name(v);
+    *op = inputs[0];
+    if (!name)
+        return PP_ENOMEM;
+    if (n > 1)
+        PP_TRY(pp_build_join(v->b, name, PP_OP_CONCAT, inputs, n, op));
+    if (zeros == 0)
+        return PP_OK;
+    uint64_t c = pp_builder_shape(v->b, *op).c + zeros;
+    if (c > PP_DIM_MAX)
+        return pp_net_fail(v, PP_ERANGE, "%llu channels", (unsigned long long)c);
+    if (n > 1 && !(name = pp_net_name(v)))
+        return PP_ENOMEM;
+    return pp_build_subsample(v->b, name, *op, 1, (uint32_t)c, op);
+}
+
 static pp_status convert_concat(pp_onnx_net *v)
 {
     uint32_t n = v->node->n_in, op = 0;
+    uint64_t zeros = 0;
     uint32_t *inputs = pp_arena_get(v->arena, n, sizeof *inputs);
     const pp_onnx_stream *x = NULL;
     pp_onnx_stream first, s;
@@ -170,17 +207,15 @@ static pp_status convert_concat(pp_onnx_net *v)
     axis = axis < 0 ? axis + x->ndim : axis;
     if (axis < 0 || axis >= x->ndim)
         return pp_net_fail(v, PP_ERANGE, "axis %lld of %u dimensions", (long long)axis, x->ndim);
+    n -= zeros_behind(v, (uint32_t)axis, &zeros);
     for (uint32_t k = 0; k < n; k++) {
         PP_TRY(concat_input(v, k, (uint32_t)axis, &s, k ? &first : NULL));
         inputs[k] = s.op;
         first = k ? first : s;
     }
-    if (n == 1)
+    if (n == 1 && zeros == 0)
         return pp_net_give_view(v, first);
-    const char *name = pp_net_name(v);
-    if (!name)
-        return PP_ENOMEM;
-    PP_TRY(pp_build_join(v->b, name, PP_OP_CONCAT, inputs, n, &op));
+    PP_TRY(concat_of(v, inputs, n, zeros, &op));
     uint32_t c = pp_builder_shape(v->b, op).c;
     pp_onnx_stream out = {.op = op, .ndim = first.ndim};
     for (uint32_t d = 0; d < first.ndim; d++) { /* the channels may have had no factor before */
@@ -217,6 +252,7 @@ static pp_status part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint3
         pp_build_slice(v->b, name, x->op, (pp_shape){at[0], at[1], at[2]}, (pp_shape){want[0], want[1], want[2]}, &op));
     out->op = op;
     out->shared = false;
+    out->scaled = 0;
     out->dim[d] = size;
     out->n_factors = 0;
     for (uint32_t i = 0; i < x->n_factors; i++) {
@@ -230,18 +266,23 @@ static pp_status part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint3
     return PP_OK;
 }
 
-/* Every second pixel and such, of both axes alike. */
+/* Every second pixel and such. */
 static pp_status every(pp_onnx_net *v, pp_onnx_stream *x, const uint32_t step[3])
 {
     uint32_t op = 0;
-    if (step[PP_ONNX_C] != 1 || step[PP_ONNX_H] != step[PP_ONNX_W])
-        return pp_net_fail(v, PP_EUNSUPPORTED, "steps must be those of H and W, and equal");
+    if (step[PP_ONNX_C] != 1)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "steps over channels");
     if (!pp_net_is_map(v, x))
         return pp_net_fail(v, PP_EUNSUPPORTED, "steps need a map [N,C,H,W]");
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;
-    PP_TRY(pp_build_subsample(v->b, name, x->op, step[PP_ONNX_H], pp_net_shape(v, x).c, &op));
+    /* A maximum of one pixel is that pixel. */
+    const pp_window w = {.kh = 1, .kw = 1, .sh = step[PP_ONNX_H], .sw = step[PP_ONNX_W], .dh = 1, .dw = 1};
+    if (step[PP_ONNX_H] == step[PP_ONNX_W])
+        PP_TRY(pp_build_subsample(v->b, name, x->op, step[PP_ONNX_H], pp_net_shape(v, x).c, &op));
+    else
+        PP_TRY(pp_build_pool(v->b, name, PP_OP_MAX_POOL, x->op, &w, &op));
     *x = pp_net_map(v, op, x->ndim);
     return PP_OK;
 }
@@ -342,52 +383,9 @@ static pp_status convert_gather(pp_onnx_net *v)
     return pp_net_give(v, 0, &out);
 }
 
-/* ---- Resize ---- */
-
-static pp_status factor_of(pp_onnx_net *v, const pp_onnx_resize *r, uint32_t d, uint32_t *factor)
-{
-    *factor = (uint32_t)(r->out[d] / r->in[d]);
-    bool whole = r->out[d] % r->in[d] == 0 && r->out[d] <= PP_DIM_MAX;
-    for (uint64_t o = 0; whole && o < r->out[d]; o++)
-        whole = pp_onnx_resize_nearest(r, d, o) == o / *factor;
-    return whole ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "only whole factors that repeat each pixel alike");
-}
-
-static pp_status convert_resize(pp_onnx_net *v)
-{
-    const pp_onnx_tensor *in[4] = {0};
-    const pp_onnx_stream *given;
-    pp_onnx_resize r;
-    uint32_t y = 1, x = 1, op = 0;
-    PP_TRY(pp_net_stream(v, 0, &given));
-    pp_onnx_stream s = *given;
-    PP_TRY(pp_net_settle(v, &s));
-    if (!pp_net_is_map(v, &s) || v->node->n_in > 4)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "its input must be a map [N,C,H,W] or [N,C,W]");
-    for (uint32_t k = 1; k < v->node->n_in; k++) {
-        in[k] = pp_net_constant(v, k);
-        if (v->node->in[k] != PP_NONE && (!in[k] || !in[k]->data))
-            return pp_net_fail(v, PP_EUNSUPPORTED, "its sizes or scales must be constant");
-    }
-    PP_TRY(pp_onnx_resize_of(v->m->path, v->node, v->m->opset, in, s.ndim, s.dim, &r));
-    if (strcmp(r.mode, "nearest") != 0)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "mode '%s'; only nearest pixels are repeated", r.mode);
-    if (r.out[0] != 1 || r.out[1] != s.dim[1])
-        return pp_net_fail(v, PP_EUNSUPPORTED, "it changes the number of channels");
-    if (s.ndim == 4)
-        PP_TRY(factor_of(v, &r, 2, &y));
-    PP_TRY(factor_of(v, &r, s.ndim - 1, &x));
-    const char *name = pp_net_name(v);
-    if (!name)
-        return PP_ENOMEM;
-    PP_TRY(pp_build_upsample(v->b, name, s.op, y, x, &op));
-    pp_onnx_stream out = pp_net_map(v, op, s.ndim);
-    return pp_net_give(v, 0, &out);
-}
-
 const pp_net_row pp_net_ops_move_[] = {
     {"Reshape", convert_reshape},     {"Flatten", convert_flatten},     {"Squeeze", convert_squeeze},
     {"Unsqueeze", convert_unsqueeze}, {"Transpose", convert_transpose}, {"Concat", convert_concat},
     {"Slice", convert_slice},         {"Split", convert_split},         {"Gather", convert_gather},
-    {"Resize", convert_resize},       {"Upsample", convert_resize},     {NULL, NULL},
+    {NULL, NULL},
 };

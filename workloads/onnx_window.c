@@ -61,8 +61,9 @@ static pp_status read_pads(const char *path, const pp_onnx_node *node, const int
     return PP_OK;
 }
 
-pp_status pp_onnx_window_of(const char *path, const pp_onnx_node *node, uint32_t n, const int64_t *kernel,
-                            const int64_t *size, pp_onnx_window *w)
+/* Kernel, strides and dilations. */
+static pp_status read_kernel(const char *path, const pp_onnx_node *node, uint32_t n, const int64_t *kernel,
+                             const int64_t *size, pp_onnx_window *w)
 {
     *w = (pp_onnx_window){.n = n};
     if (n < 1 || n > 6)
@@ -80,6 +81,13 @@ pp_status pp_onnx_window_of(const char *path, const pp_onnx_node *node, uint32_t
             return pp_onnx_fail(path, node, PP_ERANGE, "kernel %lld over a map of %lld", (long long)w->kernel[i],
                                 (long long)size[i]);
     }
+    return PP_OK;
+}
+
+pp_status pp_onnx_window_of(const char *path, const pp_onnx_node *node, uint32_t n, const int64_t *kernel,
+                            const int64_t *size, pp_onnx_window *w)
+{
+    PP_TRY(read_kernel(path, node, n, kernel, size, w));
     PP_TRY(read_pads(path, node, size, w));
     bool ceiling = pp_onnx_attr_i(node, "ceil_mode", 0) != 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -93,6 +101,38 @@ pp_status pp_onnx_window_of(const char *path, const pp_onnx_node *node, uint32_t
             w->out[i]++;
         int64_t over = (w->out[i] - 1) * w->stride[i] - room;
         w->beyond[i] = over > 0 ? over : 0;
+    }
+    return PP_OK;
+}
+
+/* Padding that makes the result `out` long, the odd pixel behind (SAME_UPPER) or in front. A longer result than the
+ * kernel makes ends with what no tap reaches. */
+static void pad_to(uint32_t i, int64_t whole, bool upper, pp_onnx_window *w)
+{
+    int64_t pad = whole > w->out[i] ? whole - w->out[i] : 0;
+    w->before[i] = upper ? pad / 2 : pad - pad / 2;
+    w->after[i] = pad - w->before[i];
+}
+
+pp_status pp_onnx_transposed_of(const char *path, const pp_onnx_node *node, uint32_t n, const int64_t *kernel,
+                                const int64_t *size, pp_onnx_window *w)
+{
+    const char *mode = pp_onnx_attr_s(node, "auto_pad", "NOTSET");
+    const pp_onnx_attr *shape = pp_onnx_attr_find(node, "output_shape");
+    int64_t more[PP_ONNX_DIMS], given[PP_ONNX_DIMS];
+    bool same = strncmp(mode, "SAME_", 5) == 0, upper = strcmp(mode, "SAME_UPPER") == 0;
+    PP_TRY(read_kernel(path, node, n, kernel, size, w));
+    PP_TRY(numbers(path, node, "output_padding", n, 0, 0, more));
+    PP_TRY(numbers(path, node, "output_shape", n, 0, 1, given));
+    if (!same && !(shape && shape->n))
+        PP_TRY(read_pads(path, node, size, w));
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t whole = (size[i] - 1) * w->stride[i] + extent(w, i) + more[i];
+        w->out[i] = shape && shape->n ? given[i] : same ? size[i] * w->stride[i] : whole - w->before[i] - w->after[i];
+        if (same || (shape && shape->n))
+            pad_to(i, whole, upper, w);
+        if (w->out[i] < 1 || more[i] > w->stride[i] * w->dilation[i])
+            return pp_onnx_fail(path, node, PP_ERANGE, "its padding leaves %lld pixels", (long long)w->out[i]);
     }
     return PP_OK;
 }
@@ -195,6 +235,56 @@ static pp_status run_conv(pp_onnx_call *c)
     return PP_OK;
 }
 
+/* Pixel of the map that reaches output `o` through tap `k`; false: none. */
+static bool source(const pp_onnx_window *w, const int64_t *size, const int64_t *o, const int64_t *k, uint64_t *pixel)
+{
+    *pixel = 0;
+    for (uint32_t d = 0; d < w->n; d++) {
+        int64_t at = o[d] + w->before[d] - k[d] * w->dilation[d];
+        if (at < 0 || at % w->stride[d] != 0 || at / w->stride[d] >= size[d])
+            return false;
+        *pixel = *pixel * (uint64_t)size[d] + (uint64_t)(at / w->stride[d]);
+    }
+    return true;
+}
+
+static pp_status run_transposed(pp_onnx_call *c)
+{
+    map m;
+    pp_onnx_window w;
+    int64_t kernel[PP_ONNX_DIMS];
+    void *data = NULL;
+    PP_TRY(map_of(c, &m));
+    const pp_onnx_tensor *weight = pp_onnx_in(c, 1), *bias = pp_onnx_in(c, 2);
+    int64_t groups = pp_onnx_attr_i(c->node, "group", 1);
+    if (!weight || weight->ndim != m.x->ndim || groups < 1 || weight->dim[0] != m.channels || weight->dim[1] < 1 ||
+        weight->dim[1] > SIZE_LIMIT || groups > SIZE_LIMIT || m.channels % (uint64_t)groups != 0 ||
+        (bias && pp_onnx_count(bias) != weight->dim[1] * (uint64_t)groups))
+        return pp_onnx_fail(c->path, c->node, PP_EINVAL, "the shapes of its inputs do not fit");
+    for (uint32_t i = 0; i < m.n; i++)
+        kernel[i] = (int64_t)weight->dim[i + 2];
+    PP_TRY(pp_onnx_transposed_of(c->path, c->node, m.n, kernel, m.size, &w));
+    uint64_t each = weight->dim[1], cin = m.channels / (uint64_t)groups, cout = each * (uint64_t)groups;
+    PP_TRY(window_result(c, &m, &w, cout, &data));
+    uint64_t taps = product(m.n, kernel), pixels = product(m.n, w.out);
+    for (uint64_t i = 0; i < m.batch * cout * pixels; i++) {
+        uint64_t co = i / pixels % cout, first = co / each * cin, base = (i / pixels / cout * m.channels + first) * m.pixels;
+        double sum = bias ? pp_onnx_f64(bias, co) : 0;
+        int64_t o[PP_ONNX_DIMS], k[PP_ONNX_DIMS];
+        digits(i % pixels, m.n, w.out, o);
+        PP_TRY(pp_onnx_charge(c, cin));
+        for (uint64_t t = 0; t < taps; t++) {
+            uint64_t pixel;
+            digits(t, m.n, kernel, k);
+            for (uint64_t ci = 0; ci < cin && source(&w, m.size, o, k, &pixel); ci++)
+                sum += pp_onnx_f64(m.x, base + ci * m.pixels + pixel) *
+                       pp_onnx_f64(weight, ((first + ci) * each + co % each) * taps + t);
+        }
+        pp_onnx_store(data, m.x->type, i, sum);
+    }
+    return PP_OK;
+}
+
 /* Positions of a window that are inside the map or its padding: what an average divides by. */
 static uint64_t padded_taps(const pp_onnx_window *w, const int64_t *size, const int64_t *o)
 {
@@ -262,6 +352,7 @@ static pp_status run_global(pp_onnx_call *c)
 
 const pp_onnx_row pp_onnx_ops_window_[] = {
     {"Conv", run_conv},
+    {"ConvTranspose", run_transposed},
     {"MaxPool", run_pool},
     {"AveragePool", run_pool},
     {"GlobalAveragePool", run_global},

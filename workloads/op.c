@@ -109,6 +109,8 @@ static const pp_op_traits traits[PP_OP_KIND_COUNT] = {
     [PP_OP_SOFTMAX] = {.name = "softmax", .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_TASK] = {.name = "task", .min_in = 1, .max_in = PP_DIM_MAX, .reads = reads_all},
     [PP_OP_UPSAMPLE] = {.name = "upsample", .window = true, .min_in = 1, .max_in = 1, .reads = reads_nearest},
+    [PP_OP_PIXEL_SHUFFLE] = {.name = "pixel_shuffle", .window = true, .min_in = 1, .max_in = 1,
+                             .reads = reads_nearest},
 };
 
 const pp_op_traits *pp_op_traits_(pp_op_kind kind)

@@ -181,6 +181,13 @@ static float upsample_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
     return r->in[0][at(r->op->in, y / r->op->window.sh, x / r->op->window.sw, c)];
 }
 
+static float pixel_shuffle_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const pp_window *w = &r->op->window;
+    size_t from = ((size_t)c * w->sh + y % w->sh) * w->sw + x % w->sw;
+    return r->in[0][at(r->op->in, y / w->sh, x / w->sw, from)];
+}
+
 /* One element of the result. */
 static float (*const element[PP_OP_KIND_COUNT])(const ref_op *r, uint32_t y, uint32_t x, uint32_t c) = {
     [PP_OP_CONV] = conv_at,         [PP_OP_LINEAR] = linear_at,   [PP_OP_MAX_POOL] = max_pool_at,
@@ -188,7 +195,7 @@ static float (*const element[PP_OP_KIND_COUNT])(const ref_op *r, uint32_t y, uin
     [PP_OP_CONCAT] = concat_at,     [PP_OP_FLATTEN] = flatten_at, [PP_OP_ACT] = act_at,
     [PP_OP_SUBSAMPLE] = subsample_at, [PP_OP_SCALE] = scale_at,   [PP_OP_MUL] = mul_at,
     [PP_OP_SHUFFLE] = shuffle_at,   [PP_OP_SLICE] = slice_at,     [PP_OP_UPSAMPLE] = upsample_at,
-    [PP_OP_NORM] = norm_at,         [PP_OP_SOFTMAX] = softmax_at,
+    [PP_OP_NORM] = norm_at,         [PP_OP_SOFTMAX] = softmax_at, [PP_OP_PIXEL_SHUFFLE] = pixel_shuffle_at,
 };
 
 static void run_op(const ref_op *r)

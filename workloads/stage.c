@@ -118,6 +118,7 @@ static bool takes_others(const pp_op *op)
     case PP_OP_SHUFFLE:
     case PP_OP_SLICE:
     case PP_OP_UPSAMPLE:
+    case PP_OP_PIXEL_SHUFFLE:
         return true;
     default:
         return pp_op_traits_(op->kind)->matrix;

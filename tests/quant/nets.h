@@ -166,6 +166,9 @@ static inline pp_network *modern_net(uint64_t seed)
     same = scale_behind(b, &rng, "product.norm", same);
     uint32_t small = add_pool(b, "small", PP_OP_AVG_POOL, same, 2, 2, 0, false);
     ok(pp_build_upsample(b, "up", small, 2, 2, &up));
+    uint32_t finer = add_conv(b, &rng, "finer", small, 12, (conv_shape){1, 1, 1, 0, 1, 48}); /* a transposed convolution */
+    ok(pp_build_pixel_shuffle(b, "finer.pixels", finer, 2, 2, &finer));
+    up = add_join(b, "finer.sum", PP_OP_ADD, up, add_act(b, "finer.act", finer, PP_ACT_RELU));
     ok(pp_build_slice(b, "cut", half, (pp_shape){1, 1, 0}, (pp_shape){10, 8, 12}, &cut));
     uint32_t sum = add_act(b, "sum.act", add_join(b, "sum", PP_OP_ADD, up, cut), PP_ACT_TANH);
     sum = norm_behind(b, &rng, "layer", sum);

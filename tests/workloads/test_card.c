@@ -96,11 +96,12 @@ static void layers_of_modern_networks(void **state)
         "{\"name\":\"m\",\"type\":\"multiply\",\"inputs\":[\"t\",\"g\"]},\n"
         "{\"name\":\"h\",\"type\":\"channel_shuffle\",\"input\":\"m\",\"groups\":4},\n"
         "{\"name\":\"s\",\"type\":\"slice\",\"input\":\"h\",\"offset\":[2,1,0],\"size\":[6,3,4]},\n"
-        "{\"name\":\"u\",\"type\":\"upsample\",\"input\":\"s\",\"factor\":[2,3],\"activation\":\"leaky_relu\"}";
+        "{\"name\":\"u\",\"type\":\"upsample\",\"input\":\"s\",\"factor\":[2,3],\"activation\":\"leaky_relu\"},\n"
+        "{\"name\":\"z\",\"type\":\"pixel_shuffle\",\"input\":\"u\",\"factor\":[1,3],\"activation\":\"relu\"}";
     pp_network *net = NULL;
     write_card(layers);
     assert_ok(pp_network_from_card(&net, "card.json"));
-    assert_int_equal(net->n_ops, 12);
+    assert_int_equal(net->n_ops, 14);
     assert_int_equal(net->ops[2].act, PP_ACT_HARD_SWISH);
     assert_int_equal(pp_op_parameters(&net->ops[3]), 16);
     assert_int_equal(net->ops[4].act, PP_ACT_SILU);
@@ -109,6 +110,8 @@ static void layers_of_modern_networks(void **state)
     assert_int_equal(net->ops[8].groups, 4);
     assert_true(net->ops[9].out.c == 6 && net->ops[9].out.h == 3 && net->ops[9].out.w == 4);
     assert_true(net->ops[10].out.h == 6 && net->ops[10].out.w == 12);
+    assert_int_equal(net->ops[12].kind, PP_OP_PIXEL_SHUFFLE);
+    assert_true(net->ops[12].out.h == 6 && net->ops[12].out.w == 36 && net->ops[12].out.c == 2);
     pp_network_free(net);
 #define BEHIND(layer) CONV "},\n{\"name\":\"x\",\"input\":\"c\"," layer "}"
     refused(BEHIND("\"type\":\"activation\""), "activation");
@@ -120,6 +123,7 @@ static void layers_of_modern_networks(void **state)
     refused(BEHIND("\"type\":\"slice\",\"offset\":[0,0,0],\"size\":[9,1,1]"), "leaves its input");
     refused(BEHIND("\"type\":\"slice\",\"offset\":[0,0],\"size\":[8,1,1]"), "[c, y, x]");
     refused(BEHIND("\"type\":\"upsample\",\"factor\":0"), "factor");
+    refused(BEHIND("\"type\":\"pixel_shuffle\",\"factor\":3"), "do not make 3x3 pixels");
     refused(BEHIND("\"type\":\"upsample\",\"factor\":1048576"), "at most");
     refused("{\"name\":\"x\",\"type\":\"multiply\",\"inputs\":[\"input\"]}", "at least 2");
     refused("{\"name\":\"x\",\"type\":\"multiply\",\"inputs\":[\"input\",\"input\",\"input\"]}", "takes 2");

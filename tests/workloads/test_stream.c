@@ -40,6 +40,7 @@ static bool needs(const pp_op *op, uint32_t k, pp_role role, uint32_t y, uint32_
     case PP_OP_SLICE:
         return iy == y + op->offset.h && ix == x + op->offset.w;
     case PP_OP_UPSAMPLE:
+    case PP_OP_PIXEL_SHUFFLE:
         return y >= iy * w->sh && y < (iy + 1) * w->sh && x >= ix * w->sw && x < (ix + 1) * w->sw;
     case PP_OP_MUL:
         return (k == 1 && one_pixel) || (y == iy && x == ix);

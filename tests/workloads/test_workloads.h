@@ -106,7 +106,7 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
     snprintf(third, sizeof third, "op%u.c", step);
     uint32_t c = pp_builder_shape(b, *x).c, cout = widths[pp_rng_below(rng, 9)], y = *x, other = *x;
     pp_window w = random_window(rng, 4), same = window(3, 1, 1), one = window(1, 1, 0);
-    switch (pp_rng_below(rng, 15)) {
+    switch (pp_rng_below(rng, 16)) {
     case 10: { /* what reads a stream pixel by pixel, and an activation behind it */
         uint64_t dim[1] = {c};
         pp_tensor weight = random_tensor(r, rng, 1, dim), bias = random_tensor(r, rng, 1, dim);
@@ -140,6 +140,15 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
         pp_shape up = pp_builder_shape(b, *x);
         if (up.h == s.h && up.w == s.w) /* factor 1: two maps of one shape may be multiplied */
             assert_ok(pp_build_join(b, second, PP_OP_MUL, (uint32_t[]){*x, other}, 2, x));
+        break;
+    }
+    case 15: { /* a transposed convolution: channels become pixels */
+        pp_shape s = pp_builder_shape(b, *x);
+        uint32_t fy = 1 + pp_rng_below(rng, 2), fx = 1 + pp_rng_below(rng, 3);
+        if (s.h > 16 || s.w > 16)
+            break;
+        assert_ok(random_conv(r, rng, b, &same, c, 4 * fy * fx, 1, name, x));
+        assert_ok(pp_build_pixel_shuffle(b, second, *x, fy, fx, x));
         break;
     }
     case 0:

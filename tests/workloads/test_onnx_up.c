@@ -1,0 +1,194 @@
+/* Transposed convolutions, pixels from channels, resized maps: by hand, by the evaluator, by both executors. */
+#include "onnx_check.h"
+
+/* A kernel of `n` numbers 1, -2, 3, -4 ... */
+static void put_kernel(const char *name, const char *dims, size_t n)
+{
+    static char text[4096];
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%ld", i ? " " : "", i % 2 ? -(long)(i + 1) : (long)(i + 1));
+    assert_true(at < sizeof text);
+    put_floats(&g, name, dims, text);
+}
+
+static void transposed_by_hand(void **state)
+{
+    (void)state;
+    /* x = 0 .2 / .4 .6; each pixel becomes itself times (1 2 / 3 4), plus 1. */
+    start("1x1x2x2");
+    put_floats(&g, "w", "1x1x2x2", "1 2 3 4");
+    put_floats(&g, "b", "1", "1");
+    put_node(&g, "ConvTranspose", "x w b", "y", "strides:I=2,2 kernel_shape:I=2,2");
+    pp_network *net = check_net(11, (const double[]){1, 1, 1.2, 1.4, 1, 1, 1.6, 1.8, 1.4, 1.8, 1.6, 2.2, 2.2, 2.6, 2.8, 3.4});
+    assert_int_equal(net->n_ops, 3); /* one MVM a pixel of the small map, and its channels as pixels */
+    assert_int_equal(pp_network_parameters(net), 8); /* the bias once for each pixel */
+    assert_int_equal(pp_network_macs(net), 16);
+    pp_network_free(net);
+    /* x = 0 .2 .4, three taps two apart: 0 0 0 | .2 .4 .6 | .4 .8 1.2 laid down at 0, 2, 4, cut by one on both sides:
+     * what is left of 0 0 (0+.2) .4 (.6+.4) .8 1.2. */
+    start("1x1x3");
+    put_floats(&g, "w", "1x1x3", "1 2 3");
+    put_node(&g, "ConvTranspose", "x w", "y", "strides:I=2 pads:I=1,1");
+    net = check_net(13, (const double[]){0, .2, .4, 1, .8});
+    assert_int_equal(pp_network_parameters(net), 3); /* the tap that no pixel needs is no weight */
+    pp_network_free(net);
+    /* Stride 1: a convolution with the kernel turned round. */
+    start("1x1x1x3");
+    put_floats(&g, "w", "1x1x1x2", "1 10");
+    put_node(&g, "ConvTranspose", "x w", "y", "");
+    net = check_net(13, (const double[]){0, .2, 2.4, 4});
+    assert_int_equal(net->n_ops, 2);
+    pp_network_free(net);
+}
+
+/* Every size, stride, dilation, padding and grouping against the definition (the evaluator). */
+static void transposed_of_all_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *x, *w, *attrs;
+        size_t n;
+    } cases[] = {
+        {"1x2x3x4", "2x3x3x3", "strides:I=2,2 pads:I=1,1,1,1 output_padding:I=1,1", 54},
+        {"1x2x3x4", "2x3x4x4", "strides:I=2,2 pads:I=1,1,1,1", 96},
+        {"1x3x2x2", "3x2x3x2", "strides:I=3,1 pads:I=0,1,1,0", 36},
+        {"1x4x3x2", "4x2x3x3", "strides:I=2,3 group:i=2 dilations:I=2,1", 72},
+        {"1x4x3x3", "4x1x5x5", "strides:I=2,2 group:i=4 pads:I=2,2,2,2 output_padding:I=1,1", 100},
+        {"1x2x3x3", "2x2x2x2", "strides:I=3,3", 16},
+        {"1x1x3x3", "1x2x3x3", "strides:I=3,2 auto_pad:s=SAME_UPPER", 18},
+        {"1x1x3x3", "1x2x3x3", "strides:I=3,2 auto_pad:s=SAME_LOWER", 18},
+        {"1x1x3x3", "1x2x3x3", "strides:I=3,2 output_shape:I=10,8", 18},
+        {"1x2x4x4", "2x2x3x3", "pads:I=1,1,1,1 dilations:I=2,2", 36},
+        {"1x1x2x2", "1x1x1x1", "strides:I=4,4 output_padding:I=3,1", 1},
+        {"1x1x4x4", "1x1x2x2", "strides:I=2,2 pads:I=3,2,1,4", 4},
+        {"1x2x5", "2x2x4", "strides:I=2 pads:I=1,1", 16},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start(cases[i].x);
+        put_kernel("w", cases[i].w, cases[i].n);
+        put_node(&g, "ConvTranspose", "x w", "y", cases[i].attrs);
+        check(13, NULL);
+    }
+}
+
+static void scales_behind_go_into_it(void **state)
+{
+    (void)state;
+    start("1x2x2x2");
+    put_kernel("w", "2x2x3x3", 36);
+    put_floats(&g, "b", "1x2x1x1", "0.5 -1");
+    put_floats(&g, "s", "2", "2 -1");
+    put_floats(&g, "t", "2", "0.5 1");
+    put_floats(&g, "m", "2", "1 2");
+    put_floats(&g, "v", "2", "3.99999 0.24999");
+    put_node(&g, "ConvTranspose", "x w", "c", "strides:I=2,2 pads:I=1,1,1,1");
+    put_node(&g, "Add", "c b", "a", "");
+    put_node(&g, "BatchNormalization", "a s t m v", "n", "");
+    put_node(&g, "Relu", "n", "y", "");
+    pp_network *net = check_net(15, NULL);
+    assert_int_equal(net->n_ops, 5); /* input, convolution, pixels, cut, activation */
+    assert_int_equal(count_kind(net, PP_OP_SCALE), 0);
+    pp_network_free(net);
+    /* Not when something else reads it. */
+    start("1x2x2x2");
+    put_kernel("w", "2x2x2x2", 16);
+    put_floats(&g, "k", "1", "3");
+    put_node(&g, "ConvTranspose", "x w", "c", "strides:I=2,2");
+    put_node(&g, "Mul", "c k", "d", "");
+    put_node(&g, "Add", "c d", "y", "");
+    net = check_net(13, NULL);
+    assert_int_equal(count_kind(net, PP_OP_SCALE), 1);
+    pp_network_free(net);
+}
+
+static void pixels_from_channels_and_back(void **state)
+{
+    (void)state;
+    /* Four channels 0 .2 .4 .6 of one pixel, both orders: one channel of 2x2 is the same in both. */
+    for (int turn = 0; turn < 2; turn++) {
+        start("1x4x1x1");
+        put_node(&g, "DepthToSpace", "x", "y", turn ? "blocksize:i=2 mode:s=CRD" : "blocksize:i=2");
+        check(13, (const double[]){0, .2, .4, .6});
+        start("1x8x2x3");
+        put_node(&g, "DepthToSpace", "x", "y", turn ? "blocksize:i=2 mode:s=CRD" : "blocksize:i=2");
+        check(13, NULL);
+    }
+    start("1x3x4x6");
+    put_node(&g, "SpaceToDepth", "x", "y", "blocksize:i=2");
+    check(13, NULL);
+    /* The same in slices of one axis at a time, as slices with steps are exported. */
+    start("1x2x4x6");
+    put_ints(&g, "0", "1", "0");
+    put_ints(&g, "1", "1", "1");
+    put_ints(&g, "2", "1", "2");
+    put_ints(&g, "3", "1", "3");
+    put_ints(&g, "end", "1", "9223372036854775807");
+    put_node(&g, "Slice", "x 0 end 2 2", "a", "");
+    put_node(&g, "Slice", "a 1 end 3 2", "b", "");
+    put_node(&g, "Slice", "x 1 end 2 2", "c", "");
+    put_node(&g, "Slice", "c 0 end 3 2", "d", "");
+    put_node(&g, "Concat", "b d", "y", "axis:i=1");
+    check(13, NULL);
+}
+
+static void maps_resized_in_straight_lines(void **state)
+{
+    (void)state;
+    /* 0 .2 at half pixels, twice as wide: 0, .25 of the way, .75, .2. */
+    start("1x1x1x2");
+    put_floats(&g, "s", "4", "1 1 1 2");
+    put_node(&g, "Resize", "x - s", "y", "mode:s=linear");
+    check(13, (const double[]){0, .05, .15, .2});
+    /* By corners: 0, .1, .2, and the border again. */
+    start("1x1x1x2");
+    put_floats(&g, "s", "4", "1 1 1 2");
+    put_node(&g, "Resize", "x - s", "y", "mode:s=linear coordinate_transformation_mode:s=asymmetric");
+    check(13, (const double[]){0, .1, .2, .2});
+    static const char *const factors[] = {"1 1 2 2", "1 1 3 3", "1 1 4 2", "1 1 5 8", "1 1 1 6"};
+    static const char *const modes[] = {"half_pixel", "pytorch_half_pixel", "asymmetric"};
+    for (size_t i = 0; i < 15; i++) {
+        char attrs[128];
+        snprintf(attrs, sizeof attrs, "mode:s=linear coordinate_transformation_mode:s=%s", modes[i % 3]);
+        start("1x2x3x4");
+        put_floats(&g, "s", "4", factors[i / 3]);
+        put_node(&g, "Resize", "x - s", "y", attrs);
+        check(13, NULL);
+    }
+    pp_network *net = NULL;
+    start("1x1x2x2");
+    put_floats(&g, "s", "4", "1 1 2 2");
+    put_node(&g, "Resize", "x - s", "y", "mode:s=linear coordinate_transformation_mode:s=align_corners");
+    put_info(&g, 12, "y", "0");
+    write_model(path, 13, &g);
+    assert_fails(pp_network_from_onnx(&net, path), "coordinates 'align_corners'");
+}
+
+static void channels_of_zeros_and_slopes(void **state)
+{
+    (void)state;
+    /* Zeros of a Concat, as converters write a Pad of channels. */
+    start("1x2x1x2");
+    put_ints(&g, "n", "4", "1 1 1 2");
+    put_node(&g, "Neg", "x", "m", "");
+    put_node(&g, "ConstantOfShape", "n", "z", "");
+    put_node(&g, "Concat", "x z", "p", "axis:i=1");
+    put_node(&g, "Concat", "p m z", "y", "axis:i=1");
+    check(13, (const double[]){0, .2, .4, .6, 0, 0, 0, -.2, -.4, -.6, 0, 0});
+    /* Slopes below zero: 0.5 and 2. */
+    start("1x2x1x2");
+    put_floats(&g, "k", "1", "-1");
+    put_floats(&g, "s", "2x1x1", "0.5 2");
+    put_node(&g, "Mul", "x k", "m", "");
+    put_node(&g, "PRelu", "m s", "y", "");
+    check(13, (const double[]){0, -.1, -.8, -1.2});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(transposed_by_hand),       cmocka_unit_test(transposed_of_all_kinds),
+        cmocka_unit_test(scales_behind_go_into_it), cmocka_unit_test(pixels_from_channels_and_back),
+        cmocka_unit_test(maps_resized_in_straight_lines), cmocka_unit_test(channels_of_zeros_and_slopes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
