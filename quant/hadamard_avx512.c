@@ -2,6 +2,7 @@
  * a pass; the core by tables of the 16 signed sums of four inputs. While the last pass runs, the next row is
  * fetched, so that memory and arithmetic overlap. */
 #include "quant/rotation_internal.h"
+#include "workloads/cpu.h"
 
 #include <math.h>
 
@@ -9,7 +10,7 @@
 
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl" PP_CPU_WIDE)))
 #define INLINE TARGET static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
