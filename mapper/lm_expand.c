@@ -143,9 +143,9 @@ static pp_status add_net(void *payload, const pp_lm_net_view *v)
     return pp_push(&e->nets, net) ? PP_OK : PP_ENOMEM;
 }
 
-/* Index in edge[] of a part's edge: link, or sums of operator k. */
-static uint32_t edge_index(const pp_lm_mapping *m, const pp_lm_instance *i, uint32_t local)
+uint32_t pp_lm_edge_index(const pp_lm_mapping *m, uint32_t instance, uint32_t local)
 {
+    const pp_lm_instance *i = &m->instance[instance];
     const pp_lm_template *t = &m->template_[i->template_];
     const pp_lm_part *part = &m->graph->part[i->part];
     if (local >= part->n_links)
@@ -158,16 +158,21 @@ static uint32_t edge_index(const pp_lm_mapping *m, const pp_lm_instance *i, uint
     return PP_NONE;
 }
 
+pp_lm_where pp_lm_where_in(const pp_lm_mapping *m, uint32_t instance)
+{
+    const uint32_t before = instance > 0 ? instance - 1 : m->n_instances - 1;
+    return (pp_lm_where){.part = m->instance[instance].part, .previous = m->instance[before].part,
+                         .first = m->instance[instance].first_place, .first_previous = m->instance[before].first_place};
+}
+
 static pp_status add_nets(expansion *e)
 {
     const pp_lm_mapping *m = e->m;
     for (uint32_t i = 0; i < m->n_instances; i++) {
-        const uint32_t before = i > 0 ? i - 1 : m->n_instances - 1;
-        const pp_lm_where w = {.part = m->instance[i].part, .previous = m->instance[before].part,
-                               .first = m->instance[i].first_place, .first_previous = m->instance[before].first_place};
+        const pp_lm_where w = pp_lm_where_in(m, i);
         e->instance = i;
         for (uint32_t local = 0; local < pp_lm_edges(e->ctx, w.part); local++) {
-            e->edge = edge_index(m, &m->instance[i], local);
+            e->edge = pp_lm_edge_index(m, i, local);
             if (e->edge != PP_NONE)
                 PP_TRY(pp_lm_visit_edge(e->ctx, &w, local, add_net, e));
         }

@@ -125,6 +125,10 @@ pp_status pp_lm_visit_edge(const pp_lm_ctx *x, const pp_lm_where *w, uint32_t ed
 /* Number of edges of a part (links and internal ones, those that are empty included). */
 uint32_t pp_lm_edges(const pp_lm_ctx *x, uint32_t part);
 bool pp_lm_edge_is_in(const pp_lm_ctx *x, uint32_t part, uint32_t edge); /* from the instance before */
+/* Of a finished mapping (lm_expand.c): where an instance's nets run, and the index in edge[] of an edge of its part
+ * (link, or sums of operator k; PP_NONE: empty). */
+pp_lm_where pp_lm_where_in(const pp_lm_mapping *m, uint32_t instance);
+uint32_t pp_lm_edge_index(const pp_lm_mapping *m, uint32_t instance, uint32_t edge);
 
 /* ---- routes and loads of an edge (lm_routes.c) ---- */
 

@@ -235,6 +235,26 @@ pp_status pp_lm_latency(uint64_t *bound_ps, uint64_t *alone_ps, const pp_lm_mapp
  * a place is left free. out[n_places of the instance]. */
 pp_status pp_lm_mapping_operators(const pp_lm_mapping *m, uint32_t instance, uint32_t *out);
 
+/* ---- who loads which channel ---- */
+
+typedef struct pp_lm_flow {
+    uint32_t edge, instance;    /* edge[]; the instance that receives */
+} pp_lm_flow;
+typedef struct pp_lm_flow_use {
+    uint32_t flow, channel;
+    double bits;                /* a token, headers included, means over copies and experts: a part of load[channel] */
+} pp_lm_flow_use;
+typedef struct pp_lm_traffic {
+    uint32_t n_flows;
+    size_t n_uses;
+    pp_lm_flow *flow;
+    pp_lm_flow_use *use;        /* flow by flow, each channel of a flow once */
+} pp_lm_traffic;
+/* The edges of one instance, those from the instance before and those to the one behind included. Routes them again:
+ * O(hops of its packets). */
+pp_status pp_lm_mapping_traffic(pp_lm_traffic **out, const pp_lm_mapping *m, uint32_t instance);
+void pp_lm_traffic_free(pp_lm_traffic *t); /* NULL allowed */
+
 /* ---- every tile, for small models ---- */
 
 typedef struct pp_lm_tile {

@@ -109,6 +109,7 @@ static hid_t column_type(const pp_h5_column *c, bool in_file)
     case PP_H5_BOOL:
         return H5Tcopy(in_file ? H5T_STD_U8LE : H5T_NATIVE_UCHAR);
     case PP_H5_TEXT:
+    case PP_H5_STRING:
         return text_type(c->size);
     }
     return -1;
@@ -191,8 +192,8 @@ static char *join_description(const char *description, const pp_h5_column *colum
     return text;
 }
 
-pp_status pp_h5_table(hid_t file, const char *path, const char *description, const pp_h5_column *columns,
-                      size_t n_columns, const void *rows, size_t stride, size_t n)
+static pp_status write_rows(hid_t file, const char *path, const char *description, const pp_h5_column *columns,
+                            size_t n_columns, const void *rows, size_t stride, size_t n)
 {
     char *units = join_units(columns, n_columns), *text = join_description(description, columns, n_columns);
     pp_status status = PP_ENOMEM;
@@ -208,6 +209,70 @@ pp_status pp_h5_table(hid_t file, const char *path, const char *description, con
     }
     free(units);
     free(text);
+    return status;
+}
+
+/* ---- texts as wide as they need ---- */
+
+static const char *string_at(const void *rows, size_t stride, size_t row, const pp_h5_column *c)
+{
+    const char *text = NULL;
+    memcpy(&text, (const char *)rows + row * stride + c->offset, sizeof text);
+    return text != NULL ? text : "";
+}
+
+static size_t field_size(const pp_h5_column *c)
+{
+    static const size_t size[] = {[PP_H5_U32] = 4, [PP_H5_I64] = 8, [PP_H5_U64] = 8, [PP_H5_F64] = 8, [PP_H5_BOOL] = 1};
+    return c->kind == PP_H5_TEXT || c->kind == PP_H5_STRING ? c->size : size[c->kind];
+}
+
+/* Columns of packed rows, each STRING wide enough for all of its texts; returns the size of a row. */
+static size_t pack_columns(pp_h5_column *out, const pp_h5_column *columns, size_t n_columns, const void *rows, size_t stride, size_t n)
+{
+    size_t at = 0;
+    for (size_t c = 0; c < n_columns; c++) {
+        out[c] = columns[c];
+        for (size_t i = 0; columns[c].kind == PP_H5_STRING && i < n; i++) {
+            const size_t length = strlen(string_at(rows, stride, i, &columns[c]));
+            out[c].size = length > out[c].size ? length : out[c].size;
+        }
+        out[c].offset = at;
+        at += field_size(&out[c]);
+    }
+    return at;
+}
+
+static void pack_row(char *to, const pp_h5_column *out, const void *rows, size_t stride, size_t row, const pp_h5_column *columns, size_t n_columns)
+{
+    for (size_t c = 0; c < n_columns; c++) {
+        if (columns[c].kind == PP_H5_STRING) {
+            const char *text = string_at(rows, stride, row, &columns[c]);
+            memcpy(to + out[c].offset, text, strlen(text));
+        } else {
+            memcpy(to + out[c].offset, (const char *)rows + row * stride + columns[c].offset, field_size(&columns[c]));
+        }
+    }
+}
+
+pp_status pp_h5_table(hid_t file, const char *path, const char *description, const pp_h5_column *columns,
+                      size_t n_columns, const void *rows, size_t stride, size_t n)
+{
+    bool strings = false;
+    for (size_t c = 0; c < n_columns; c++)
+        strings = strings || columns[c].kind == PP_H5_STRING;
+    if (!strings)
+        return write_rows(file, path, description, columns, n_columns, rows, stride, n);
+    pp_h5_column *out = pp_alloc(n_columns, sizeof *out);
+    if (out == NULL)
+        return PP_ENOMEM;
+    const size_t size = pack_columns(out, columns, n_columns, rows, stride, n);
+    char *packed = pp_calloc(n > 0 ? n : 1, size);
+    for (size_t i = 0; packed != NULL && i < n; i++)
+        pack_row(packed + i * size, out, rows, stride, i, columns, n_columns);
+    const pp_status status = packed != NULL ? write_rows(file, path, description, out, n_columns, packed, size, n) : PP_ENOMEM;
+    free(packed);
+    free(out);
     return status;
 }
 

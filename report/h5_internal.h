@@ -7,7 +7,9 @@
 
 #include <hdf5.h>
 
-typedef enum pp_h5_kind { PP_H5_U32, PP_H5_I64, PP_H5_U64, PP_H5_F64, PP_H5_BOOL, PP_H5_TEXT } pp_h5_kind;
+/* TEXT is an array of chars in the row. STRING is a const char *, in tables that are written alone: its field is as wide
+ * as the longest of the column (pp_h5_table), so that no text is ever cut. */
+typedef enum pp_h5_kind { PP_H5_U32, PP_H5_I64, PP_H5_U64, PP_H5_F64, PP_H5_BOOL, PP_H5_TEXT, PP_H5_STRING } pp_h5_kind;
 
 /* One column of a table, or one scalar: where it stands in the row's struct. */
 typedef struct pp_h5_column {
@@ -19,6 +21,9 @@ typedef struct pp_h5_column {
 
 #define PP_H5_COLUMN(type, field, kind_, units_, description_) \
     {#field, kind_, offsetof(type, field), sizeof((type *)0)->field, units_, description_}
+/* A STRING; its field has at least `least` bytes. */
+#define PP_H5_STRING_COLUMN(type, field, least, description_) \
+    {#field, PP_H5_STRING, offsetof(type, field), least, "", description_}
 
 /* Silences HDF5's own messages; once before any call. */
 void pp_h5_quiet(void);

@@ -71,37 +71,77 @@ static void put_header(FILE *f, const pp_content *c)
     }
 }
 
-static void put_drawing(FILE *f, const pp_content *c, pp_html_drawing *d)
+static void put_drawing(FILE *f, pp_html_drawing *d)
 {
-    fputs("<section id=\"fabric\" class=\"panel\"><h2>Fabric</h2>\n", f);
-    pp_html_drawing_svg(f, d, c);
+    fprintf(f, "<section id=\"%s\" class=\"panel\"><h2>%s</h2>\n", d->id, d->heading);
+    if (d->note[0] != 0) {
+        fputs("<p class=\"note\">", f);
+        pp_html_text(f, d->note);
+        fputs("</p>\n", f);
+    }
+    pp_html_drawing_svg(f, d);
     fputs("</section>\n", f);
+}
+
+/* The drawings that a report has room for: of a network's fabric, or of a language model's block and levels. */
+#define MAX_DRAWINGS 3
+static pp_status make_drawings(pp_html_drawing *d, size_t *n, const pp_content *c)
+{
+    *n = 0;
+    pp_status status = pp_html_drawing_fabric(&d[0], c);
+    *n += status == PP_OK;
+    for (int k = 0; k < 2 && (status == PP_OK || status == PP_ENOTFOUND); k++) {
+        status = pp_html_drawing_lm(&d[*n], c, k == 0 ? "level" : "block");
+        *n += status == PP_OK;
+    }
+    return status == PP_ENOTFOUND ? PP_OK : status;
+}
+
+static void put_geometry(FILE *f, const pp_html_drawing *d, size_t n)
+{
+    const bool fabric = n > 0 && strcmp(d[0].id, "fabric") == 0;
+    fputs("<script type=\"application/json\" id=\"geometry\">", f);
+    if (fabric)
+        pp_html_drawing_json(f, &d[0]);
+    else
+        fputs("null", f);
+    fputs("</script>\n", f);
+    for (size_t i = fabric; i < n; i++) {
+        fprintf(f, "<script type=\"application/json\" id=\"geometry-%s\">", d[i].id);
+        pp_html_drawing_json(f, &d[i]);
+        fputs("</script>\n", f);
+    }
+}
+
+static void put_page(FILE *f, const pp_content *c, pp_html_drawing *d, size_t n)
+{
+    put_head(f, c);
+    put_header(f, c);
+    pp_html_figures(f, c);
+    for (size_t i = 0; i < n; i++)
+        put_drawing(f, &d[i]);
+    fputs("<div id=\"views\"></div>\n<noscript><p class=\"note\">Charts and tables need JavaScript; the figures above and the drawing "
+          "do not.</p></noscript>\n</main>\n<div id=\"tip\" role=\"status\" aria-live=\"polite\" hidden></div>\n"
+          "<script type=\"application/json\" id=\"data\">", f);
+    pp_html_data(f, c);
+    fputs("</script>\n", f);
+    put_geometry(f, d, n);
+    fputs("<script>", f);
+    fwrite(pp_html_script, 1, pp_html_script_size, f);
+    fputs("</script>\n</body>\n</html>\n", f);
 }
 
 pp_status pp_report_html(const pp_content *c, void *stdio_file)
 {
     FILE *f = stdio_file;
-    pp_html_drawing d = {0};
-    pp_status drawn = pp_html_drawing_new(&d, c);
-    if (drawn != PP_OK && drawn != PP_ENOTFOUND)
-        return drawn;
-    put_head(f, c);
-    put_header(f, c);
-    pp_html_figures(f, c);
-    if (drawn == PP_OK)
-        put_drawing(f, c, &d);
-    fputs("<div id=\"views\"></div>\n<noscript><p class=\"note\">Charts and tables need JavaScript; the figures above and the drawing "
-          "do not.</p></noscript>\n</main>\n<div id=\"tip\" role=\"status\" aria-live=\"polite\" hidden></div>\n"
-          "<script type=\"application/json\" id=\"data\">", f);
-    pp_html_data(f, c);
-    fputs("</script>\n<script type=\"application/json\" id=\"geometry\">", f);
-    if (drawn == PP_OK)
-        pp_html_drawing_json(f, &d);
-    else
-        fputs("null", f);
-    fputs("</script>\n<script>", f);
-    fwrite(pp_html_script, 1, pp_html_script_size, f);
-    fputs("</script>\n</body>\n</html>\n", f);
-    pp_html_drawing_free(&d);
+    pp_html_drawing d[MAX_DRAWINGS] = {{0}};
+    size_t n = 0;
+    const pp_status status = make_drawings(d, &n, c);
+    if (status == PP_OK)
+        put_page(f, c, d, n);
+    for (size_t i = 0; i < MAX_DRAWINGS; i++)
+        pp_html_drawing_free(&d[i]);
+    if (status != PP_OK)
+        return status;
     return ferror(f) ? pp_fail(PP_EIO, "the page cannot be written (disk full?)") : PP_OK;
 }

@@ -22,23 +22,38 @@ void pp_html_data(FILE *f, const pp_content *c);
 void pp_html_title(FILE *f, const pp_content *c, bool breaks);
 void pp_html_figures(FILE *f, const pp_content *c);
 
-/* The drawing and its legend, and what the script needs to find things in it. */
+/* A drawing and its legend, and what the script needs to find things in it: squares (cores, or groups of them), switches,
+ * frames around groups, channels. */
+#define PP_HTML_PITCH 44.0
 typedef struct pp_html_drawing {
+    const char *id;          /* of its section; its elements begin with it */
+    const char *heading, *cores_by, *idle, *what;
+    char note[160];          /* below the heading; "" for none */
     uint32_t n_vertices, n_cores, n_channels, n_stages;
-    double *x, *y;           /* [n_vertices] pixels */
+    double *x, *y;           /* [n_vertices] middles; pixels once scaled */
+    double *w, *h;           /* of frames; 0: none */
     uint32_t *core_vertex;   /* [n_cores] */
-    uint32_t *stage;         /* [n_cores] stage of the core's first tile, or PP_NONE */
+    uint32_t *stage;         /* [n_cores] what the square holds (stage of its first tile), or PP_NONE */
+    const char **stage_name; /* [n_stages] borrowed; NULL: unnamed */
+    bool name_all, frames;   /* the legend names every colour; some vertex has a frame */
     uint32_t *src, *dst;     /* [n_channels] */
     double *load;            /* [n_channels] share of the rate; NAN: a port */
     double max_load, width, height;
     const char *load_what;   /* "measured utilisation" */
     size_t shown;            /* channels in the drawing */
 } pp_html_drawing;
-/* PP_ENOTFOUND: the report holds no fabric. */
-pp_status pp_html_drawing_new(pp_html_drawing *d, const pp_content *c);
+/* Arrays of its counts; every square holds nothing. */
+pp_status pp_html_drawing_alloc(pp_html_drawing *d);
 void pp_html_drawing_free(pp_html_drawing *d);
-void pp_html_drawing_svg(FILE *f, pp_html_drawing *d, const pp_content *c);
+/* Places of pitches become pixels. */
+void pp_html_drawing_scale(pp_html_drawing *d);
+void pp_html_drawing_svg(FILE *f, pp_html_drawing *d);
 void pp_html_drawing_json(FILE *f, const pp_html_drawing *d);
+
+/* The fabric of a network; a language model's block, and its groups (name: "block" or "level"). PP_ENOTFOUND: the report
+ * holds none. */
+pp_status pp_html_drawing_fabric(pp_html_drawing *d, const pp_content *c);
+pp_status pp_html_drawing_lm(pp_html_drawing *d, const pp_content *c, const char *name);
 
 /* Files under report/html/, made arrays by the build. */
 extern const unsigned char pp_html_style[], pp_html_script[];

@@ -1,5 +1,6 @@
 /* One transformer block on its fabric, with the load of every channel. */
 #include "report/lm_picture.h"
+#include "report/lm_fabric.h"
 #include "report/plot_internal.h"
 
 #include <inttypes.h>
@@ -87,22 +88,6 @@ static double channel_ps(const pp_lm_mapping *m, uint32_t id)
     return m->load[id] * 1000.0 / pp_channel_rate_gbps(pp_hier_channel(m->fabric, id));
 }
 
-/* Column and row of a group over all levels above, chips beside chips. */
-static void stand(const pp_hier *h, uint32_t group, int64_t *col, int64_t *row)
-{
-    int64_t wide = 1, high = 1;
-    *col = *row = 0;
-    for (uint32_t l = 1; l < h->n_levels; l++) {
-        const pp_fabric *f = h->level[l].unit;
-        const int32_t *at = f->vertex[f->core_vertex[group % f->n_cores]].coord;
-        *row += at[0] * high;
-        *col += at[1] * wide;
-        high *= f->core_rows > 0 ? f->core_rows : 1;
-        wide *= f->core_cols > 0 ? f->core_cols : f->n_cores;
-        group /= f->n_cores;
-    }
-}
-
 static bool known(const picture *p, uint32_t group)
 {
     for (size_t i = 0; i < p->islands.len; i++)
@@ -135,7 +120,7 @@ static pp_status find_islands(picture *p)
         include_core(p, m->order[i->first_place + k]);
         if (known(p, x.group))
             continue;
-        stand(m->fabric, x.group, &x.col, &x.row);
+        pp_lm_group_place(m->fabric, x.group, &x.col, &x.row);
         if (!pp_push(&p->islands, x))
             return PP_ENOMEM;
     }

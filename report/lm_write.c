@@ -1,4 +1,5 @@
 /* A language model's report as HDF5, and back. */
+#include "report/lm_fabric.h"
 #include "report/lm_report_internal.h"
 #include "report/read_internal.h"
 
@@ -123,6 +124,33 @@ static pp_status write_run(hid_t file, const pp_lm_run *run)
     return status;
 }
 
+typedef struct block_row {
+    uint32_t drawn_block;
+} block_row;
+static const pp_h5_column block_column = PP_H5_COLUMN(block_row, drawn_block, PP_H5_U32, "", "block that the tables block_... show");
+
+/* Block 1: the first one is fed by the embedding, which others are not. */
+static pp_status write_drawings(hid_t file, const pp_lm_run *run, const pp_lm_summary *s)
+{
+    const block_row block = {run->mapping->graph->config.layers > 1 ? 1 : 0};
+    pp_arena *arena = NULL;
+    pp_lm_drawn d = {0};
+    PP_TRY(pp_arena_new(&arena));
+    pp_status status = pp_h5_scalar(file, "/mapping/drawn_block", &block_column, &block);
+    if (status == PP_OK)
+        status = pp_lm_draw_block(&d, run->mapping, block.drawn_block, s->throughput_tokens_s, arena);
+    if (status == PP_OK)
+        status = pp_lm_drawn_write(file, &d, "block", "one block on its cores");
+    pp_lm_drawn_free(&d);
+    if (status == PP_OK)
+        status = pp_lm_draw_levels(&d, run->mapping, s->throughput_tokens_s, arena);
+    if (status == PP_OK)
+        status = pp_lm_drawn_write(file, &d, "level", "groups of all levels");
+    pp_lm_drawn_free(&d);
+    pp_arena_free(arena);
+    return status;
+}
+
 static pp_status write_all(hid_t file, const pp_lm_run *run, const pp_lm_summary *s, const pp_lm_tables *t)
 {
     PP_TRY(pp_h5_text_attribute(file, "schema", PP_REPORT_SCHEMA));
@@ -133,7 +161,8 @@ static pp_status write_all(hid_t file, const pp_lm_run *run, const pp_lm_summary
         snprintf(path, sizeof path, "%s/%s", pp_lm_fields[i].group, pp_lm_fields[i].column.name);
         PP_TRY(pp_h5_scalar(file, path, &pp_lm_fields[i].column, s));
     }
-    return write_tables(file, t);
+    PP_TRY(write_tables(file, t));
+    return write_drawings(file, run, s);
 }
 
 pp_status pp_lm_report_write(const char *path, const pp_lm_run *run, const pp_lm_summary *s, const pp_lm_tables *t, bool force)

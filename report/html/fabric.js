@@ -1,39 +1,129 @@
-// The drawing of the fabric: what is under the pointer, flows on a channel, tiles on a core, zoom, keyboard.
+// Drawings of fabrics: what is under the pointer, flows on a channel, tiles on a core, zoom, keyboard.
+
+// A source says what a drawing shows: squares (vertices in `squares`), channels, their flows, and what each tells.
+function networkSource() {
+  const cores = table("/fabric/cores"), channels = table("/fabric/channels"), labels = cores.col("label"), squares = cores.col("vertex");
+  const stageNames = table("/workload/stages")?.col("name") || [], kind = channels ? channels.col("kind") : [];
+  const tiles = table("/mapping/tiles"), flows = table("/mapping/flows"), hops = table("/mapping/hops");
+  const busy = table("/timing/channels"), need = table("/bandwidth/channels"), work = table("/timing/cores");
+  const labelOf = new Map(), coreTiles = gather(tiles ? tiles.col("core") : []), flowsFrom = new Map();
+  squares.forEach((v, i) => labelOf.set(v, labels[i]));
+  const stageName = (s) => stageNames[s] ?? `stage ${s}`, streamName = (s) => (s === 0 ? "input" : stageName(s - 1));
+  const name = (i) => labels[i] || `core ${i}`;
+  const lines = (i) => (coreTiles.get(i) || []).map((t) => `${stageName(tiles.col("stage")[t])}: copy ${tiles.col("copy")[t] + 1}, rows ${tiles.col("rows_used")[t]}, columns ${tiles.col("cols_used")[t]}`);
+  return {
+    geometry, squares, src: channels ? channels.col("src") : [], dst: channels ? channels.col("dst") : [], word: "core",
+    hops: hops && flows ? { flow: hops.col("flow"), channel: hops.col("channel") } : null,
+    isNetwork: (c) => kind[c] === undefined || kind[c] === "network",
+    vertexName: (v) => labelOf.get(v) ?? `switch ${v}`,
+    load: (c) => (busy ? busy.col("utilisation")[c] : need ? need.col("share")[c] : 0) || 0,
+    facts(c) {
+      const rows = [];
+      if (busy) {
+        rows.push(["busy", percent(busy.col("utilisation")[c])]);
+        if (busy.has("wait_ps")) rows.push(["packets waited", withUnits(busy.col("wait_ps")[c], "ps")]);
+      }
+      if (need) rows.push(["needed at the bound", `${plain(need.col("required_gbps")[c])} Gbit/s`]);
+      if (channels.has("rate_gbps")) rows.push(["rate", `${plain(channels.col("rate_gbps")[c])} Gbit/s, ${plain(channels.col("lanes")[c])} lanes`]);
+      return rows;
+    },
+    flow(f) {
+      const bits = flows.col("bits")[f], to = tiles ? tiles.col("stage")[flows.col("dst")[f]] : -1;
+      return { bits, text: `${streamName(flows.col("stream")[f])} → ${stageName(to)}`, kind: flows.col("kind")[f], per: "an inference" };
+    },
+    // Squares where a flow begins and ends.
+    ends: (f) => (tiles ? ["src", "dst"].map((end) => tiles.col("core")[flows.col(end)[f]]) : []),
+    name, lines,
+    square(i) {
+      const list = coreTiles.get(i) || [], rows = [];
+      if (work && list.length) {
+        const at = work.col("tile").indexOf(list[0]);
+        if (at >= 0) rows.push(["busy", percent(work.col("utilisation")[at])], ["firings", plain(work.col("firings")[at])], ["memory, most", withUnits(work.col("memory_high_bytes")[at], "byte")]);
+      }
+      if (flows && flowsFrom.size === 0) for (const [t, f] of gather(flows.col("src"))) flowsFrom.set(t, f);
+      const out = list.flatMap((t) => flowsFrom.get(t) || []);
+      return { title: `Core ${name(i)}`, facts: rows, heading: list.length ? plural(list.length, "tile") : "holds no tile", lines: lines(i),
+        out: out.slice(0, 100).map((f) => ({ flow: f, text: `to ${stageName(tiles.col("stage")[flows.col("dst")[f]])}`, kind: flows.col("kind")[f], bits: flows.col("bits")[f] })) };
+    },
+    frame: () => null,
+  };
+}
+
+// Rows by their value: Map(value -> [rows]).
+function gather(values) {
+  const rows = new Map();
+  values.forEach((v, i) => { rows.has(v) ? rows.get(v).push(i) : rows.set(v, [i]); });
+  return rows;
+}
+
+// A language model's block (which: "block") or its groups ("level").
+function modelSource(which, shape) {
+  const vertices = table(`/fabric/${which}_vertices`), channels = table(`/fabric/${which}_channels`), flows = table(`/mapping/${which}_flows`), hops = table(`/mapping/${which}_hops`);
+  const col = (name) => vertices.col(name), kind = col("kind"), width = col("width"), label = col("label"), holds = col("holds"), used = col("cores_used");
+  const squares = kind.map((_, v) => v).filter((v) => kind[v] !== "switch" && !(width[v] > 0));
+  const up = (v) => (col("up_bits")[v] > 0 ? [["busiest way up", percent(col("up_utilisation")[v])], ["on it", `${withUnits(col("up_bits")[v], "bit")} a token`]] : []);
+  const operators = table("/timing/operators"), level = table("/bandwidth/levels")?.col("name") || [];
+  const operatorRow = (name) => (operators ? operators.col("name").findIndex((n, i) => n === name && operators.col("part")[i] === "block") : -1);
+  const own = (v) => {
+    const at = which === "block" ? operatorRow(holds[v]) : -1, rows = used[v] > 0 && which !== "block" ? [["cores used", plain(used[v])]] : [];
+    if (at >= 0) rows.push(["kind", operators.col("kind")[at]], ["set by", operators.col("binding")[at]], ["busy, mean", percent(operators.col("utilisation_mean")[at])], ["tiles", `${operators.col("row_tiles")[at]} × ${operators.col("col_tiles")[at]}`]);
+    return [...rows, ...up(v)];
+  };
+  const others = new Map(), bitsOn = new Map();
+  if (hops) hops.col("channel").forEach((c, i) => { others.set(c, (others.get(c) || 0) + hops.col("bits")[i]); bitsOn.set(`${c} ${hops.col("flow")[i]}`, hops.col("bits")[i]); });
+  return {
+    geometry: shape, squares, src: channels ? channels.col("src") : [], dst: channels ? channels.col("dst") : [], word: which === "block" ? "core" : "group",
+    hops: hops && flows ? { flow: hops.col("flow"), channel: hops.col("channel") } : null,
+    isNetwork: () => true, vertexName: (v) => label[v], load: (c) => channels.col("utilisation")[c] || 0,
+    facts: (c) => [["busy", percent(channels.col("utilisation")[c])], ["a token", `${withUnits(channels.col("bits")[c], "bit")}, ${withUnits(channels.col("busy_ps")[c], "ps")}`],
+      ["rate", `${plain(channels.col("rate_gbps")[c])} Gbit/s`], ["level", level[channels.col("level")[c]] ?? channels.col("level")[c]],
+      ...(channels.col("bits")[c] - (others.get(c) || 0) > 1e-6 * channels.col("bits")[c] ? [["of other blocks", withUnits(channels.col("bits")[c] - (others.get(c) || 0), "bit")]] : [])],
+    flow: (f, c) => ({ bits: bitsOn.get(`${c} ${f}`) ?? flows.col("bits")[f], kind: flows.col("kind")[f], per: "a token",
+      text: flows.col("kind")[f] === "inside" ? `inside ${flows.col("from")[f]}` : flows.col("kind")[f] === "sums" ? `partial sums of ${flows.col("from")[f]}` : `${flows.col("from")[f]} → ${flows.col("to")[f]}` }),
+    ends: () => [], name: (i) => label[squares[i]], lines: (i) => (holds[squares[i]] ? [holds[squares[i]]] : []),
+    square(i) {
+      const v = squares[i];
+      return { title: label[v][0].toUpperCase() + label[v].slice(1), facts: own(v), heading: holds[v] || (which === "block" ? "nothing of this block" : "unused"), lines: [], out: [] };
+    },
+    frame: (v) => (width[v] > 0 ? { title: label[v][0].toUpperCase() + label[v].slice(1), facts: [["cores used", plain(used[v])], ...up(v)] } : null),
+  };
+}
 
 function startFabric() {
-  const root = document.getElementById("fabric-svg"), side = document.getElementById("fabric-side");
-  if (!root || !geometry) return;
-  const mark = document.getElementById("fabric-mark"), { x, y, pitch, half } = geometry;
-  const cores = table("/fabric/cores"), channels = table("/fabric/channels");
-  const coreVertex = cores.col("vertex"), labels = cores.col("label");
-  const src = channels ? channels.col("src") : [], dst = channels ? channels.col("dst") : [], kind = channels ? channels.col("kind") : [];
-  const stageNames = table("/workload/stages")?.col("name") || [];
-  const tiles = table("/mapping/tiles"), flows = table("/mapping/flows"), hops = table("/mapping/hops");
-  const labelOf = new Map();
-  coreVertex.forEach((v, i) => labelOf.set(v, labels[i]));
-  const vertexName = (v) => labelOf.get(v) ?? `switch ${v}`;
-  const isNetwork = (c) => (kind[c] === undefined || kind[c] === "network") && src[c] < x.length && dst[c] < x.length;
+  if (geometry) window.pentaprism = startDrawing("fabric", networkSource());
+  for (const [id, which] of [["block", "block"], ["levels", "level"]]) {
+    const shape = document.getElementById(`geometry-${id}`);
+    if (shape) startDrawing(id, modelSource(which, JSON.parse(shape.textContent)));
+  }
+}
+
+function startDrawing(id, source) {
+  const root = document.getElementById(`${id}-svg`), side = document.getElementById(`${id}-side`), mark = document.getElementById(`${id}-mark`);
+  const { geometry: shape, squares, src, dst, load, hops, word } = source, { x, y, pitch, half } = shape;
+  const isNetwork = (c) => source.isNetwork(c) && src[c] < x.length && dst[c] < x.length;
 
   // ---- what stands where ----
 
-  const coreTiles = new Map(), flowsOn = new Map();
-  if (tiles) tiles.col("core").forEach((c, t) => { coreTiles.has(c) ? coreTiles.get(c).push(t) : coreTiles.set(c, [t]); });
-  if (hops) {
-    const flow = hops.col("flow");
-    hops.col("channel").forEach((c, i) => { flowsOn.has(c) ? flowsOn.get(c).push(flow[i]) : flowsOn.set(c, [flow[i]]); });
+  const flowsOn = new Map();
+  if (hops) hops.channel.forEach((c, i) => { flowsOn.has(c) ? flowsOn.get(c).push(hops.flow[i]) : flowsOn.set(c, [hops.flow[i]]); });
+  // The arc of html_drawing.c: from the middle of a vertex, or the border of its frame.
+  function meet(v, tx, ty) {
+    const dx = tx - x[v], dy = ty - y[v], length = Math.hypot(dx, dy);
+    if (!(shape.w?.[v] > 0) || length === 0) return [x[v], y[v]];
+    const reach = (Math.abs(dx) * shape.w[v] + Math.abs(dy) * shape.h[v]) / 2 / length;
+    return [x[v] + dx / length * reach, y[v] + dy / length * reach];
   }
-  // The arc of html_fabric.c.
   function arc(c) {
-    const a = src[c], b = dst[c], dx = x[b] - x[a], dy = y[b] - y[a], length = Math.hypot(dx, dy) || 1;
-    const out = Math.min(2.5 + Math.max(0, length / pitch - 1) * 9, 70), nx = -dy / length, ny = dx / length, s = 2.2;
-    return [x[a] + s * nx, y[a] + s * ny, (x[a] + x[b]) / 2 + 2 * out * nx, (y[a] + y[b]) / 2 + 2 * out * ny, x[b] + s * nx, y[b] + s * ny];
+    const a = src[c], b = dst[c], [x1, y1] = meet(a, x[b], y[b]), [x2, y2] = meet(b, x[a], y[a]), dx = x2 - x1, dy = y2 - y1, length = Math.hypot(dx, dy) || 1;
+    const out = Math.min(2.5 + Math.max(0, length / pitch - 1) * 9, 70), nx = -dy / length, ny = dx / length, s = shape.w?.[a] > 0 ? 9 : 2.2, mid = 2 * out + s - 2.2;
+    return [x1 + s * nx, y1 + s * ny, (x1 + x2) / 2 + mid * nx, (y1 + y2) / 2 + mid * ny, x2 + s * nx, y2 + s * ny];
   }
   const pathOf = (c) => { const p = arc(c); return `M${p[0]} ${p[1]}Q${p[2]} ${p[3]} ${p[4]} ${p[5]}`; };
   // Buckets of points along the arcs and of cores, made at the first look.
   const cell = pitch, key = (px, py) => Math.floor(px / cell) * 65536 + Math.floor(py / cell);
   let arcBuckets = null;
   const coreBuckets = new Map();
-  coreVertex.forEach((v, i) => { const k = key(x[v], y[v]); coreBuckets.has(k) ? coreBuckets.get(k).push(i) : coreBuckets.set(k, [i]); });
+  squares.forEach((v, i) => { const k = key(x[v], y[v]); coreBuckets.has(k) ? coreBuckets.get(k).push(i) : coreBuckets.set(k, [i]); });
   function makeArcBuckets() {
     arcBuckets = new Map();
     for (let c = 0; c < src.length; c++) {
@@ -64,7 +154,7 @@ function startFabric() {
       return out;
     };
     for (const i of around(coreBuckets)) {
-      const v = coreVertex[i];
+      const v = squares[i];
       if (Math.abs(x[v] - px) <= half && Math.abs(y[v] - py) <= half) return { core: i };
     }
     if (!arcBuckets) makeArcBuckets();
@@ -73,62 +163,36 @@ function startFabric() {
       const d = distance(c, px, py) - (load(c) > 0 ? 0.8 : 0);
       if (d < least) { least = d; best = { channel: c }; }
     }
+    if (best === null && shape.w) {
+      const v = shape.w.findIndex((w, i) => w > 0 && Math.abs(x[i] - px) <= w / 2 && Math.abs(y[i] - py) <= shape.h[i] / 2);
+      if (v >= 0) return { frame: v };
+    }
     return best;
   }
 
-  // ---- figures of a channel and a core ----
+  // ---- what they tell ----
 
-  const busy = table("/timing/channels"), need = table("/bandwidth/channels"), work = table("/timing/cores");
-  const load = (c) => (busy ? busy.col("utilisation")[c] : need ? need.col("share")[c] : 0) || 0;
-  const stageName = (s) => stageNames[s] ?? `stage ${s}`;
-  const streamName = (s) => (s === 0 ? "input" : stageName(s - 1));
-  function channelTitle(c) { return `${vertexName(src[c])} → ${vertexName(dst[c])}`; }
-  function channelFigures(c) {
-    const rows = [];
-    if (busy) {
-      rows.push(["busy", percent(busy.col("utilisation")[c])]);
-      if (busy.has("wait_ps")) rows.push(["packets waited", withUnits(busy.col("wait_ps")[c], "ps")]);
-    }
-    if (need) rows.push(["needed at the bound", `${plain(need.col("required_gbps")[c])} Gbit/s`]);
-    if (channels.has("rate_gbps")) rows.push(["rate", `${plain(channels.col("rate_gbps")[c])} Gbit/s, ${plain(channels.col("lanes")[c])} lanes`]);
-    return rows;
-  }
-  function flowList(c) {
-    const list = flowsOn.get(c) || [];
-    if (!flows || list.length === 0) return [];
-    const bits = flows.col("bits"), stream = flows.col("stream"), type = flows.col("kind"), to = flows.col("dst"), stage = tiles ? tiles.col("stage") : [];
-    return [...list].sort((a, b) => bits[b] - bits[a]).map((f) => ({ flow: f, text: `${streamName(stream[f])} → ${stageName(stage[to[f]])}`, kind: type[f], bits: bits[f] }));
-  }
-  function coreLines(i) {
-    const list = coreTiles.get(i) || [];
-    return list.map((t) => `${stageName(tiles.col("stage")[t])}: copy ${tiles.col("copy")[t] + 1}, rows ${tiles.col("rows_used")[t]}, columns ${tiles.col("cols_used")[t]}`);
-  }
-  const corePlace = (i) => labels[i] || `core ${i}`;
-
+  const channelTitle = (c) => `${source.vertexName(src[c])} → ${source.vertexName(dst[c])}`;
+  const flowList = (c) => (flowsOn.get(c) || []).map((f) => ({ flow: f, ...source.flow(f, c) })).sort((a, b) => b.bits - a.bits);
+  
   // ---- the panel beside ----
 
   const facts = (rows) => el("dl", { class: "facts" }, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  const flowItem = (f, per) => el("li", {}, el("button", { type: "button", onclick: () => showFlow(f.flow) }, f.text), el("small", {}, `${f.kind}, ${withUnits(f.bits, "bit")}${per ? " " + per : ""}`));
   function tellChannel(c) {
     const list = flowList(c);
-    side.replaceChildren(el("h3", {}, `Channel ${channelTitle(c)}`), facts(channelFigures(c)),
+    side.replaceChildren(el("h3", {}, `Channel ${channelTitle(c)}`), facts(source.facts(c)),
       el("h4", {}, list.length ? plural(list.length, "flow") : "no flow"),
-      el("ul", { class: "flows" }, list.slice(0, 200).map((f) => el("li", {}, el("button", { type: "button", onclick: () => showFlow(f.flow) }, f.text), el("small", {}, `${f.kind}, ${withUnits(f.bits, "bit")} an inference`)))),
+      el("ul", { class: "flows" }, list.slice(0, 200).map((f) => flowItem(f, f.per))),
       list.length > 200 ? el("p", { class: "note" }, `and ${list.length - 200} more`) : "");
   }
   function tellCore(i) {
-    const list = coreTiles.get(i) || [], rows = [];
-    if (work && list.length) {
-      const at = work.col("tile").indexOf(list[0]);
-      if (at >= 0) rows.push(["busy", percent(work.col("utilisation")[at])], ["firings", plain(work.col("firings")[at])], ["memory, most", withUnits(work.col("memory_high_bytes")[at], "byte")]);
-    }
-    const out = flows && tiles ? flows.col("src").reduce((all, t, f) => (list.includes(t) ? [...all, f] : all), []) : [];
-    side.replaceChildren(el("h3", {}, `Core ${corePlace(i)}`), facts(rows), el("h4", {}, list.length ? plural(list.length, "tile") : "holds no tile"),
-      el("ul", {}, coreLines(i).map((line) => el("li", {}, line))), out.length ? el("h4", {}, "Sends") : "",
-      el("ul", { class: "flows" }, out.slice(0, 100).map((f) => el("li", {}, el("button", { type: "button", onclick: () => showFlow(f) }, `to ${stageName(tiles.col("stage")[flows.col("dst")[f]])}`),
-        el("small", {}, `${flows.col("kind")[f]}, ${withUnits(flows.col("bits")[f], "bit")}`)))));
+    const t = source.square(i);
+    side.replaceChildren(el("h3", {}, t.title), facts(t.facts), el("h4", {}, t.heading),
+      el("ul", {}, t.lines.map((line) => el("li", {}, line))), t.out.length ? el("h4", {}, "Sends") : "", el("ul", { class: "flows" }, t.out.map((f) => flowItem(f))));
   }
   function intro() {
-    side.replaceChildren(el("h3", {}, "Point at the drawing"), el("p", { class: "note" }, "A channel shows its flows, a core its tiles; a click keeps it. With the keyboard: arrows move from core to core, Tab leaves, + − zoom, C steps through the core's channels."));
+    side.replaceChildren(el("h3", {}, "Point at the drawing"), el("p", { class: "note" }, `A channel shows its flows, a ${word} what it holds; a click keeps it. With the keyboard: arrows move from ${word} to ${word}, Tab leaves, + − zoom, C steps through the ${word}'s channels.`));
     const shares = src.map((_, c) => c).filter((c) => isNetwork(c) && load(c) > 0);
     shares.sort((a, b) => load(b) - load(a));
     if (!shares.length) return;
@@ -138,25 +202,22 @@ function startFabric() {
 
   // ---- marks ----
 
-  const square = (i, name) => svg("rect", { class: name, x: x[coreVertex[i]] - half - 2, y: y[coreVertex[i]] - half - 2, width: 2 * half + 4, height: 2 * half + 4, rx: 3 });
+  const square = (i, name) => svg("rect", { class: name, x: x[squares[i]] - half - 2, y: y[squares[i]] - half - 2, width: 2 * half + 4, height: 2 * half + 4, rx: 3 });
   function markUp(found) {
     mark.replaceChildren();
     if (!found) return;
     if (found.channel !== undefined) mark.append(svg("path", { class: "mark", d: pathOf(found.channel) }));
+    if (found.frame !== undefined) mark.append(svg("rect", { class: "mark", x: x[found.frame] - shape.w[found.frame] / 2, y: y[found.frame] - shape.h[found.frame] / 2, width: shape.w[found.frame], height: shape.h[found.frame] }));
     if (found.core !== undefined) {
-      const v = coreVertex[found.core];
+      const v = squares[found.core];
       for (let c = 0; c < src.length; c++) if ((src[c] === v || dst[c] === v) && isNetwork(c) && load(c) > 0) mark.append(svg("path", { class: src[c] === v ? "mark out" : "mark in", d: pathOf(c) }));
       mark.append(square(found.core, "mark"));
     }
   }
   function showFlow(f) {
     mark.replaceChildren();
-    const flow = hops.col("flow"), channel = hops.col("channel");
-    for (let i = 0; i < flow.length; i++) if (flow[i] === f && channel[i] < src.length) mark.append(svg("path", { class: "mark", d: pathOf(channel[i]) }));
-    for (const end of ["src", "dst"]) {
-      const core = tiles.col("core")[flows.col(end)[f]];
-      if (core < coreVertex.length) mark.append(square(core, "mark"));
-    }
+    hops.flow.forEach((at, i) => { if (at === f && hops.channel[i] < src.length) mark.append(svg("path", { class: "mark", d: pathOf(hops.channel[i]) })); });
+    for (const core of source.ends(f)) if (core < squares.length) mark.append(square(core, "mark"));
     kept = { flow: f };
   }
 
@@ -164,6 +225,7 @@ function startFabric() {
   function tell(found) {
     if (found?.channel !== undefined) tellChannel(found.channel);
     else if (found?.core !== undefined) tellCore(found.core);
+    else if (found?.frame !== undefined) { const t = source.frame(found.frame); side.replaceChildren(el("h3", {}, t.title), facts(t.facts)); }
     else intro();
   }
   function pick(found, keep) {
@@ -174,7 +236,7 @@ function startFabric() {
 
   // ---- view: zoom and move ----
 
-  const whole = { x: 0, y: 0, w: geometry.width, h: geometry.height };
+  const whole = { x: 0, y: 0, w: shape.width, h: shape.height };
   let view = { ...whole };
   function apply() {
     root.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
@@ -214,7 +276,8 @@ function startFabric() {
       const p = point(e), found = near(p.x, p.y);
       if (!found) { hideTip(); if (!kept) markUp(null); return; }
       if (!kept) { markUp(found); tell(found); }
-      if (found.core !== undefined) showTip(e.clientX, e.clientY, [`Core ${corePlace(found.core)}`, ...(coreLines(found.core).slice(0, 6))]);
+      if (found.frame !== undefined) { const t = source.frame(found.frame); showTip(e.clientX, e.clientY, [t.title, ...t.facts.map(([name, value]) => `${name}: ${value}`)]); }
+      else if (found.core !== undefined) showTip(e.clientX, e.clientY, [source.square(found.core).title, ...source.lines(found.core).slice(0, 6)]);
       else {
         const list = flowList(found.channel);
         showTip(e.clientX, e.clientY, [`${channelTitle(found.channel)}: ${percent(load(found.channel))}`, ...list.slice(0, 8).map((f) => `${f.text} (${f.kind}, ${withUnits(f.bits, "bit")})`),
@@ -235,7 +298,7 @@ function startFabric() {
     else if (e.key === "0") { view = { ...whole }; apply(); }
     else if (e.key === "Escape") pick(null, false);
     else if ((e.key === "c" || e.key === "C") && focusCore >= 0) {
-      const v = coreVertex[focusCore], own = src.map((_, c) => c).filter((c) => src[c] === v && isNetwork(c));
+      const v = squares[focusCore], own = src.map((_, c) => c).filter((c) => src[c] === v && isNetwork(c));
       if (own.length) pick({ channel: own[++focusChannel % own.length] }, true);
     } else if (way) {
       focusChannel = -1;
@@ -245,18 +308,18 @@ function startFabric() {
     e.preventDefault();
   });
   function nextCore(from, [dx, dy]) {
-    const v = coreVertex[from];
+    const v = squares[from];
     let best = from, least = Infinity;
-    coreVertex.forEach((u, i) => {
+    squares.forEach((u, i) => {
       const ax = (x[u] - x[v]) * dx + (y[u] - y[v]) * dy, across = Math.abs((x[u] - x[v]) * dy) + Math.abs((y[u] - y[v]) * dx);
       if (ax > 1 && ax + 3 * across < least) { least = ax + 3 * across; best = i; }
     });
     return best;
   }
   const button = (text, label, act) => el("button", { type: "button", "aria-label": label, title: label, onclick: act }, text);
-  document.getElementById("fabric-view").append(el("div", { class: "zoom" }, button("+", "zoom in", () => zoom(1 / 1.4)), button("−", "zoom out", () => zoom(1.4)), button("⤢", "all of it", () => { view = { ...whole }; apply(); })));
+  document.getElementById(`${id}-view`).append(el("div", { class: "zoom" }, button("+", "zoom in", () => zoom(1 / 1.4)), button("−", "zoom out", () => zoom(1.4)), button("⤢", "all of it", () => { view = { ...whole }; apply(); })));
   widths();
   addEventListener("resize", widths);
   intro();
-  window.pentaprism = { pickChannel: (c) => pick({ channel: c }, true), pickCore: (i) => pick({ core: i }, true) };
+  return { pickChannel: (c) => pick({ channel: c }, true), pickCore: (i) => pick({ core: i }, true) };
 }

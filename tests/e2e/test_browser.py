@@ -203,6 +203,29 @@ class Chromium(Case):
         self.assertIn("250 ktoken/s", b.js("return document.querySelector('.cards').textContent"))
         self.assertIn("500\u00a0nJ", b.js("return document.getElementById('energy').textContent"))
 
+    def test_fabric_of_a_language_model(self):
+        report = self.path("levels.h5")
+        self.done("run", example("bytellama-mesh.yaml"), "-o", report, "--set", "fabric.kind=mesh:rows=6,cols=6,gateways=2/mesh:rows=2,cols=2,gateways=2/mesh")
+        self.show(report)
+        b = self.browser
+        self.assertEqual(b.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)")[:3], ["levels", "block", "tokens"])
+        side = "return document.querySelector('#%s-side').innerText"
+        for name, table, words in (("block", "block", "→"), ("levels", "level", "block")):
+            b.js(f"document.querySelector('#{name}-side .flows button').click()")  # the most loaded channel
+            self.assertIn("a token", b.js(side % name))
+            self.assertIn(words, b.js(f"return document.querySelector('#{name}-side').innerText"))
+            self.assertEqual(b.js(f"return document.querySelectorAll('#{name}-mark .mark').length"), 1)
+        # a core tells its operator; the arrows go on
+        b.js("document.getElementById('block').scrollIntoView(); document.getElementById('block-svg').focus()")
+        b.keys(ARROW_RIGHT)
+        self.assertRegex(b.js(side % "block"), r"^Core \d+")
+        found = b.js("""const g = JSON.parse(document.getElementById('geometry-block').textContent), v = tables.get('/fabric/block_vertices');
+          const i = v.col('holds').indexOf('o_proj'), p = new DOMPoint(g.x[i], g.y[i]).matrixTransform(document.getElementById('block-svg').getScreenCTM()); return [p.x, p.y, v.col('label')[i]]""")
+        b.move(*found[:2])
+        b.wait("!document.getElementById('tip').hidden", 5)
+        self.assertEqual(b.js("return document.getElementById('tip').innerText").lower(), f"{found[2]}\no_proj")
+        self.quiet()
+
     def test_unknown_tables_and_names(self):
         """What a later version adds is shown as it is, and no name of a report becomes markup."""
         _, report = self.run_once("resnet32-5pp.yaml", *FEW)

@@ -1,4 +1,5 @@
 """`report html`: one page, nothing from outside, the numbers of the file, names that cannot do harm."""
+import json
 import math
 import os
 import random
@@ -129,6 +130,43 @@ class Html(Case):
             for word in words:
                 self.assertIn(word, " ".join(page.text))
             self.assertIn("rows", self.done("report", "csv", report).out)
+
+    def test_fabric_of_a_language_model(self):
+        """One block on its cores, groups of all levels: squares, arcs and frames are those of the tables, loads add up."""
+        report = self.path("levels.h5")
+        self.done("run", example("bytellama-mesh.yaml"), "-o", report, "--set", "fabric.kind=5pp:rows=6,cols=6,gateways=2/mesh:rows=2,cols=2,gateways=2/mesh")
+        page = self.page(report, "levels.html")
+        self.alone(page)
+        self.whole(page, report)
+        with h5py.File(report) as f:
+            self.assertEqual(int(f["mapping/drawn_block"][()]), 1)
+            rate = float(f["timing/throughput_tokens_s"][()])
+            operators = {text(r["name"]) for r in f["timing/operators"][:] if text(r["part"]) == "block"}
+            for name, geometry in (("block", "geometry-block"), ("level", "geometry-levels")):
+                v, c, flows, hops = (f[f"fabric/{name}_vertices"][:], f[f"fabric/{name}_channels"][:], f[f"mapping/{name}_flows"][:], f[f"mapping/{name}_hops"][:])
+                self.assertGreater(len(c), 0)
+                self.assertLess(max(c["src"].max(), c["dst"].max()), len(v))
+                self.assertLess(hops["flow"].max(), len(flows))
+                self.assertTrue((abs(c["utilisation"] - c["bits"] / c["rate_gbps"] * 1e-9 * rate) < 1e-9).all())
+                drawn = [0.0] * len(c)
+                for h in hops:
+                    drawn[h["channel"]] += h["bits"]
+                for of_flows, all_bits in zip(drawn, c["bits"]):
+                    self.assertLessEqual(of_flows, all_bits * (1 + 1e-9))
+                    if name == "level":  # every block is there
+                        self.near(of_flows, all_bits, 1e-9)
+                shape = next(json.loads(t) for a, t in page.scripts if a.get("id") == geometry)
+                self.assertEqual(len(shape["x"]), len(v))
+                self.assertEqual(sum(w > 0 for w in shape["w"]), int((v["width"] > 0).sum()))
+            used = f["fabric/block_vertices"][:]
+            self.assertTrue({text(n) for n in used["holds"]} - {""} <= operators)
+            self.assertEqual(sum(1 for k in used["kind"] if text(k) == "core") % 36, 0)
+            groups = f["fabric/level_vertices"][:]
+            whole = int(f["mapping/cores_used"][()])
+            self.assertEqual(sum(int(g["cores_used"]) for g in groups if g["width"] == 0), whole)
+        arcs = sum(a["d"].count("Q") for t, a in page.tags if t == "path" and a.get("class", "").startswith("ch "))
+        self.assertEqual(arcs, len(page.columns("/fabric/block_channels")["src"]) + len(page.columns("/fabric/level_channels")["src"]))
+        self.assertIn("Cores by operator", " ".join(page.text))
 
     @unittest.skipIf(SHORT, "long with sanitizers")
     def test_a_thousand_cores(self):

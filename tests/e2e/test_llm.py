@@ -64,7 +64,7 @@ class Llm(Case):
             self.assertEqual(int(f["/timing/progress"]["decode_tokens"].sum()), 64)
             first = f["/timing/sequences"]["time_to_first_token_s"]
             self.near(float(first.mean()), d["time_to_first_token_s"], 1e-9)
-        for table in ("lm_operators", "lm_sequences", "lm_progress", "lm_contexts", "lm_levels"):
+        for table in ("lm_operators", "lm_sequences", "lm_progress", "lm_contexts", "lm_levels", "lm_block", "lm_block_links", "lm_block_flows", "lm_block_hops"):
             self.assertGreater(len(self.done("report", "csv", report, table).out.splitlines()), 1)
 
     def test_same_bytes_for_any_threads(self):

@@ -148,7 +148,7 @@ class Report(Case):
             if getattr(value, "dtype", None) is not None and value.dtype.names:
                 by_columns[value.dtype.names] = value
         others = ["compare", "orders", "curves", "points", "methods", "matrices", "accuracy", "draws", "snr", "leave_one_ideal", "models",
-                  "lm_operators", "lm_sequences", "lm_progress", "lm_contexts", "lm_pipeline", "lm_levels"]  # of other commands, and of infer's studies
+                  *(n for n in names if n.startswith("lm_"))]  # of other commands, of infer's studies, of language models
         for name in others:
             names.remove(name)
             self.refused("report", "csv", self.report, name, words=["is not in this report"])

@@ -92,6 +92,34 @@ static pp_lm_config small(void)
     return c;
 }
 
+/* ---- loads taken apart ---- */
+
+/* What the edges of all instances put on each channel is the mapping's load; the next instance's edges are the same twice. */
+static void assert_traffic_is_the_load(const pp_lm_mapping *m)
+{
+    double *load = calloc(m->fabric->n_channels, sizeof *load), *next = calloc(m->fabric->n_channels, sizeof *next);
+    assert_true(load != NULL && next != NULL);
+    for (uint32_t i = 0; i < m->n_instances; i++) {
+        pp_lm_traffic *t = NULL;
+        assert_int_equal(pp_lm_mapping_traffic(&t, m, i), PP_OK);
+        for (size_t u = 0; u < t->n_uses; u++) {
+            const pp_lm_flow *f = &t->flow[t->use[u].flow];
+            assert_true(f->instance == i || f->instance == (i + 1) % m->n_instances);
+            if (f->instance == i)
+                load[t->use[u].channel] += t->use[u].bits;
+            else
+                next[t->use[u].channel] += t->use[u].bits;
+        }
+        pp_lm_traffic_free(t);
+    }
+    for (uint32_t c = 0; c < m->fabric->n_channels; c++) {
+        assert_true(fabs(load[c] - m->load[c]) <= 1e-9 * (m->load[c] + 1.0));
+        assert_true(next[c] <= load[c] * (1 + 1e-9));
+    }
+    free(load);
+    free(next);
+}
+
 /* ---- published counts ---- */
 
 static void assert_servers_are_channels(const pp_lm_mapping *m);
@@ -366,6 +394,7 @@ static void take_apart(const pp_lm_config *c, const char *const *sets)
 {
     pp_lm_mapping *m = map_model(c, sets);
     pp_lm_expanded *x = NULL;
+    assert_traffic_is_the_load(m);
     if (pp_lm_mapping_check(m) != PP_OK || pp_lm_mapping_expand(&x, m, 0) != PP_OK)
         fail_msg("%s", pp_error_text());
     assert_int_equal(x->n_tiles, m->cores_used);

@@ -188,6 +188,44 @@ static void every_dataset_is_described(void **state)
     unlink(path);
 }
 
+typedef struct named {
+    uint32_t number;
+    const char *word;
+} named;
+static const pp_h5_column named_columns[] = {
+    PP_H5_COLUMN(named, number, PP_H5_U32, "", "a number"),
+    PP_H5_STRING_COLUMN(named, word, 4, "a text of any length"),
+};
+
+static void texts_are_as_wide_as_they_need(void **state)
+{
+    (void)state;
+    char path[64], word[301];
+    hid_t file;
+    pp_content *c = NULL;
+    memset(word, 'w', 300);
+    word[300] = 0;
+    const named list[] = {{1, "a"}, {2, word}, {3, NULL}, {4, ""}};
+    fresh(path);
+    assert_int_equal(pp_h5_create(&file, path), PP_OK);
+    assert_int_equal(pp_h5_text_attribute(file, "schema", PP_REPORT_SCHEMA), PP_OK);
+    assert_int_equal(pp_h5_table(file, "/named", "names", named_columns, 2, list, sizeof *list, 4), PP_OK);
+    assert_int_equal(pp_h5_table(file, "/nobody", "no names", named_columns, 2, NULL, sizeof *list, 0), PP_OK);
+    assert_int_equal(pp_h5_close(file, path), PP_OK);
+    assert_int_equal(pp_content_read(&c, path), PP_OK);
+    const pp_content_column *text = pp_content_column_of(pp_content_find(c, "/named"), "word");
+    const pp_content_column *number = pp_content_column_of(pp_content_find(c, "/named"), "number");
+    assert_non_null(text);
+    assert_string_equal(pp_content_text(text, 0), "a");
+    assert_string_equal(pp_content_text(text, 1), word);
+    assert_string_equal(pp_content_text(text, 2), "");
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(number->u64[i], i + 1);
+    assert_int_equal(pp_content_find(c, "/nobody")->n_rows, 0);
+    pp_content_free(c);
+    unlink(path);
+}
+
 static void other_files_are_refused(void **state)
 {
     (void)state;
@@ -221,7 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars_read_back),       cmocka_unit_test(tables_as_csv),
         cmocka_unit_test(same_bytes_each_time),    cmocka_unit_test(every_dataset_is_described),
-        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(other_files_are_refused), cmocka_unit_test(texts_are_as_wide_as_they_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
