@@ -10,7 +10,7 @@
  * from one instance of the template. */
 static void add_shares(double *busy, const pp_lm_mapping *m, const pp_lm_edge *e, bool previous)
 {
-    const double share = e->expert == PP_NONE ? 1.0 : m->graph->config.experts_per_token * m->graph->expert_share[e->expert];
+    const double share = pp_lm_graph_share(m->graph, e->expert);
     for (uint32_t i = 0; i < e->n_shares; i++) {
         const pp_lm_share *s = &m->share[e->first_share + i];
         if (s->previous == previous)

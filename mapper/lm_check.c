@@ -78,7 +78,7 @@ static pp_status check_loads(const pp_lm_mapping *m)
     for (uint32_t n = 0; load && n < x->n_nets; n++) {
         const pp_lm_net *net = &x->net[n];
         const uint32_t expert = m->edge[net->edge].expert;
-        const double share = expert == PP_NONE ? 1.0 : m->graph->config.experts_per_token * m->graph->expert_share[expert];
+        const double share = pp_lm_graph_share(m->graph, expert);
         for (uint32_t h = net->first_hop; h < net->first_hop + net->n_hops; h++)
             load[x->hop[h].channel] += share * (net->bits + pp_hier_header_bits(m->fabric, x->hop[h].channel)) / net->phases;
     }

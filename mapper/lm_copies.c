@@ -82,7 +82,7 @@ static double token_ps(const pp_lm_ctx *x, const pp_lm_op *op, const pp_lm_op_pl
     const uint32_t outs = p->col_tiles > 1 ? x->slice : op->out;
     const uint64_t bits = (uint64_t)outs * x->psum_bits + (uint64_t)f->header_bits;
     const uint64_t sums = p->row_tiles > 1 ? pp_channel_serialise_ps(&channel, bits) : 0, mvm = pp_lm_op_mvm(x, op, p).interval_ps;
-    const double share = op->expert == PP_NONE ? 1.0 : x->graph->config.experts_per_token * x->graph->expert_share[op->expert];
+    const double share = pp_lm_graph_share(x->graph, op->expert);
     return share * (double)(sums > mvm ? sums : mvm);
 }
 

@@ -28,7 +28,7 @@ static double expert_share(const pp_lm_ctx *x, uint32_t part, uint32_t edge)
     const pp_lm_part *p = &x->graph->part[part];
     const uint32_t expert = edge < p->n_links ? x->graph->link[p->first_link + edge].expert
                                               : pp_lm_op_of(x, part, edge - p->n_links)->expert;
-    return expert == PP_NONE ? 1.0 : x->graph->config.experts_per_token * x->graph->expert_share[expert];
+    return pp_lm_graph_share(x->graph, expert);
 }
 
 static pp_status add_crossing(void *payload, const pp_lm_net_view *net)

@@ -230,7 +230,7 @@ static double share_of(const pp_lm_router *r)
     const pp_lm_part *p = &r->x->graph->part[r->w->part];
     const uint32_t expert = r->edge < p->n_links ? r->x->graph->link[p->first_link + r->edge].expert
                                                  : pp_lm_op_of(r->x, r->w->part, r->edge - p->n_links)->expert;
-    return expert == PP_NONE ? 1.0 : r->x->graph->config.experts_per_token * r->x->graph->expert_share[expert];
+    return pp_lm_graph_share(r->x->graph, expert);
 }
 
 static pp_status note_usage(pp_lm_router *r, uint32_t channel)

@@ -51,7 +51,7 @@ static pp_lm_stage make_stage(const pp_lm_build *b, uint32_t part, uint32_t k, u
                      .kind = op->kind,
                      .reduction = (uint8_t)p->reduction,
                      .expert = op->expert,
-                     .share = op->expert == PP_NONE ? 1.0 : x->graph->config.experts_per_token * x->graph->expert_share[op->expert],
+                     .share = pp_lm_graph_share(x->graph, op->expert),
                      .row_tiles = linear ? p->row_tiles : 0,
                      .col_tiles = linear ? p->col_tiles : 0,
                      .copies = linear ? p->copies : 1,

@@ -502,7 +502,7 @@ static pp_status simulate(pp_token_sim *s)
     s->chosen_token = PP_TIME_NEVER;
     if (s->chosen == NULL)
         return PP_ENOMEM;
-    if (!s->setup->exact && s->setup->kernel == 0 && s->net->experts == 0)
+    if (!s->setup->exact && s->setup->kernel == 0 && (s->net->experts == 0 || s->net->first_token))
         PP_TRY(pp_token_sim_repeat_new(s));
     PP_TRY(s->setup->kernel == 0 ? own_loop(s) : kernel_loop(s));
     return pp_token_sim_finish(s);

@@ -54,6 +54,7 @@ typedef struct pp_token_net {
                                does not fall with the context */
     uint32_t experts, experts_per_token; /* 0: none */
     double *expert_weight;  /* [experts] > 0: how often one is chosen */
+    bool first_token;       /* not drawn: the first token of a sequence takes expert 0, the others 1 */
     bool together;          /* a server's hop right behind another one (no latency, nothing beside it) is asked at the same
                                time as that one; what follows goes on when all have been got */
     bool encoder;           /* no decoding; the context of every token is its sequence */
@@ -201,7 +202,8 @@ typedef struct pp_token_result {
 pp_status pp_simulate_tokens(pp_token_result **out, const pp_token_net *net, const pp_token_setup *setup);
 void pp_token_result_free(pp_token_result *r); /* NULL allowed */
 
-/* The experts of a token, distinct, ascending: chosen[experts_per_token]. Without replacement, by weight. */
+/* The experts of a token, distinct, ascending: chosen[experts_per_token]. Without replacement, by weight; or by the
+ * token's position. */
 void pp_token_experts(uint32_t *chosen, const pp_token_net *net, uint64_t seed, uint32_t block, uint32_t sequence,
                       uint32_t position);
 

@@ -392,10 +392,9 @@ static pp_status make_source(builder *b)
 static pp_status put_experts(builder *b)
 {
     pp_token_net *net = &b->x->net;
-    const pp_lm_config *c = &b->m->graph->config;
     PP_TRY(pp_token_net_experts(net, b->m->graph));
-    for (uint32_t a = 0; a < b->actors.len && c->experts > 0; a++)
-        b->actors.data[a].inputs += b->expert_inputs.data[a] / c->experts * c->experts_per_token;
+    for (uint32_t a = 0; a < b->actors.len && net->experts > 0; a++)
+        b->actors.data[a].inputs += b->expert_inputs.data[a] / net->experts * net->experts_per_token;
     return PP_OK;
 }
 

@@ -32,6 +32,10 @@ static uint32_t draw(const pp_token_net *net, const uint32_t *chosen, uint32_t n
 void pp_token_experts(uint32_t *chosen, const pp_token_net *net, uint64_t seed, uint32_t block, uint32_t sequence,
                       uint32_t position)
 {
+    if (net->first_token) {
+        chosen[0] = position > 0;
+        return;
+    }
     const uint64_t key = seed * UINT64_C(0x9e3779b97f4a7c15) + block + UINT64_C(0x6d6f65);
     pp_rng rng = pp_rng_make(key, (uint64_t)sequence << 32 | position);
     for (uint32_t k = 0; k < net->experts_per_token; k++)

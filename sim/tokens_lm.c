@@ -346,9 +346,10 @@ static pp_status put_edges(builder *b, uint32_t instance, uint32_t stage)
 
 pp_status pp_token_net_experts(pp_token_net *net, const pp_lm_graph *graph)
 {
-    const uint32_t n = graph->config.experts;
+    const uint32_t n = graph->choices;
     net->experts = n;
-    net->experts_per_token = graph->config.experts_per_token;
+    net->experts_per_token = graph->choices_per_token;
+    net->first_token = graph->first_token;
     net->expert_weight = pp_calloc(n, sizeof *net->expert_weight);
     if (net->expert_weight == NULL)
         return PP_ENOMEM;
@@ -360,10 +361,9 @@ pp_status pp_token_net_experts(pp_token_net *net, const pp_lm_graph *graph)
 static pp_status put_experts(builder *b)
 {
     pp_token_net *net = &b->x->net;
-    const pp_lm_config *c = &b->m->graph->config;
     PP_TRY(pp_token_net_experts(net, b->m->graph));
-    for (uint32_t a = 0; a < net->n_actors && c->experts > 0; a++)
-        net->actor[a].inputs += b->expert_inputs[a] / c->experts * c->experts_per_token;
+    for (uint32_t a = 0; a < net->n_actors && net->experts > 0; a++)
+        net->actor[a].inputs += b->expert_inputs[a] / net->experts * net->experts_per_token;
     return PP_OK;
 }
 

@@ -129,16 +129,23 @@ static void count_arrivals(walk *w, uint32_t hop)
         count_arrivals(w, h->child_first + i);
 }
 
+/* Of a sequence's first token the least that can be. */
+static double expert_share(const pp_token_net *net, uint32_t expert)
+{
+    double sum = 0;
+    if (net->first_token)
+        return expert == 0 ? 1.0 / net->max_context : 0;
+    for (uint32_t e = 0; e < net->experts; e++)
+        sum += net->expert_weight[e];
+    return fmin(1, net->expert_weight[expert] / sum * net->experts_per_token);
+}
+
 /* share: of the tokens that take the hop. */
 static void walk_hop(walk *w, uint32_t hop, uint64_t time_ps, double share)
 {
     const pp_token_hop *h = &w->net->hop[hop];
-    if (h->expert != PP_NONE) {
-        double sum = 0;
-        for (uint32_t e = 0; e < w->net->experts; e++)
-            sum += w->net->expert_weight[e];
-        share = fmin(1, w->net->expert_weight[h->expert] / sum * w->net->experts_per_token);
-    }
+    if (h->expert != PP_NONE)
+        share = expert_share(w->net, h->expert);
     if (h->server != PP_NONE && !w->back)
         w->busy_ps[h->server] += share * (double)h->busy_ps;
     const uint64_t head_ps = time_ps + h->latency_ps;
@@ -186,12 +193,8 @@ static void weigh_experts(walk *w, const double *share)
 static void spread_share(const walk *w, uint32_t hop, double share, double *of)
 {
     const pp_token_hop *h = &w->net->hop[hop];
-    if (h->expert != PP_NONE) {
-        double sum = 0;
-        for (uint32_t e = 0; e < w->net->experts; e++)
-            sum += w->net->expert_weight[e];
-        share = fmin(1, w->net->expert_weight[h->expert] / sum * w->net->experts_per_token);
-    }
+    if (h->expert != PP_NONE)
+        share = expert_share(w->net, h->expert);
     if (h->to < w->net->n_actors && w->net->actor[h->to].order == PP_TOKEN_SUBSTREAM)
         of[h->to] = share < of[h->to] ? share : of[h->to];
     for (uint32_t i = 0; i < h->n_children; i++)
@@ -339,10 +342,12 @@ pp_status pp_token_sim_bound(uint64_t *out, const pp_token_net *net, const pp_to
     *out = 0;
     if (status == PP_OK && count == NULL)
         status = PP_ENOMEM;
-    if (status == PP_OK && net->experts == 0) { /* experts are drawn: their sums are not known beforehand */
+    if (status == PP_OK && (net->experts == 0 || net->first_token)) { /* drawn experts' sums are not known beforehand */
         pp_token_contexts(count, net, setup);
         walk_all(&w);
-        status = busiest(out, &w, count);
+        status = net->first_token ? experts_share(&w) : PP_OK;
+        if (status == PP_OK)
+            status = busiest(out, &w, count);
     }
     walk_free(&w);
     free(count);

@@ -180,6 +180,43 @@ static pp_status read_gpt2(pp_lm_config *out, const pp_node *root, const type_ro
     return PP_OK;
 }
 
+/* ---- encoders and their heads ---- */
+
+static bool class_ends(const pp_node *root, const char *ending)
+{
+    const pp_node *list = pp_node_get(root, "architectures");
+    const char *name = list != NULL && list->kind == PP_DOC_LIST && list->n > 0 ? list->child[0]->text : NULL;
+    const size_t n = name != NULL ? strlen(name) : 0, m = strlen(ending);
+    return n >= m && strcmp(name + n - m, ending) == 0;
+}
+
+/* num_labels, or as many as id2label names; two where neither stands there. */
+static pp_status read_labels(const pp_node *root, uint32_t *out)
+{
+    const pp_node *names = pp_node_get(root, "id2label");
+    *out = names != NULL && names->kind == PP_DOC_MAP && names->n > 0 ? (uint32_t)names->n : 2;
+    return read_u32(root, "num_labels", false, out);
+}
+
+/* What stands on top: a pooler, a classifier of the pooled vector, one of each token; or the vectors as they are. The
+ * head of a masked language model counts, but is no matrix of the pipeline. */
+static pp_status read_bert_head(pp_lm_config *out, const pp_node *root)
+{
+    const uint64_t d = out->hidden;
+    out->classify_each = class_ends(root, "ForTokenClassification") || class_ends(root, "ForQuestionAnswering");
+    if (out->classify_each || class_ends(root, "ForSequenceClassification"))
+        PP_TRY(read_labels(root, &out->classes));
+    if (class_ends(root, "ForQuestionAnswering"))
+        out->classes = 2; /* where the answer begins and where it ends */
+    if (class_ends(root, "ForMaskedLM")) {
+        out->other_parameters += d * d + 3 * d + out->vocab; /* dense, norm, bias of the tied output */
+        return PP_OK;
+    }
+    out->pooler = !out->classify_each;
+    out->other_parameters += (out->pooler ? d * d + d : 0) + (out->classes > 0 ? out->classes * (d + 1) : 0);
+    return PP_OK;
+}
+
 static pp_status read_bert(pp_lm_config *out, const pp_node *root, const type_row *row)
 {
     uint32_t types = 2;
@@ -192,9 +229,8 @@ static pp_status read_bert(pp_lm_config *out, const pp_node *root, const type_ro
     PP_TRY(read_f64(root, "layer_norm_eps", &out->norm_eps));
     PP_TRY(read_act(root, "hidden_act", &out->act));
     PP_TRY(read_u32(root, "type_vocab_size", false, &types));
-    const uint64_t d = out->hidden;
-    out->other_parameters = types * d + d * d + d; /* token types, pooler */
-    return PP_OK;
+    out->other_parameters = (uint64_t)types * out->hidden;
+    return read_bert_head(out, root);
 }
 
 static const type_row types[] = {

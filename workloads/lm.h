@@ -99,6 +99,8 @@ typedef struct pp_lm_config {
     uint32_t experts, experts_per_token; /* 0: dense. A layer then has that many gate, up, down and a router */
     uint64_t other_parameters; /* outside the tensors above (pooler, patch embedding ...), shapes only */
     uint32_t patch_values, classes; /* vision encoders: inputs of the patch projection, outputs of the classifier */
+    bool pooler;         /* encoders: hidden x hidden and tanh on a sequence's first token (BERT), in front of the classifier */
+    bool classify_each;  /* the classifier reads every token; else the first of a sequence alone */
 } pp_lm_config;
 
 /* Invariants (sizes > 0 and below 2^20, heads a multiple of kv_heads, even rotary_dim ...); one line. */

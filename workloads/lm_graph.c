@@ -156,6 +156,9 @@ static void take_arrays(pp_lm_graph *g, pp_lm_maker *m)
 
 static pp_status make_experts(pp_lm_graph *g, const pp_lm_graph_options *o, uint64_t seed)
 {
+    g->first_token = pp_lm_has_first_token_head(&g->config);
+    g->choices = g->first_token ? 2 : g->config.experts;
+    g->choices_per_token = g->first_token ? 1 : g->config.experts_per_token;
     if (g->config.experts == 0)
         return PP_OK;
     g->expert_share = pp_calloc(g->config.experts, sizeof *g->expert_share);
@@ -188,6 +191,15 @@ pp_status pp_lm_graph_new(pp_lm_graph **out, const pp_lm_config *config, const p
     else
         pp_lm_graph_free(g);
     return status;
+}
+
+double pp_lm_graph_share(const pp_lm_graph *g, uint32_t choice)
+{
+    if (choice == PP_NONE)
+        return 1.0;
+    if (g->first_token)
+        return choice == 0 ? 1.0 / g->config.positions : 0.0;
+    return g->choices_per_token * g->expert_share[choice];
 }
 
 void pp_lm_graph_free(pp_lm_graph *g)

@@ -101,7 +101,10 @@ typedef struct pp_lm_graph {
     pp_lm_link *link;
     uint32_t *link_to;
     uint32_t *instance;        /* [n_instances] part of each, in order of the pipeline */
-    double *expert_share;      /* [experts] share of the choices; sums to 1. NULL: dense */
+    uint32_t choices, choices_per_token; /* ways of which a token takes some: experts, or (first_token) 0 for the first
+                                  token of a sequence, which pooler and classifier read, and 1 for the others; 0: none */
+    bool first_token;
+    double *expert_share;      /* [choices] share of the choices; sums to 1. NULL: dense, or first_token */
     uint32_t kvbits, abits, residual_bits;
     uint32_t kv_bits_token;    /* bits of keys and values that a token leaves in one block */
 } pp_lm_graph;
@@ -111,6 +114,9 @@ typedef struct pp_lm_graph {
 pp_status pp_lm_graph_new(pp_lm_graph **out, const pp_lm_config *config, const pp_lm_graph_options *options,
                           uint64_t seed);
 void pp_lm_graph_free(pp_lm_graph *graph);
+/* Share of the tokens that take a choice (PP_NONE: 1): of experts the mean; of the first token the least, one in as many
+ * as a sequence may have; of the others, whose links carry a mark without content, none. */
+double pp_lm_graph_share(const pp_lm_graph *graph, uint32_t choice);
 pp_status pp_lm_graph_check(const pp_lm_graph *graph);
 pp_status pp_lm_graph_dump(char **out, const pp_lm_graph *graph);
 

@@ -33,6 +33,9 @@ void pp_lm_embed_part(pp_lm_maker *m);
 void pp_lm_block_part(pp_lm_maker *m, uint32_t window);
 void pp_lm_end_part(pp_lm_maker *m);
 
+/* Whether only a sequence's first token goes through pooler and classifier. */
+bool pp_lm_has_first_token_head(const pp_lm_config *config);
+
 /* Shares of the experts from the text of the knob (lm_experts.c). */
 pp_status pp_lm_expert_shares(double *share, const pp_lm_config *config, const char *text, uint64_t seed);
 

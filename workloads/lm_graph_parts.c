@@ -13,6 +13,7 @@
 #define OPS_ROPE 3       /* two products and a sum */
 #define OPS_QK_NORM 3
 #define OPS_SCALE 1
+#define OPS_TANH 3       /* piecewise linear: look-up, product, sum */
 
 static uint32_t ops_act(pp_lm_act act)
 {
@@ -375,43 +376,117 @@ void pp_lm_embed_part(pp_lm_maker *m)
     pp_lm_part_end(m, result);
 }
 
-/* Final norm, head, largest logit; a classifier; or, where there is neither, the vector as it comes. */
-void pp_lm_end_part(pp_lm_maker *m)
+/* ---- the end ---- */
+
+bool pp_lm_has_first_token_head(const pp_lm_config *c)
+{
+    return !c->causal && (c->pooler || (c->classes > 0 && !c->classify_each));
+}
+
+static pp_lm_op matrix_op(uint32_t in, uint32_t out)
+{
+    return (pp_lm_op){.kind = PP_LM_OP_LINEAR, .weight = PP_LM_KIND_COUNT, .expert = PP_NONE, .in = in, .out = out, .at = PP_NONE,
+                      .macs = (uint64_t)in * out, .ops = out};
+}
+
+/* Largest logit of a matrix: slices find theirs, one core the largest of all. */
+static uint32_t largest_logit(pp_lm_maker *m, uint32_t linear, uint32_t width, uint32_t choice)
+{
+    pp_lm_op op = pp_lm_digital_op(PP_LM_OP_SAMPLE, width, 1, width, linear);
+    op.gathers = true;
+    op.gathered = 2; /* the largest logit and its number */
+    return pp_lm_add(m, of_expert(op, choice), "argmax");
+}
+
+static pp_lm_link logits_of(const pp_lm_maker *m, uint32_t linear, uint32_t width, uint32_t choice)
+{
+    pp_lm_link logits = residual_of(m, linear);
+    logits.values = width;
+    logits.expert = choice;
+    return logits;
+}
+
+/* Head or classifier of every token. */
+static uint32_t every_token(pp_lm_maker *m, uint32_t in)
 {
     const pp_lm_config *c = m->config;
     const bool head = c->causal && c->vocab > 0;
-    const uint32_t width = head ? c->vocab : c->classes > 0 ? c->classes : c->hidden;
+    const uint32_t linear = head ? pp_lm_add(m, pp_lm_linear_op(m, PP_LM_HEAD), "lm_head")
+                                 : pp_lm_add(m, matrix_op(c->hidden, c->classes), "classifier");
+    const uint32_t width = head ? c->vocab : c->classes, sample = largest_logit(m, linear, width, PP_NONE);
+    const pp_lm_link input = link_of(m, in, c->hidden);
+    if (is_rms(m)) {
+        const uint32_t norm = pp_lm_add(m, rms_op(m, linear, true), "final_norm");
+        feed(m, input, "head_scale", 1, PP_LM_TO(linear, norm));
+        pp_lm_join(m, scalar_of(norm, 1), PP_LM_TO(sample));
+    } else {
+        feed(m, input, "head_scale", 1, PP_LM_TO(linear));
+    }
+    pp_lm_join(m, logits_of(m, linear, width, PP_NONE), PP_LM_TO(sample));
+    return sample;
+}
+
+/* A matrix that the first token of a sequence takes alone. */
+static uint32_t first_token_matrix(pp_lm_maker *m, uint32_t in, uint32_t out, const char *name)
+{
+    char scale[48];
+    (void)snprintf(scale, sizeof scale, "%s_scale", name);
+    const uint32_t linear = pp_lm_add(m, of_expert(matrix_op(m->config->hidden, out), 0), "%s", name);
+    pp_lm_link input = link_of(m, in, m->config->hidden);
+    input.expert = 0;
+    feed(m, input, scale, 1, PP_LM_TO(linear));
+    return linear;
+}
+
+/* Pooler and classifier read the first token; the others are done, which a bit says. Where nobody classifies, the
+ * vectors themselves leave, too. */
+static uint32_t first_token(pp_lm_maker *m, uint32_t in)
+{
+    const pp_lm_config *c = m->config;
+    const uint32_t d = c->hidden;
+    uint32_t last = in, linear = PP_NONE;
+    if (c->pooler) {
+        linear = first_token_matrix(m, in, d, "pooler");
+        last = pp_lm_add(m, of_expert(pp_lm_digital_op(PP_LM_OP_ACT, d, d, (uint64_t)OPS_TANH * d, linear), 0), "pooler_tanh");
+        pp_lm_link sums = link_of(m, linear, d);
+        sums.expert = 0;
+        pp_lm_join(m, sums, PP_LM_TO(last));
+    }
+    if (c->classes > 0) {
+        linear = first_token_matrix(m, last, c->classes, "classifier");
+        last = largest_logit(m, linear, c->classes, 0);
+        pp_lm_join(m, logits_of(m, linear, c->classes, 0), PP_LM_TO(last));
+    }
+    const uint32_t values = c->classes > 0 ? 1 : d;
+    pp_lm_op op = pp_lm_digital_op(PP_LM_OP_SAMPLE, values, values, 0, PP_NONE);
+    op.units = c->classes > 0 ? 1 : 0;
+    const uint32_t output = pp_lm_add(m, op, "output");
+    pp_lm_link result = c->classes > 0 ? scalar_of(last, 1) : link_of(m, last, d), rest = scalar_of(in, 1);
+    result.expert = 0;
+    rest.expert = 1;
+    rest.bits = 1;
+    pp_lm_join(m, result, PP_LM_TO(output));
+    pp_lm_join(m, rest, PP_LM_TO(output));
+    if (c->classes == 0)
+        pp_lm_join(m, link_of(m, in, d), PP_LM_TO(output));
+    return output;
+}
+
+/* Final norm, head, largest logit; a pooler or classifier; or, where there is none, the vector as it comes. */
+void pp_lm_end_part(pp_lm_maker *m)
+{
+    const pp_lm_config *c = m->config;
+    uint32_t in = PP_LM_PREVIOUS, result;
     pp_lm_part_begin(m, PP_LM_PART_END);
-    uint32_t in = PP_LM_PREVIOUS, norm = PP_NONE, linear = PP_NONE;
     if (!is_rms(m) && !is_post_norm(c))
         in = layer_norm(m, PP_LM_PREVIOUS, PP_NONE, "final_norm");
-    if (head) {
-        linear = pp_lm_add(m, pp_lm_linear_op(m, PP_LM_HEAD), "lm_head");
-    } else if (c->classes > 0) {
-        pp_lm_op op = {.kind = PP_LM_OP_LINEAR, .weight = PP_LM_KIND_COUNT, .expert = PP_NONE, .in = c->hidden,
-                       .out = c->classes, .at = PP_NONE, .macs = (uint64_t)c->hidden * c->classes, .ops = c->classes};
-        linear = pp_lm_add(m, op, "classifier");
-    }
-    pp_lm_op op = pp_lm_digital_op(PP_LM_OP_SAMPLE, width, 1, width, linear);
-    op.gathers = linear != PP_NONE;
-    op.gathered = linear != PP_NONE ? 2 : 0; /* the largest logit and its number */
-    if (linear == PP_NONE)
-        op.out = c->hidden;
-    const uint32_t sample = pp_lm_add(m, op, linear == PP_NONE ? "output" : "argmax");
-    const pp_lm_link input = link_of(m, in, c->hidden);
-    if (linear == PP_NONE) {
-        pp_lm_join(m, input, PP_LM_TO(sample));
+    if (pp_lm_has_first_token_head(c)) {
+        result = first_token(m, in);
+    } else if ((c->causal && c->vocab > 0) || c->classes > 0) {
+        result = every_token(m, in);
     } else {
-        if (is_rms(m)) {
-            norm = pp_lm_add(m, rms_op(m, linear, true), "final_norm");
-            feed(m, input, "head_scale", 1, PP_LM_TO(linear, norm));
-            pp_lm_join(m, scalar_of(norm, 1), PP_LM_TO(sample));
-        } else {
-            feed(m, input, "head_scale", 1, PP_LM_TO(linear));
-        }
-        pp_lm_link logits = residual_of(m, linear);
-        logits.values = width;
-        pp_lm_join(m, logits, PP_LM_TO(sample));
+        result = pp_lm_add(m, pp_lm_digital_op(PP_LM_OP_SAMPLE, c->hidden, c->hidden, c->hidden, PP_NONE), "output");
+        pp_lm_join(m, link_of(m, in, c->hidden), PP_LM_TO(result));
     }
-    pp_lm_part_end(m, sample);
+    pp_lm_part_end(m, result);
 }

@@ -48,7 +48,7 @@ static const struct {
      {.name = "bert-base", .model_type = "bert", .layers = 12, .hidden = 768, .ffn = 3072, .heads = 12, .kv_heads = 12,
       .head_dim = 64, .vocab = 30522, .positions = 512, .norm = PP_LM_NORM_LAYER, .norm_eps = 1e-12,
       .act = PP_LM_ACT_GELU, .position_kind = PP_LM_POSITIONS_LEARNED, .biases = ALL,
-      .other_parameters = 2 * 768 + 768 * 768 + 768}}, /* token types, pooler */
+      .other_parameters = 2 * 768 + 768 * 768 + 768, .pooler = true}}, /* token types, pooler */
     {"ViT-B/16, encoder of 14 x 14 patches and a class token",
      {.name = "vit-b16", .model_type = "vit", .layers = 12, .hidden = 768, .ffn = 3072, .heads = 12, .kv_heads = 12,
       .head_dim = 64, .positions = 197, .norm = PP_LM_NORM_LAYER, .norm_eps = 1e-6, .act = PP_LM_ACT_GELU,

@@ -227,6 +227,30 @@ class Llm(Case):
         d, _ = self.small(*more, fabric="full")
         exact, _ = self.small(*more, *settings(simulate__exact="true"), fabric="full")
         self.near(d["time_s"], exact["time_s"], 1e-3)
+        # pooler and classifier read the first token of a sequence alone
+        heads = (("BertModel", ["pooler", "pooler_tanh", "output"], 1), ("BertForSequenceClassification", ["pooler", "pooler_tanh", "classifier", "argmax", "output"], 1),
+                 ("BertForTokenClassification", ["classifier", "argmax"], 32))
+        for k, (name, operators, tokens) in enumerate(heads):
+            with open(self.path("bert/config.json")) as f:
+                c = json.load(f)
+            c.update(architectures=[name], id2label={"0": "a", "1": "b", "2": "c"})
+            head = settings(workload__model=self.config(self.write(f"head{k}.json", json.dumps(c)), f"head{k}"), workload__scenario="prefill")
+            for fabric in ("full", "mesh"):
+                d, report = self.small(*head, *settings(workload__sequences=12), fabric=fabric)
+                with h5py.File(report, "r") as f:
+                    rows = {o["name"].decode(): int(o["served"]) for o in f["/timing/operators"] if o["part"] == b"end"}
+                self.assertEqual(list(rows), operators)
+                for o in operators:
+                    self.assertEqual(rows[o], 12 * (32 if o == "output" else tokens), (name, o))
+                self.assertGreater(d["time_to_first_token_s"], d["bound_latency_us"] * 1e-6)
+                self.assertGreaterEqual(d["time_s"], d["bound_time_s"])
+                self.assertGreater(d["bound_time_s"], 0)
+                whole, all_of_it = self.small(*head, *settings(workload__sequences=12, simulate__kernel="systemc"), fabric=fabric)
+                with h5py.File(report, "r") as x, h5py.File(all_of_it, "r") as y:
+                    for t in ("/timing/operators", "/timing/sequences", "/timing/progress"):
+                        self.assertEqual(x[t][()].tobytes(), y[t][()].tobytes(), t)
+            exact, _ = self.small(*head, *settings(simulate__exact="true"), fabric="full")
+            self.near(self.small(*head, fabric="full")[0]["time_s"], exact["time_s"], 1e-3)
         mixtral = self.write("mixtral.json", """{"architectures": ["MixtralForCausalLM"], "model_type": "mixtral",
             "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2,
             "vocab_size": 100, "max_position_embeddings": 128, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 10000.0,

@@ -141,6 +141,37 @@ static void llama3_8b_has_106496_tiles(void **state)
     pp_lm_mapping_free(m);
 }
 
+/* Matrices on crossbars, tables, vectors: together the published number of parameters. */
+static void parameters_are_the_published_ones(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint64_t published, others; /* others: parameters that pp_lm_kind has no name for and that are no matrix */
+    } row[] = {{"bert-base", 109482240, 2 * 768 + 768},      /* token types, pooler's bias */
+               {"vit-b16", 86567656, 768 + 768 + 1000},      /* class token, biases of patches and classifier */
+               {"gpt2", 124439808, 0}, {"llama3-8b", 8030261248, 0}, {"llama3.2-1b", 1235814400, 0}, {"mixtral-8x7b", 46702792704, 0}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        pp_lm_config c;
+        pp_lm_graph *g = NULL;
+        const pp_lm_graph_options o = {.abits = 8, .slice = 256, .kvbits = 8, .residual_bits = 16, .experts = "uniform"};
+        assert_int_equal(pp_lm_shape(&c, row[i].name), PP_OK);
+        assert_int_equal(pp_lm_graph_new(&g, &c, &o, 1), PP_OK);
+        uint64_t n = row[i].others, rows, cols;
+        for (uint32_t k = 0; k < g->n_instances; k++)
+            for (uint32_t p = 0; p < g->part[g->instance[k]].n_ops; p++) {
+                const pp_lm_op *op = &g->op[g->part[g->instance[k]].first_op + p];
+                n += op->kind == PP_LM_OP_ROUTER || (op->kind == PP_LM_OP_LINEAR && !(c.tied && op->weight == PP_LM_HEAD)) ? op->macs : 0;
+            }
+        for (pp_lm_kind k = 0; k < PP_LM_KIND_COUNT; k++)
+            if (!pp_lm_is_linear(k) && pp_lm_dims(&c, k, &rows, &cols))
+                n += rows * cols * (pp_lm_is_global(k) ? 1 : c.layers);
+        assert_int_equal(n, row[i].published);
+        assert_int_equal(n, pp_lm_parameters(&c));
+        pp_lm_graph_free(g);
+    }
+}
+
 /* ---- a two-layer model by hand (docs/llm-mapping.md) ---- */
 
 static pp_lm_config two_layers(void)
@@ -258,7 +289,7 @@ static void assert_loads(const pp_lm_mapping *m, const pp_lm_expanded *x)
     for (uint32_t n = 0; n < x->n_nets; n++) {
         const pp_lm_net *net = &x->net[n];
         const uint32_t expert = m->edge[net->edge].expert;
-        const double share = expert == PP_NONE ? 1.0 : m->graph->config.experts_per_token * m->graph->expert_share[expert];
+        const double share = pp_lm_graph_share(m->graph, expert);
         for (uint32_t h = 0; h < net->n_hops; h++) {
             const uint32_t c = x->hop[net->first_hop + h].channel;
             load[c] += share / net->phases * (net->bits + pp_hier_header_bits(m->fabric, c));
@@ -460,6 +491,14 @@ static void other_kinds_of_models(void **state)
     c.causal = false;
     strcpy(c.model_type, "bert");
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp"));
+    c.pooler = true;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp", "quant.activation_scale=token"));
+    c.classes = 30;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh"));
+    c.classify_each = true;
+    c.pooler = false;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh"));
+    c.classify_each = false;
     c.vocab = 0;
     c.patch_values = 48;
     c.classes = 30;
@@ -607,7 +646,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_layers_by_hand),         cmocka_unit_test(attention_by_hand),
-        cmocka_unit_test(small_llamas_on_many_fabrics), cmocka_unit_test(reductions_and_copies),
+        cmocka_unit_test(small_llamas_on_many_fabrics), cmocka_unit_test(parameters_are_the_published_ones), cmocka_unit_test(reductions_and_copies),
         cmocka_unit_test(other_kinds_of_models),      cmocka_unit_test(groups_end_where_least_crosses),
         cmocka_unit_test(mappings_are_deterministic), cmocka_unit_test(wrong_input_is_one_line),
         cmocka_unit_test(memory_may_run_out),        cmocka_unit_test(llama3_8b_has_106496_tiles),
