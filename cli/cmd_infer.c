@@ -184,7 +184,8 @@ static pp_status prepare(pp_session *s)
                                                                    : "the network has shapes only, no weights");
     s->values = true;
     PP_TRY(pp_session_quantize(s));
-    return pp_session_map(s);
+    PP_TRY(pp_session_map(s));
+    return pp_session_price(s);
 }
 
 /* One model of the study; the session holds it until the next one. */

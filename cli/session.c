@@ -342,6 +342,11 @@ pp_status pp_session_simulate(pp_session *s)
     return s->run->executed > 0 ? check_all_executed(s) : PP_OK;
 }
 
+pp_status pp_session_price(pp_session *s)
+{
+    return pp_energy_new(&s->energy, &s->cost, s->q, &s->arch, s->fabric, s->mapping, NULL);
+}
+
 bool pp_session_evaluates(const pp_session *s)
 {
     return s->workload.images > 0 && s->net != NULL && s->net->has_weights;

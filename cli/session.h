@@ -82,6 +82,8 @@ pp_status pp_session_map(pp_session *s);
 pp_status pp_session_lm_map(pp_session *s);
 /* Executed inferences (simulate.execute) are compared with the integer reference: unequal is an error. */
 pp_status pp_session_simulate(pp_session *s);
+/* Energy of an inference from the mapping alone, at the bound of the interval. */
+pp_status pp_session_price(pp_session *s);
 /* Top-1 of float, quantized and crossbar networks on workload.images images. */
 pp_status pp_session_evaluate(pp_session *s);
 /* The same without crossbars: needs no mapping. */

@@ -191,8 +191,11 @@ static void energy_cards(FILE *f, const pp_content *c)
         return;
     pp_html_si(value, sizeof value, pj * 1e-12, "J");
     pp_html_si(power, sizeof power, number(c, "/energy/power_w"), "W");
-    snprintf(note, sizeof note, "an inference; %s; boundary %.16s", power, text_of(c, "/energy/energy_boundary"));
+    const bool simulated = !isnan(number(c, "/timing/throughput_ips"));
+    snprintf(note, sizeof note, "an inference; %s%s; boundary %.16s", power, simulated ? "" : " at the bound of the interval", text_of(c, "/energy/energy_boundary"));
     card(f, "Energy", value, note);
+    if (!(number(c, "/energy/tops") > 0)) /* tasks have no multiply-accumulates */
+        return;
     snprintf(value, sizeof value, "%.4g TOPS/W", number(c, "/energy/tops_per_w"));
     snprintf(note, sizeof note, "%.4g of %.4g TOPS peak", number(c, "/energy/tops"), number(c, "/energy/tops_peak"));
     card(f, "Efficiency", value, note);
@@ -253,6 +256,20 @@ static void study_card(FILE *f, const pp_content *c)
     card(f, "On drifting devices", value, note);
 }
 
+static void saturation_card(FILE *f, const pp_content *c)
+{
+    const pp_content_column *rate = column_at(c, "/traffic/curves", "saturation_rate"), *fabric = column_at(c, "/traffic/curves", "fabric");
+    char value[96];
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; rate != NULL && fabric != NULL && i < rows_of(c, "/traffic/curves"); i++)
+        if (isfinite(pp_content_number(rate, i)) && (best == SIZE_MAX || pp_content_number(rate, i) > pp_content_number(rate, best)))
+            best = i;
+    if (best == SIZE_MAX)
+        return;
+    snprintf(value, sizeof value, "%.4g flit/core/cycle", pp_content_number(rate, best));
+    card(f, rows_of(c, "/traffic/curves") > 1 ? "Latest saturation" : "Saturation", value, pp_content_text(fabric, best));
+}
+
 static void other_cards(FILE *f, const pp_content *c)
 {
     char value[96];
@@ -262,11 +279,14 @@ static void other_cards(FILE *f, const pp_content *c)
         card(f, "Held equal", text_of(c, "/compare/normalise"), "for all fabrics");
         card(f, "Reference", text_of(c, "/compare/reference"), "its budget is given to the others");
     }
-    if (rows_of(c, "/traffic/points") > 0) {
+    if (rows_of(c, "/traffic/curves") > 0) {
         snprintf(value, sizeof value, "%zu", rows_of(c, "/traffic/curves"));
         card(f, "Curves", value, "");
-        snprintf(value, sizeof value, "%zu", rows_of(c, "/traffic/points"));
-        card(f, "Loads", value, "simulated");
+        if (rows_of(c, "/traffic/points") > 0) {
+            snprintf(value, sizeof value, "%zu", rows_of(c, "/traffic/points"));
+            card(f, "Loads", value, "simulated");
+        }
+        saturation_card(f, c);
         snprintf(value, sizeof value, "%.0f × %.0f", number(c, "/traffic/vcs"), number(c, "/traffic/buffer_flits"));
         card(f, "Buffers", value, "virtual channels a port, flits each");
     }

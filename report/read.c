@@ -131,6 +131,7 @@ static const char *const tables[][3] = {
     {"accuracy", "/accuracy/rows", "accuracy of each model, time and compensation"},
     {"draws", "/accuracy/draws", "accuracy of each draw of the devices"},
     {"snr", "/accuracy/snr", "signal to noise of each layer"},
+    {"converters", "/accuracy/converters", "clipped conversions of each layer"},
     {"leave_one_ideal", "/accuracy/leave_one_ideal", "accuracy with one layer on ideal devices"},
     {"models", "/accuracy/models", "crossbars, devices and reads of each model"},
 };

@@ -30,6 +30,12 @@ static const pp_h5_column snr_columns[] = {
     PP_H5_COLUMN(pp_study_snr, total_db, PP_H5_F64, "dB", "signal to noise of its stream, all layers before it noisy"),
 };
 
+static const pp_h5_column clip_columns[] = {
+    PP_H5_COLUMN(pp_study_clip, model, PP_H5_TEXT, "", "network"),
+    PP_H5_COLUMN(pp_study_clip, layer, PP_H5_TEXT, "", "layer"),
+    PP_H5_COLUMN(pp_study_clip, clipped_share, PP_H5_F64, "", "conversions beyond the range, of all on the calibration data"),
+};
+
 static const pp_h5_column leave_columns[] = {
     PP_H5_COLUMN(pp_study_leave, model, PP_H5_TEXT, "", "network"),
     PP_H5_COLUMN(pp_study_leave, layer, PP_H5_TEXT, "", "layer on ideal devices; none: no layer"),
@@ -88,6 +94,8 @@ pp_status pp_write_study_tables(hid_t file, const pp_study *st)
                        st->draws.data, sizeof *st->draws.data, st->draws.len));
     PP_TRY(pp_h5_table(file, "/accuracy/snr", "signal to noise of each layer", snr_columns, COUNT(snr_columns), st->snr.data,
                        sizeof *st->snr.data, st->snr.len));
+    PP_TRY(pp_h5_table(file, "/accuracy/converters", "converters of each layer, before the first draw", clip_columns,
+                       COUNT(clip_columns), st->clip.data, sizeof *st->clip.data, st->clip.len));
     return pp_h5_table(file, "/accuracy/leave_one_ideal", "accuracy with one layer on ideal devices", leave_columns,
                        COUNT(leave_columns), st->leave.data, sizeof *st->leave.data, st->leave.len);
 }

@@ -294,6 +294,11 @@ void pp_lm_crossbars_ideal(pp_lm_crossbars *x, uint32_t matrix)
     pp_analog_ideal_stage(x->analog, matrix);
 }
 
+double pp_lm_crossbars_clipped(const pp_lm_crossbars *x, uint32_t matrix)
+{
+    return pp_analog_clipped(x->analog, matrix);
+}
+
 void pp_lm_crossbars_count(const pp_lm_crossbars *x, pp_analog_counts *out)
 {
     pp_analog_count(x->analog, out);

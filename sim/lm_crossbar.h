@@ -44,6 +44,7 @@ pp_status pp_lm_crossbars_recalibrate(pp_lm_crossbars *x);
 void pp_lm_crossbars_ideal(pp_lm_crossbars *x, uint32_t matrix);
 /* Reads by plain loops, one column after the other: reference, to the bit. */
 void pp_lm_crossbars_slow(pp_lm_crossbars *x, bool slow);
+double pp_lm_crossbars_clipped(const pp_lm_crossbars *x, uint32_t matrix);
 /* Reads and conversions are those of a token. */
 void pp_lm_crossbars_count(const pp_lm_crossbars *x, pp_analog_counts *out);
 /* out[matrices]: of the layer's outputs on the first `tokens` tokens of the calibration text against exact devices; local:

@@ -35,6 +35,7 @@ void pp_study_free(pp_study *study)
     free(study->rows.data);
     free(study->draws.data);
     free(study->snr.data);
+    free(study->clip.data);
     free(study->leave.data);
     free(study->models.data);
     for (size_t i = 0; i < study->warnings.len; i++)
@@ -169,6 +170,22 @@ static pp_status add_row(model_run *r, size_t time, size_t c)
     return pp_push(&st->rows, row) ? PP_OK : PP_ENOMEM;
 }
 
+static pp_status add_clips(model_run *r)
+{
+    const pp_study_engine *e = r->e;
+    for (uint32_t s = 0; s < e->layers; s++) {
+        const char *layer = e->layer(e->payload, s);
+        if (layer == NULL)
+            continue;
+        pp_study_clip row = {.clipped_share = e->clipped(e->payload, s)};
+        PUT(row.model, e->model);
+        PUT(row.layer, layer);
+        if (!pp_push(&r->study->clip, row))
+            return PP_ENOMEM;
+    }
+    return PP_OK;
+}
+
 static pp_status add_model(model_run *r)
 {
     const pp_study_engine *e = r->e;
@@ -180,7 +197,7 @@ static pp_status add_model(model_run *r)
         if (text == NULL || !pp_push(&r->study->warnings, text))
             return PP_ENOMEM;
     }
-    return pp_push(&r->study->models, row) ? PP_OK : PP_ENOMEM;
+    return pp_push(&r->study->models, row) ? add_clips(r) : PP_ENOMEM;
 }
 
 static uint64_t all_images(const model_run *r)

@@ -28,6 +28,12 @@ typedef struct pp_study_snr {
     double local_db, total_db; /* see pp_analog_snr; of the first seed */
 } pp_study_snr;
 
+/* Converters of a layer, as their ranges were chosen before the first draw. */
+typedef struct pp_study_clip {
+    char model[64], layer[64];
+    double clipped_share; /* of conversions on the calibration data */
+} pp_study_clip;
+
 /* One layer on ideal devices, the others as they are. Language models: bits per byte; a gain is fewer of them. */
 typedef struct pp_study_leave {
     char model[64], layer[64]; /* "none": all layers as they are */
@@ -52,6 +58,7 @@ typedef struct pp_study {
     PP_VEC(pp_study_row) rows;
     PP_VEC(pp_study_draw) draws;
     PP_VEC(pp_study_snr) snr;
+    PP_VEC(pp_study_clip) clip;
     PP_VEC(pp_study_leave) leave;
     PP_VEC(pp_study_model) models;
     PP_VEC(char *) warnings;

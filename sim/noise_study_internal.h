@@ -16,6 +16,7 @@ typedef struct pp_study_engine {
     pp_status (*settle)(void *payload, uint64_t seed, double since_s, pp_compensation c);
     pp_status (*evaluate)(void *payload, uint32_t n, pp_progress *bar, double *value); /* first n images or tokens */
     pp_status (*snr)(void *payload, pp_analog_snr *out); /* out[layers] */
+    double (*clipped)(void *payload, uint32_t layer);    /* share of conversions, on the calibration data */
     void (*ideal)(void *payload, uint32_t layer);        /* PP_NONE: none */
     void (*count)(void *payload, pp_analog_counts *out);
     const char *(*warning)(void *payload, size_t i);

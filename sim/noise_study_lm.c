@@ -42,6 +42,12 @@ static pp_status snr(void *payload, pp_analog_snr *out)
     return pp_lm_crossbars_snr(m->x, out, SNR_TOKENS);
 }
 
+static double clipped(void *payload, uint32_t matrix)
+{
+    const model *m = payload;
+    return pp_lm_crossbars_clipped(m->x, matrix);
+}
+
 static void ideal(void *payload, uint32_t matrix)
 {
     model *m = payload;
@@ -70,7 +76,7 @@ pp_status pp_lm_study_run(pp_study *study, const pp_lm_study_input *in)
     const pp_study_engine e = {.payload = &m, .model = in->model, .device = in->device, .noise = in->noise, .seed = in->seed,
                                .value_float = in->bits_float, .value_quantized = in->bits_quantized,
                                .layers = (uint32_t)pp_lmq_integer_n(pp_lm_crossbars_integer(m.x)), .layer = layer,
-                               .settle = settle, .evaluate = evaluate, .snr = snr, .ideal = ideal, .count = count,
+                               .settle = settle, .evaluate = evaluate, .snr = snr, .clipped = clipped, .ideal = ideal, .count = count,
                                .warning = warning};
     const pp_status status = pp_study_engine_run_(study, &e);
     pp_lm_crossbars_free(m.x);

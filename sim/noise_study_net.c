@@ -48,6 +48,12 @@ static pp_status snr(void *payload, pp_analog_snr *out)
     return pp_analog_measure_snr(n->x, out, SNR_IMAGES, n->in->pool);
 }
 
+static double clipped(void *payload, uint32_t stage)
+{
+    const net *n = payload;
+    return pp_analog_clipped(n->x, stage);
+}
+
 static void ideal(void *payload, uint32_t stage)
 {
     net *n = payload;
@@ -71,7 +77,7 @@ pp_status pp_study_model_run(pp_study *study, const pp_study_input *in)
     net n = {.in = in};
     const pp_study_engine e = {.payload = &n, .model = in->model, .device = in->device, .noise = in->noise, .seed = in->seed,
                                .value_float = in->top1_float, .layers = in->q->stages->n, .layer = layer, .settle = settle,
-                               .evaluate = evaluate, .snr = snr, .ideal = ideal, .count = count, .warning = warning};
+                               .evaluate = evaluate, .snr = snr, .clipped = clipped, .ideal = ideal, .count = count, .warning = warning};
     n.logits = pp_calloc((size_t)in->data->n * in->data->classes, sizeof *n.logits);
     pp_status status = n.logits != NULL ? PP_OK : PP_ENOMEM;
     if (status == PP_OK)

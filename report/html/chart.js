@@ -34,7 +34,7 @@ function frame(o) {
     return (v) => a + ((f(v) - lo) / span) * (b - a);
   };
   const x = place(o.x, left, w - right), y = place(o.y, h - bottom, top);
-  const marks = (axis, n) => axis.ticks || (axis.log ? decades(axis.min, axis.max) : ticks(axis.min, axis.max, n));
+  const marks = (axis, n) => axis.ticks || (axis.log ? decades(axis.min, axis.max) : ticks(axis.min, axis.max, n).filter((v) => !axis.whole || Number.isInteger(v)));
   for (const v of marks(o.y, 5)) {
     root.append(svg("line", { class: "grid", x1: left, x2: w - right, y1: y(v), y2: y(v) }),
       svg("text", { class: "tick", x: left - 7, y: y(v) + 3.5, "text-anchor": "end" }, (o.y.text || brief)(v)));

@@ -40,7 +40,7 @@ function layerTable() {
   join("/timing/stages", "stage", "wait_room_ps", "room wait");
   join("/energy/stages", "stage", "energy_pj", "energy");
   snrColumns(names, add);
-  const rows = columns.filter((c) => c.label === "#" || Array.from({ length: n }, (_, i) => c.get(i)).some((v) => v !== undefined && v !== null && !(c.label === "rotated kurtosis" && v === 0)));
+  const rows = columns.filter((c) => c.label === "#" || Array.from({ length: n }, (_, i) => c.get(i)).some((v) => v !== undefined && v !== null && !(["rotated kurtosis", "MACs", "parameters"].includes(c.label) && v === 0)));
   panel("layers", "Layers", "A click on a column sorts by it.").append(dataTable(rows, n, { caption: "Layers of the network", step: 80 }));
 }
 

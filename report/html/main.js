@@ -17,6 +17,14 @@ function otherPanels() {
   }
 }
 
+// Why a run's report has no drawing.
+function noFabric() {
+  if (raw.schema !== "pentaprism-report/1" || document.querySelector(".fabric-svg") || table("/compare/rows") || scalar("/workload/network") === undefined) return;
+  const why = scalar("/accuracy/device") !== undefined && !table("/workload/stages") ? "Nothing was mapped: the accuracy of a language model is computed crossbar by crossbar, without cores and channels. `pentaprism run` maps it; that report's page draws its fabric."
+    : "This report holds no cores that could be drawn.";
+  panel("no-fabric", "Fabric", why.replace(/`/g, ""));
+}
+
 function scalarTable(list, caption) {
   return dataTable([
     { label: "name", get: (i) => list[i].path, number: false },
@@ -79,7 +87,7 @@ function startCopy() {
 }
 
 // A panel that fails says so in its place and leaves the others alone.
-for (const make of [startTheme, startCopy, startFabric, comparePanel, trafficPanel, quantizePanel, tokensPanel, pipelineChart, layerTable, accuracyPanel, bandwidthPanel, congestionPanel, energyPanel, otherPanels, settingsPanel, dataPanel, startNavigation]) {
+for (const make of [startTheme, startCopy, startFabric, noFabric, comparePanel, trafficPanel, quantizePanel, tokensPanel, pipelineChart, layerTable, accuracyPanel, bandwidthPanel, congestionPanel, energyPanel, otherPanels, settingsPanel, dataPanel, startNavigation]) {
   try {
     make();
   } catch (error) {

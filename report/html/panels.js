@@ -34,7 +34,7 @@ function histogram(title, values, units, limit) {
   const step = ticks(0, most, n)[1] || most / n, bins = Array(Math.max(1, Math.ceil(most / step + 1e-9))).fill(0);
   let idle = 0;
   for (const v of values) if (v > 0) bins[Math.min(bins.length - 1, Math.floor(v / step))]++; else idle++;
-  const f = barChart({ title, x: { max: bins.length, ticks: ticks(0, bins.length * step, 6).map((t) => t / step), text: (v) => plain(v * step), label: units }, y: { label: "channels" } },
+  const f = barChart({ title, x: { max: bins.length, ticks: ticks(0, bins.length * step, 6).map((t) => t / step), text: (v) => plain(v * step), label: units }, y: { label: "channels", whole: true } },
     bins.map((count, i) => ({ parts: [count], lines: [`${count} channels`, `${plain(i * step)} to ${plain((i + 1) * step)} ${units}`] })));
   const mean = values.reduce((a, v) => a + v, 0) / values.length;
   return el("figure", {}, el("h3", {}, title), f.root, el("figcaption", {}, `most ${plain(most)} ${units}, mean ${plain(mean)} ${units}; ${idle} of ${values.length} carry nothing${limit ? `; a channel carries ${plain(limit)} ${units}` : ""}`));
@@ -60,14 +60,17 @@ function congestionPanel() {
 // ---- accuracy ----
 
 function accuracyPanel() {
-  const rows = table("/accuracy/rows"), snr = table("/accuracy/snr"), leave = table("/accuracy/leave_one_ideal"), adc = table("/accuracy/adc");
+  const rows = table("/accuracy/rows"), snr = table("/accuracy/snr"), leave = table("/accuracy/leave_one_ideal"), adc = table("/accuracy/adc"), converters = table("/accuracy/converters");
   if (!rows && !snr && !leave && !adc) return;
   const device = scalar("/accuracy/device");
   const body = panel("accuracy", "Accuracy", device ? `Device model: ${device}.` : null), pair = el("div", { class: "pair" });
   body.append(pair);
   if (rows) pair.append(driftChart(rows));
   if (snr) pair.append(snrChart(snr));
-  if (adc && table("/mapping/tiles")) pair.append(adcChart(adc, table("/mapping/tiles"), table("/workload/stages")?.col("name") || []));
+  if (!rows) pair.append(stepsChart());
+  const names = table("/workload/stages")?.col("name") || [], tiles = table("/mapping/tiles");
+  if (adc && tiles) pair.append(adcChart(adc, tiles, names), clipChart(...clipsOfTiles(adc, tiles, names)));
+  if (converters) pair.append(clipChart(...clipsOfLayers(converters)));
   if (leave) pair.append(leaveChart(leave));
   if (rows) body.append(rawTable(rows, { caption: "Accuracy of each network, time and compensation", step: 20 }));
 }
@@ -113,6 +116,32 @@ function adcChart(t, tiles, names) {
   return el("div", {}, el("h3", {}, "Converters: signal to noise of each tile"), el("figure", {}, f.root));
 }
 
+// Top-1 of the float, the quantized network and through crossbars.
+function stepsChart() {
+  const steps = [["float", "top1_float"], ["quantized", "top1_quant"], ["crossbars", "top1_crossbar"]].map(([name, key]) => [name, scalar(`/accuracy/${key}`)]).filter(([, v]) => typeof v === "number");
+  if (!steps.length) return "";
+  const f = barChart({ title: "Top-1 from float to crossbars", y: { label: "top-1, %", max: 100 } }, steps.map(([name, v]) => ({ label: name, parts: [100 * v], lines: [name, `${plain(100 * v)} % of ${plain(scalar("/accuracy/eval_images"))} images`] })));
+  return el("div", {}, el("h3", {}, "From float to crossbars"), el("figure", {}, f.root));
+}
+
+// Share of conversions that are beyond their converter's range: [layers, share, most clipped one's text].
+function clipsOfTiles(adc, tiles, names) {
+  const worst = new Map(), stage = tiles.col("stage");
+  adc.col("clipped_share").forEach((v, i) => { const s = stage[adc.col("tile")[i]]; if (Number.isFinite(v) && names[s] !== undefined) worst.set(s, Math.max(v, worst.get(s) ?? 0)); });
+  const at = [...worst.keys()].sort((a, b) => a - b);
+  return [at.map((s) => names[s]), at.map((s) => worst.get(s)), "of the layer's most clipped tile, calibration images"];
+}
+function clipsOfLayers(t) {
+  const model = t.col("model"), keep = model.map((_, i) => i).filter((i) => model[i] === model[0]);
+  return [keep.map((i) => t.col("layer")[i]), keep.map((i) => t.col("clipped_share")[i]), `of ${model[0]}, calibration data`];
+}
+function clipChart(names, share, what) {
+  if (!names.length) return "";
+  if (!(maximum(share) > 0)) return el("div", {}, el("h3", {}, "Converters: saturation"), el("p", { class: "note" }, `No conversion is beyond its converter's range (${what}).`));
+  const f = barChart({ title: "Conversions beyond the converters' range", x: { label: "layer" }, y: { label: "clipped, %" } }, names.map((name, i) => ({ label: i + 1, parts: [100 * share[i]], lines: [name, `${percent(share[i])} clipped`] })));
+  return el("div", {}, el("h3", {}, "Converters: saturation"), el("figure", {}, f.root, el("figcaption", {}, `Conversions beyond the range, ${what}.`)));
+}
+
 function leaveChart(t) {
   const keep = t.col("layer").map((name, i) => i).filter((i) => t.col("layer")[i] !== "none");
   const gain = keep.map((i) => 100 * t.col("gain")[i]), lo = Math.min(0, ...gain), f = frame({ title: "Accuracy gained with one layer on ideal devices", x: { min: 0, max: keep.length, ticks: [], label: "layer" }, y: { min: lo, max: Math.max(0.1, maximum(gain)) * 1.05, label: "top-1 gained, %" } });
@@ -132,7 +161,7 @@ function energyPanel() {
   const perToken = scalar("/energy/energy_per_token_nj"), total = scalar("/energy/energy_per_inference_pj") ?? perToken, stages = table("/energy/stages"), actions = table("/energy/actions"), area = table("/energy/area");
   if (typeof total !== "number" && !stages && !actions) return;
   const unpriced = scalar("/energy/energy_unpriced");
-  const body = panel("energy", "Energy", `${perToken !== undefined ? "Energy of a token. " : ""}Boundary: ${scalar("/energy/energy_boundary")}; figures from ${scalar("/energy/cost_preset")}.${unpriced ? " Nobody prices: " + unpriced + "." : ""}`);
+  const body = panel("energy", "Energy", `${perToken !== undefined ? "Energy of a token. " : ""}${perToken === undefined && scalar("/timing/throughput_ips") === undefined && typeof total === "number" ? "Nothing was simulated: firings are the mapping's, static power is taken over the bound of the interval. " : ""}Boundary: ${scalar("/energy/energy_boundary")}; figures from ${scalar("/energy/cost_preset")}.${unpriced ? " Nobody prices: " + unpriced + "." : ""}`);
   const parts = energyClasses.map((k) => scalar(`/energy/${k}_pj`) ?? 1000 * (scalar(`/energy/${k}_nj`) || 0)), sum = parts.reduce((a, v) => a + v, 0);
   if (sum > 0) {
     const used = energyClasses.map((_, k) => k).filter((k) => parts[k] > 0);
@@ -235,18 +264,29 @@ function comparePanel() {
 
 // ---- traffic ----
 
+function saturationChart(curves, name) {
+  const rate = curves.col("saturation_rate"), f = barChart({ title: "Saturation of each network", y: { label: "flit/core/cycle" } },
+    rate.map((v, i) => ({ label: rate.length > 1 ? i + 1 : name(i), parts: [Number.isFinite(v) ? v : 0], lines: [name(i), Number.isFinite(v) ? `saturates at ${plain(v)} flit/core/cycle` : "no saturation found"] })));
+  return el("div", {}, el("h3", {}, "Saturation"), el("figure", {}, f.root, rate.length > 1 && el("figcaption", {}, rate.map((_, i) => `${i + 1}: ${name(i)}`).join("; "))));
+}
 function trafficPanel() {
   const points = table("/traffic/points"), curves = table("/traffic/curves");
-  if (!points || !curves) return;
+  if (!curves) return;
   const name = (i) => [curves.col("fabric")[i], curves.col("routing")[i], curves.col("pattern")[i]].join(", ");
   const common = curves.n > 1 && ["routing", "pattern"].every((c) => curves.col(c).every((v) => v === curves.col(c)[0]));
   const label = (i) => (common ? curves.col("fabric")[i] : name(i));
+  const only = curves.n > 1 ? label : (i) => name(i);
+  if (!points) {
+    panel("traffic", "Saturation", "The load from which a network accepts no more than it is given.").append(el("div", { class: "pair" }, saturationChart(curves, only)), rawTable(curves, { caption: "Curves" }));
+    return;
+  }
   const series = (y, ci) => curves.col("fabric").map((_, c) => ({ name: label(c), points: points.col("curve").map((_, i) => i).filter((i) => points.col("curve")[i] === c && !(y === "packet_latency" && points.col("saturated")[i])).map((i) => ({
     x: points.col("rate")[i], y: points.col(y)[i], ci: ci ? points.col(ci)[i] : 0, lines: [`offered ${plain(points.col("rate")[i])} flit/core/cycle`, `latency ${plain(points.col("packet_latency")[i])} ± ${plain(points.col("ci95")[i], 2)} cycles`, `accepted ${plain(points.col("accepted")[i])}`] })) })).filter((s) => s.points.length);
   const body = panel("traffic", "Latency under load", common ? `${curves.col("routing")[0]} routing, ${curves.col("pattern")[0]} traffic. Saturated loads are left out of the left figure.` : "Saturated loads are left out of the left figure."), pair = el("div", { class: "pair" });
   const latency = series("packet_latency", "ci95");
-  if (latency.length) pair.append(el("div", {}, el("h3", {}, "Packet latency"), lineChart({ title: "Packet latency against offered load", x: { label: "offered load, flit/core/cycle", min: 0 }, y: { label: "cycles", min: 0 } }, latency)));
-  pair.append(el("div", {}, el("h3", {}, "Accepted load"), lineChart({ title: "Accepted against offered load", x: { label: "offered load, flit/core/cycle", min: 0 }, y: { label: "flit/core/cycle", min: 0 } }, series("accepted"))));
+  if (latency.length) pair.append(el("div", {}, el("h3", {}, "Packet latency"), lineChart({ title: "Packet latency against offered load", x: { label: "offered load, flit/core/cycle", min: 0, ...(points.n === 1 ? { max: 2 * points.col("rate")[0] } : {}) }, y: { label: "cycles", min: 0 } }, latency)));
+  pair.append(el("div", {}, el("h3", {}, "Accepted load"), lineChart({ title: "Accepted against offered load", x: { label: "offered load, flit/core/cycle", min: 0, ...(points.n === 1 ? { max: 2 * points.col("rate")[0] } : {}) }, y: { label: "flit/core/cycle", min: 0 } }, series("accepted"))));
+  if (curves.has("saturation_rate") && curves.col("saturation_rate").some(Number.isFinite)) pair.append(saturationChart(curves, only));
   body.append(pair, rawTable(curves, { caption: "Curves" }), el("details", {}, el("summary", {}, "All loads"), rawTable(points, { caption: "Loads" })));
 }
 

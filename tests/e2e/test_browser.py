@@ -183,6 +183,11 @@ class Chromium(Case):
         self.done("compare", "--networks", "resnet20", "--fabrics", "5pp,mesh", "--images", "2", "-o", compared)
         self.show(traffic)
         self.assertEqual(self.browser.js("return document.querySelectorAll('#traffic polyline').length"), 4)
+        saturation = self.path("saturation.h5")
+        self.done("traffic", "mesh:rows=2,cols=2", "--saturation", "--precision", "0.3", "-o", saturation)
+        self.show(saturation)
+        self.assertEqual(self.browser.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)"), ["traffic", "data"])
+        self.assertEqual(self.browser.js("return document.querySelectorAll('#traffic .bar').length"), 1)
         self.show(compared)
         self.assertEqual(self.browser.js("return document.querySelectorAll('#compare .heat').length"), 2)
         with h5py.File(compared) as f:
@@ -190,12 +195,28 @@ class Chromium(Case):
         self.assertEqual([float(t) for t in self.browser.js("return [...document.querySelectorAll('#compare .heat')].map((c) => c.textContent)")],
                          [float(f"{r['max_channel_required_gbps']:.4g}") for r in rows])
 
+    def test_infer(self):
+        """Accuracy without a simulation: fabric, energy, converters are there; a language model says why it has no drawing."""
+        report, model = self.path("infer.h5"), self.path("model.h5")
+        self.done("infer", example("resnet32-5pp.yaml"), *FEW, "-o", report)
+        self.show(report)
+        b = self.browser
+        self.assertEqual(b.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)"), "fabric layers accuracy bandwidth energy settings data".split())
+        self.assertEqual(b.js("return [...document.querySelectorAll('#accuracy h3')].map((h) => h.textContent)"),
+                         ["From float to crossbars", "Converters: signal to noise of each tile", "Converters: saturation"])
+        self.assertIn("at the bound of the interval", b.js("return document.querySelector('.cards').textContent"))
+        self.assertIn("Nothing was simulated", b.js("return document.getElementById('energy').textContent"))
+        self.done("infer", example("bytellama-pcm.yaml"), *settings(workload__model="bytellama-odd", workload__tokens=32, workload__window=16, noise__seeds=1, quant__method="rtn", device__times_s=25), "-o", model)
+        self.show(model)
+        self.assertIn("Nothing was mapped", b.js("return document.getElementById('no-fabric').textContent"))
+        self.assertIn("Converters: saturation", b.js("return document.getElementById('accuracy').textContent"))
+
     def test_tokens(self):
         report = self.path("tokens.h5")
         token_report.write(report)
         self.show(report)
         b = self.browser
-        self.assertEqual(b.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)"), ["tokens", "energy", "data"])
+        self.assertEqual(b.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)"), ["no-fabric", "tokens", "energy", "data"])
         self.assertEqual(b.js("return document.querySelectorAll('#tokens polyline').length"), 6)
         spans = 'return document.querySelectorAll(`#tokens svg[aria-label="%s"] .span`).length'
         self.assertEqual(b.js(spans % "Sequences over time"), 6 * 3 - 1)  # the first does not wait
