@@ -115,16 +115,11 @@ static pp_status write_file(const pp_session *s, const char *path, const pp_lm_r
     return pp_trace_write(s->trace, path, &in, pp_args_has(s->args, "force"));
 }
 
-static void note_limits(const pp_session *s, const char *statement, bool tokens)
+static void note_limits(const pp_session *s, const char *statement)
 {
     const pp_trace_stats stats = pp_trace_get_stats(s->trace);
     if (stats.kept < stats.events)
         pp_warn("trace: %s", statement);
-    if (tokens)
-        return;
-    if (s->sim_options.switching == PP_SWITCH_IDEAL || s->sim_options.switching == PP_SWITCH_FLIT)
-        pp_warn("trace: simulate.switching=%s shows no packets on channels",
-                pp_config_text(s->config, "simulate", "switching"));
 }
 
 pp_status pp_session_trace_write(const pp_session *s, const pp_lm_run *run)
@@ -135,7 +130,7 @@ pp_status pp_session_trace_write(const pp_session *s, const pp_lm_run *run)
     char *statement = pp_trace_statement(s->trace);
     if (statement == NULL)
         return PP_ENOMEM;
-    note_limits(s, statement, run != NULL);
+    note_limits(s, statement);
     free(statement);
     return PP_OK;
 }

@@ -24,6 +24,11 @@ static inline bool trace_is_complete(const trace_view *v)
 /* "r0c3": core of a tile; "r0c1 -> r0c2", "inject 0 of r0c1": a channel. */
 void trace_core_label(const trace_view *v, uint32_t tile, char label[TRACE_LABEL_MAX]);
 void trace_channel_label(const trace_view *v, uint32_t channel, char label[TRACE_LABEL_MAX]);
+/* "conv1 -> conv2", the flow of a transfer; and of the tile or channel or flow that an event tells of. */
+void trace_flow_label(const trace_view *v, uint32_t flow, char label[TRACE_LABEL_MAX]);
+void trace_event_label(const trace_view *v, const pp_trace_event *e, char label[TRACE_LABEL_MAX]);
+/* Virtual channels of a channel that events name: 1 but with flit switching. */
+uint32_t trace_lanes(const trace_view *v);
 /* Layer of the tile that fires, or that sends the packet. */
 const char *trace_layer(const trace_view *v, const pp_trace_event *e);
 

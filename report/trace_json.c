@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-enum { CORES = 1, CHANNELS = 2, QUEUES = 3 }; /* "processes": groups of tracks */
+enum { CORES = 1, CHANNELS = 2, QUEUES = 3, TRANSFERS = 4 }; /* "processes": groups of tracks */
 
 /* What is no printable ASCII is escaped, other bytes stand as they are (UTF-8). */
 void trace_put_text(FILE *f, const char *text)
@@ -38,29 +38,61 @@ static void put_name(FILE *f, int pid, uint32_t tid, const char *label, const ch
     fputs("\"}},\n", f);
 }
 
+/* Tracks of a channel: one, or one a virtual channel, whose packets follow each other. */
+static void put_channel(FILE *f, const trace_view *v, uint32_t channel, uint32_t lanes)
+{
+    char label[TRACE_LABEL_MAX], lane[24];
+    trace_channel_label(v, channel, label);
+    for (uint32_t k = 0; k < lanes; k++) {
+        (void)snprintf(lane, sizeof lane, "vc %u", k);
+        put_name(f, CHANNELS, channel * lanes + k, label, lanes > 1 ? lane : NULL, false);
+    }
+}
+
+static bool has_transfers(const trace_view *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (v->event[i].flow)
+            return true;
+    return false;
+}
+
+/* Ideal switching: a track a flow in place of the channels. */
+static void put_flows(FILE *f, const trace_view *v)
+{
+    char label[TRACE_LABEL_MAX];
+    put_name(f, TRANSFERS, 0, "transfers", NULL, true);
+    for (uint32_t k = 0; k < v->in->mapping->n_flows; k++) {
+        trace_flow_label(v, k, label);
+        put_name(f, TRANSFERS, k, label, NULL, false);
+    }
+}
+
 /* Track names of all tiles and of the channels that carry something. */
-static void put_tracks(FILE *f, const trace_view *v)
+static void put_tracks(FILE *f, const trace_view *v, uint32_t lanes)
 {
     const pp_mapping *m = v->in->mapping;
     char label[TRACE_LABEL_MAX];
     put_name(f, CORES, 0, "cores", NULL, true);
-    put_name(f, CHANNELS, 0, "channels", NULL, true);
+    if (has_transfers(v))
+        put_flows(f, v);
+    else
+        put_name(f, CHANNELS, 0, "channels", NULL, true);
     for (uint32_t t = 0; t < m->n_tiles; t++) {
         trace_core_label(v, t, label);
         put_name(f, CORES, t, label, v->in->stages->stage[m->tile[t].stage].name, false);
     }
-    for (uint32_t c = 0; c < v->in->fabric->n_channels; c++) {
-        if (v->in->run != NULL && v->in->run->channel[c].packets == 0)
-            continue;
-        trace_channel_label(v, c, label);
-        put_name(f, CHANNELS, c, label, NULL, false);
-    }
+    for (uint32_t c = 0; c < v->in->fabric->n_channels && !has_transfers(v); c++)
+        if (v->in->run == NULL || v->in->run->channel[c].packets > 0)
+            put_channel(f, v, c, lanes);
 }
 
-static void put_slice(FILE *f, const trace_view *v, const pp_trace_event *e)
+static void put_slice(FILE *f, const trace_view *v, const pp_trace_event *e, uint32_t lanes)
 {
-    const bool fire = e->net == PP_NONE;
-    fprintf(f, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%u", fire ? CORES : CHANNELS, e->object);
+    if (e->net == PP_NONE || e->flow)
+        fprintf(f, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%u", e->flow ? TRANSFERS : CORES, e->object);
+    else
+        fprintf(f, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%u", CHANNELS, e->object * lanes + e->copy);
     trace_put_us(f, "ts", e->start_ps);
     trace_put_us(f, "dur", e->end_ps - e->start_ps);
     fputs(",\"name\":\"", f);
@@ -95,10 +127,11 @@ void trace_write_json(FILE *f, const trace_view *v, const trace_depth *depth, si
             v->stats.every);
     trace_put_text(f, v->statement);
     fputs("\"},\n\"traceEvents\":[\n", f);
-    put_tracks(f, v);
+    const uint32_t lanes = trace_lanes(v);
+    put_tracks(f, v, lanes);
     put_depths(f, v, depth, n_depth);
     for (size_t i = 0; i < v->n; i++) {
-        put_slice(f, v, &v->event[i]);
+        put_slice(f, v, &v->event[i], lanes);
         fputs(i + 1 < v->n ? ",\n" : "\n", f);
     }
     if (v->n == 0) /* the list ends without a comma */

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Values of a tile: busy, inference, position. Of a channel: busy, packets that wait. */
+/* Values of a tile: busy, inference, position. Of a channel: packets on it (one, or one a virtual channel), packets that
+ * wait. Of a flow: busy. */
 enum { BUSY, INFERENCE, POSITION, TILE_VALUES };
 enum { WAITING = 1, CHANNEL_VALUES };
 #define QUEUE_BITS 32
@@ -19,6 +20,7 @@ enum { WAITING = 1, CHANNEL_VALUES };
 typedef struct step {
     uint64_t time_ps, value;
     uint32_t slot;
+    int8_t by;     /* 0: the value is set; else it grows by this */
     uint32_t rank; /* at one moment: what ends comes before what begins */
 } step;
 
@@ -26,7 +28,8 @@ typedef struct replay {
     const trace_view *v;
     uint64_t *value;     /* [n_slots] what SystemC watches: of every tile, then of every channel */
     uint8_t *bits;       /* [n_slots] 0: nobody sets it, no signal */
-    uint32_t n_slots, first_channel;
+    uint32_t n_slots, first_channel, first_flow;
+    uint8_t busy_bits;   /* of a channel */
     PP_VEC(step) steps;  /* ordered */
     size_t next;
     pp_arena *names;
@@ -39,17 +42,26 @@ typedef struct replay {
 static pp_status set(replay *r, uint64_t time_ps, uint32_t slot, uint64_t value, uint8_t bits, uint32_t rank)
 {
     r->bits[slot] = bits;
-    return pp_push(&r->steps, (step){time_ps, value, slot, rank}) ? PP_OK : PP_ENOMEM;
+    return pp_push(&r->steps, (step){time_ps, value, slot, 0, rank}) ? PP_OK : PP_ENOMEM;
+}
+
+/* A packet on a channel, or a transfer of a flow, for a while. */
+static pp_status hold(replay *r, const pp_trace_event *e, uint32_t slot, uint8_t bits)
+{
+    r->bits[slot] = bits;
+    return pp_push(&r->steps, (step){e->start_ps, 0, slot, 1, 1}) && pp_push(&r->steps, (step){e->end_ps, 0, slot, -1, 0}) ? PP_OK
+                                                                                                                          : PP_ENOMEM;
 }
 
 static pp_status add_event(replay *r, const pp_trace_event *e)
 {
-    const bool fire = e->net == PP_NONE;
-    const uint32_t slot = fire ? e->object * TILE_VALUES : r->first_channel + e->object * CHANNEL_VALUES;
+    if (e->flow)
+        return hold(r, e, r->first_flow + e->object, 1);
+    if (e->net != PP_NONE)
+        return hold(r, e, r->first_channel + e->object * CHANNEL_VALUES + BUSY, r->busy_bits);
+    const uint32_t slot = e->object * TILE_VALUES;
     PP_TRY(set(r, e->start_ps, slot + BUSY, 1, 1, 1));
     PP_TRY(set(r, e->end_ps, slot + BUSY, 0, 1, 0));
-    if (!fire)
-        return PP_OK;
     PP_TRY(set(r, e->start_ps, slot + INFERENCE, e->inference, 32, 1));
     return set(r, e->start_ps, slot + POSITION, e->position, 32, 1);
 }
@@ -74,6 +86,12 @@ static pp_status add_steps(replay *r, const trace_depth *depth, size_t n_depth)
     }
     if (r->steps.len > 0)
         qsort(r->steps.data, r->steps.len, sizeof *r->steps.data, by_moment);
+    for (size_t i = 0; i < r->steps.len; i++) {
+        step *s = &r->steps.data[i];
+        if (s->by != 0)
+            s->value = r->value[s->slot] += (uint64_t)(int64_t)s->by;
+    }
+    memset(r->value, 0, r->n_slots * sizeof *r->value);
     return PP_OK;
 }
 
@@ -91,6 +109,11 @@ static char *slot_name(const replay *r, uint32_t slot)
 {
     static const char *const of_tile[] = {"busy", "inference", "position"}, *const of_channel[] = {"busy", "waiting"};
     char label[TRACE_LABEL_MAX];
+    if (slot >= r->first_flow) {
+        trace_flow_label(r->v, slot - r->first_flow, label);
+        clean(label);
+        return pp_strf("transfers.f%u_%s.busy", slot - r->first_flow, label);
+    }
     const bool channel = slot >= r->first_channel;
     const uint32_t at = channel ? slot - r->first_channel : slot, values = channel ? CHANNEL_VALUES : TILE_VALUES;
     const uint32_t object = at / values;
@@ -121,7 +144,9 @@ static pp_status add_signals(replay *r)
 static pp_status open_replay(replay *r, const trace_depth *depth, size_t n_depth)
 {
     r->first_channel = r->v->in->mapping->n_tiles * TILE_VALUES;
-    r->n_slots = r->first_channel + r->v->in->fabric->n_channels * CHANNEL_VALUES;
+    r->first_flow = r->first_channel + r->v->in->fabric->n_channels * CHANNEL_VALUES;
+    r->n_slots = r->first_flow + r->v->in->mapping->n_flows;
+    r->busy_bits = trace_lanes(r->v) > 1 ? 8 : 1;
     r->value = pp_calloc(r->n_slots, sizeof *r->value);
     r->bits = pp_calloc(r->n_slots, sizeof *r->bits);
     r->signal = pp_calloc(r->n_slots, sizeof *r->signal);

@@ -27,6 +27,33 @@ void trace_channel_label(const trace_view *v, uint32_t channel, char label[TRACE
                        c->kind == PP_CHANNEL_INJECT ? from : to);
 }
 
+void trace_flow_label(const trace_view *v, uint32_t flow, char label[TRACE_LABEL_MAX])
+{
+    const pp_mapping *m = v->in->mapping;
+    const pp_flow *f = &m->flow[flow];
+    (void)snprintf(label, TRACE_LABEL_MAX, "%.44s -> %.44s", v->in->stages->stage[m->tile[f->src].stage].name,
+                   v->in->stages->stage[m->tile[f->dst].stage].name);
+}
+
+void trace_event_label(const trace_view *v, const pp_trace_event *e, char label[TRACE_LABEL_MAX])
+{
+    if (e->net == PP_NONE)
+        trace_core_label(v, e->object, label);
+    else if (e->flow)
+        trace_flow_label(v, e->object, label);
+    else
+        trace_channel_label(v, e->object, label);
+}
+
+uint32_t trace_lanes(const trace_view *v)
+{
+    uint32_t most = 0;
+    for (size_t i = 0; i < v->n; i++)
+        if (v->event[i].net != PP_NONE && v->event[i].copy > most)
+            most = v->event[i].copy;
+    return most + 1;
+}
+
 const char *trace_layer(const trace_view *v, const pp_trace_event *e)
 {
     const pp_mapping *m = v->in->mapping;
@@ -78,7 +105,7 @@ pp_status trace_depths(trace_depth **out, size_t *n, const trace_view *v)
     }
     for (size_t i = 0; i < v->n && trace_is_complete(v); i++) {
         const pp_trace_event *e = &v->event[i];
-        if (e->net == PP_NONE || e->ready_ps == e->start_ps)
+        if (e->net == PP_NONE || e->flow || e->ready_ps == e->start_ps)
             continue;
         c[n_changes++] = (change){e->ready_ps, e->object, 1};
         c[n_changes++] = (change){e->start_ps, e->object, -1};
@@ -107,17 +134,16 @@ void trace_write_csv(FILE *f, const trace_view *v)
 {
     char label[TRACE_LABEL_MAX];
     fprintf(f, "# %s: %s\n", v->in->net->name, v->statement);
-    fputs("kind,start_ps,end_ps,ready_ps,object,where,layer,inference,position\n", f);
+    fputs("kind,start_ps,end_ps,ready_ps,object,where,layer,inference,position,vc\n", f);
     for (size_t i = 0; i < v->n; i++) {
         const pp_trace_event *e = &v->event[i];
-        const bool fire = e->net == PP_NONE;
-        (fire ? trace_core_label : trace_channel_label)(v, e->object, label);
-        fprintf(f, "%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,", fire ? "fire" : "packet", e->start_ps, e->end_ps,
-                e->ready_ps, e->object);
+        trace_event_label(v, e, label);
+        fprintf(f, "%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,", e->net == PP_NONE ? "fire" : e->flow ? "transfer" : "packet",
+                e->start_ps, e->end_ps, e->ready_ps, e->object);
         trace_put_field(f, label);
         fputc(',', f);
         trace_put_field(f, trace_layer(v, e));
-        fprintf(f, ",%u,%u\n", e->inference, e->position);
+        fprintf(f, ",%u,%u,%u\n", e->inference, e->position, e->copy);
     }
 }
 

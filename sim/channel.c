@@ -174,6 +174,17 @@ void pp_sim_flush_outputs(pp_sim *s, pp_sim_tile *t)
 
 /* ---- a packet is ready ---- */
 
+/* A transfer over a flow's own path: its source sends in [start, end), the target has all of it the path's latency later. */
+static void show_transfer(const pp_sim *s, uint32_t net, uint32_t flow, uint64_t start, uint64_t end)
+{
+    const pp_sim_net *n = &s->net[net];
+    const uint64_t number = n->emitted - 1;
+    const uint32_t packets = (uint32_t)s->m->net[net].packets;
+    s->trace->packet(s->sink, &(pp_trace_event){.ready_ps = s->now_ps, .start_ps = start, .end_ps = end, .object = flow, .net = net,
+                                                .flow = true, .inference = (uint32_t)(number / packets),
+                                                .position = n->copy + (uint32_t)(number % packets) * n->copies});
+}
+
 static pp_status send_private(pp_sim *s, uint32_t index)
 {
     const pp_net *n = &s->m->net[index];
@@ -188,6 +199,8 @@ static pp_status send_private(pp_sim *s, uint32_t index)
         pp_sim_flow *f = &s->flow[flow];
         uint64_t start = f->path_free_ps > s->now_ps ? f->path_free_ps : s->now_ps;
         f->path_free_ps = start + f->path_serialise_ps[kind];
+        if (s->trace)
+            show_transfer(s, index, flow, start, f->path_free_ps);
         PP_TRY(pp_sim_schedule(s, f->path_free_ps + f->path_ps, PP_SIM_EV_FLOW, flow, 0));
     }
     return PP_OK;

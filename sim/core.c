@@ -181,7 +181,8 @@ static pp_status fire(pp_sim *s, uint32_t tile, uint64_t inputs_ps)
     /* A result comes with a look at the tile: no wake of its own when both fall together. */
     t->wake_ps = t->result_ps == t->interval_ps && !guest ? t->free_ps : PP_TIME_NEVER;
     if (s->trace)
-        s->trace->fire(s->sink, &(pp_trace_event){inputs_ps, now, t->free_ps, tile, PP_NONE, t->image, position, 0, 0});
+        s->trace->fire(s->sink, &(pp_trace_event){.ready_ps = inputs_ps, .start_ps = now, .end_ps = t->free_ps, .object = tile,
+                                                  .net = PP_NONE, .inference = t->image, .position = position});
     if (guest)
         PP_TRY(s->guest->fire(s->guest->user, s->kernel, PP_TARGET(PP_SIM_EV_RESULT, tile), t->image, position));
     else

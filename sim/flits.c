@@ -227,6 +227,25 @@ static pp_status add_trees(pp_flits *f, const pp_sim *s)
     return status;
 }
 
+/* ---- traces ---- */
+
+/* Of a packet's number the inference and the position; a net sends `packets` of them an inference. */
+static void show_crossing(void *context, const pp_noc_crossing *c)
+{
+    const pp_sim *s = context;
+    const pp_flits *f = s->flits;
+    const uint32_t net = (uint32_t)(c->tag >> 40);
+    const uint64_t number = c->tag & 0xffffffffffu;
+    const uint32_t packets = (uint32_t)s->m->net[net].packets;
+    s->trace->packet(s->sink, &(pp_trace_event){.ready_ps = time_of(f, c->ready), .start_ps = time_of(f, c->head),
+                                                .end_ps = time_of(f, c->tail), .object = c->channel, .net = net,
+                                                .inference = (uint32_t)(number / packets),
+                                                .position = s->net[net].copy + (uint32_t)(number % packets) * s->net[net].copies,
+                                                .copy = c->vc});
+}
+
+/* ---- a new one ---- */
+
 pp_status pp_flits_new(pp_sim *s)
 {
     pp_flits *f = s->flits = pp_calloc(1, sizeof *f);
@@ -246,7 +265,8 @@ pp_status pp_flits_new(pp_sim *s)
     PP_TRY(pp_flits_layers(s->m, s->fabric->n_channels, f->layer, &layers));
     size_packets(f, s, &longest);
     PP_TRY(open_noc(f, s, layers, longest));
-    return add_trees(f, s);
+    PP_TRY(add_trees(f, s));
+    return s->trace != NULL ? pp_noc_watch(f->noc, show_crossing, s) : PP_OK;
 }
 
 /* ---- running ---- */

@@ -309,6 +309,15 @@ pp_status pp_noc_new(pp_noc **out, const pp_fabric *fabric, const pp_noc_options
     return status;
 }
 
+pp_status pp_noc_watch(pp_noc *n, pp_noc_watch_fn watch, void *context)
+{
+    if (n->ops->watch == NULL || !n->observe || n->o.threads > 1)
+        return pp_fail(PP_EUNSUPPORTED, "crossings are told by the flit engine on one thread, with observe");
+    n->watch = watch;
+    n->watch_context = context;
+    return n->ops->watch(n);
+}
+
 void pp_noc_free(pp_noc *n)
 {
     if (!n)

@@ -156,6 +156,20 @@ void pp_noc_open_loop(pp_noc *n, pp_noc_source_fn source, pp_noc_sink_fn sink, v
 /* From a sink only: a packet from the core at which the sink is called. */
 pp_status pp_noc_reply(pp_noc *n, const pp_noc_packet *p);
 
+/* ---- watching ---- */
+
+/* A packet (or one of its copies) has crossed a channel, ports included. */
+typedef struct pp_noc_crossing {
+    uint64_t tag;           /* the packet's */
+    uint64_t ready;         /* cycle in which its head could have left: routed, in front of its buffer; ports: created */
+    uint64_t head, tail;    /* cycles in which its head went onto the channel and its tail had left it: [head, tail) */
+    uint32_t channel, vc;   /* a VC carries one packet after the other; packets of several VCs take turns flit by flit */
+} pp_noc_crossing;
+typedef void (*pp_noc_watch_fn)(void *context, const pp_noc_crossing *c);
+/* Calls `watch` for each of them, in the order of the cycles in which tails leave. Flit engine, one thread, `observe` set,
+ * before the first packet; else PP_EUNSUPPORTED. */
+pp_status pp_noc_watch(pp_noc *n, pp_noc_watch_fn watch, void *context);
+
 /* ---- counters ---- */
 
 typedef struct pp_noc_stats {

@@ -622,15 +622,26 @@ static void flit_free(pp_noc *n)
                    e->va_stamp_in, e->va_stamp_out, e->sa_stamp_in, e->sa_stamp_out, e->sa_stamp_vc, e->va_stamp_first,
                    e->sa_stamp_first, e->src, e->core,
                    e->part_of_router, e->part_of_core, e->ip_occupancy, e->op_wait,
-                   e->op_blocked, e->ivc_high, e->ivc_ready, e->ivc_stall, e->part};
+                   e->op_blocked, e->ovc_ready, e->ovc_head, e->ivc_high, e->ivc_ready, e->ivc_stall, e->part};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     pp_pool_free(e->pool);
     free(e);
 }
 
+static pp_status flit_watch(pp_noc *n)
+{
+    pp_flit_engine *e = (pp_flit_engine *)n;
+    const size_t n_ovc = ((size_t)n->g.n_op + n->g.n_src) << e->vs;
+    if (e->ovc_ready)
+        return PP_OK;
+    e->ovc_ready = pp_calloc(n_ovc, sizeof *e->ovc_ready);
+    e->ovc_head = pp_calloc(n_ovc, sizeof *e->ovc_head);
+    return e->ovc_ready && e->ovc_head ? PP_OK : PP_ENOMEM;
+}
+
 static const pp_noc_ops flit_ops = {.inject = flit_inject, .run = flit_run, .next = flit_next,
-                                    .open_loop = flit_open_loop, .tree = flit_tree, .stats = flit_stats, .channel = flit_channel,
+                                    .open_loop = flit_open_loop, .tree = flit_tree, .watch = flit_watch, .stats = flit_stats, .channel = flit_channel,
                                     .free = flit_free};
 
 pp_status pp_noc_flit_new(pp_noc **out)

@@ -160,6 +160,8 @@ typedef struct pp_flit_engine {
     uint16_t *part_of_router, *part_of_core;
     /* observation (NULL when off): flit-cycles in the buffers of a port, waits for an output port */
     uint64_t *ip_occupancy, *op_wait, *op_blocked;
+    /* of somebody who watches, [all ovc]: when the head that holds the VC could leave, and when it left; NULL: nobody */
+    uint64_t *ovc_ready, *ovc_head;
     uint16_t *ivc_high;
     uint64_t *ivc_ready, *ivc_stall; /* when the front flit could have asked; since when it lacks a VC or a credit */
     struct pp_fast *fast;    /* NULL: net_router.c serves all; else of the above sources, output ports of sources and
@@ -280,5 +282,21 @@ pp_status pp_flit_deadlock(const pp_flit_engine *e);
 
 /* Copies (net_tree.c): branches of the packet at the front of ivc; NO when memory ran out. */
 uint32_t pp_flit_branches(pp_flit_engine *e, pp_part *p, uint32_t ivc, const pp_noc_item *item, uint32_t tree_node);
+
+/* A flit goes onto the channel of ovc in the cycles [begin, end); ready: as in pp_noc_crossing. */
+static inline void pp_flit_tell(pp_flit_engine *e, uint32_t ovc, uint32_t flit, uint64_t ready, uint64_t begin, uint64_t end)
+{
+    if (flit & PP_FLIT_HEAD) {
+        e->ovc_ready[ovc] = ready < begin ? ready : begin;
+        e->ovc_head[ovc] = begin;
+    }
+    if (!(flit & PP_FLIT_TAIL))
+        return;
+    pp_noc *n = &e->base;
+    const pp_noc_crossing c = {.tag = pp_noc_at(&n->items, PP_FLIT_ITEM(flit))->tag, .ready = e->ovc_ready[ovc],
+                               .head = e->ovc_head[ovc], .tail = end, .channel = n->g.op_channel[ovc >> e->vs],
+                               .vc = ovc & ((1u << e->vs) - 1)};
+    n->watch(n->watch_context, &c);
+}
 
 #endif

@@ -90,6 +90,7 @@ typedef struct pp_noc_ops {
     pp_status (*run)(pp_noc *n, uint64_t until, bool stop);
     uint64_t (*next)(const pp_noc *n);
     void (*open_loop)(pp_noc *n);
+    pp_status (*watch)(pp_noc *n); /* NULL: crossings are not told */
     pp_status (*tree)(pp_noc *n); /* trees will be used; NULL: nothing to do */
     void (*stats)(const pp_noc *n, pp_noc_stats *out);
     void (*channel)(const pp_noc *n, uint32_t channel, pp_noc_channel_stats *out);
@@ -116,6 +117,8 @@ struct pp_noc {
     pp_noc_source_fn source;
     pp_noc_sink_fn sink;
     void *context;
+    pp_noc_watch_fn watch;
+    void *watch_context;
     bool observe, failed;
 };
 

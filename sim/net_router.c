@@ -631,7 +631,7 @@ static void return_credit(pp_step *s, uint32_t ivc)
 }
 
 /* The flit at place `k` of the buffer goes to ovc. Whether it was a tail. */
-static bool depart(pp_step *s, uint32_t ivc, uint32_t k, uint32_t ovc)
+static bool depart(pp_step *s, uint32_t ivc, uint32_t k, uint32_t ovc, uint64_t ready)
 {
     pp_flit_engine *e = s->e;
     pp_part *p = s->p;
@@ -644,6 +644,8 @@ static bool depart(pp_step *s, uint32_t ivc, uint32_t k, uint32_t ovc)
         e->op_next[op] = leaves + n->period[op];
         leaves += n->period[op] - 1;
     }
+    if (e->ovc_head)
+        pp_flit_tell(e, ovc, flit, ready + n->o.switch_delay, leaves + 1 - n->period[op], leaves + 1);
     const uint32_t ip = n->g.op_ip[op], v = ovc & ((1u << e->vs) - 1);
     const uint32_t to = ip != PP_NOC_NO ? (ip << e->vs) + v : e->n_ivc + ovc;
     uint64_t at = leaves + 1 + n->delay[op];
@@ -690,10 +692,16 @@ static void next_packet(pp_step *s, uint32_t ivc)
         pp_flit_begin(s->e, s->p, ivc, s->p->t + 1);
 }
 
+/* First cycle in which the front flit of an observed buffer could go through the switch. */
+static uint64_t could_go(const pp_flit_engine *e, uint32_t ivc, bool head)
+{
+    return e->ivc_ready[ivc] + (head && !e->base.o.speculative ? 1 + e->sa_extra : 0);
+}
+
 static void observe_departure(pp_step *s, uint32_t ivc, uint32_t op, bool head)
 {
     pp_flit_engine *e = s->e;
-    const uint64_t least = e->ivc_ready[ivc] + (head && !e->base.o.speculative ? 1 + e->sa_extra : 0);
+    const uint64_t least = could_go(e, ivc, head);
     e->op_wait[op] += s->p->t > least ? s->p->t - least : 0;
     e->ivc_ready[ivc] = s->p->t + 1;
 }
@@ -703,9 +711,10 @@ static void send(pp_step *s, uint32_t ivc)
     pp_flit_engine *e = s->e;
     const uint32_t ovc = e->ovc[ivc];
     const uint32_t flit = e->buffer[((size_t)ivc << e->depth_shift) + e->head[ivc]];
+    const uint64_t ready = e->ovc_head ? could_go(e, ivc, flit & PP_FLIT_HEAD) : 0;
     if (e->op_wait)
         observe_departure(s, ivc, ovc >> e->vs, flit & PP_FLIT_HEAD);
-    (void)depart(s, ivc, 0, ovc);
+    (void)depart(s, ivc, 0, ovc, ready);
     pop_flit(s, ivc);
     if (flit & PP_FLIT_TAIL) {
         next_packet(s, ivc);
@@ -725,7 +734,7 @@ static void send_copy(pp_step *s, uint32_t ivc, uint32_t op)
     uint32_t least = UINT32_MAX;
     for (uint32_t b = root->next; b != PP_NOC_NO; b = all[b].next) {
         if (all[b].op == op) {
-            all[b].done = depart(s, ivc, all[b].sent - root->sent, all[b].ovc);
+            all[b].done = depart(s, ivc, all[b].sent - root->sent, all[b].ovc, e->ovc_head ? could_go(e, ivc, true) : 0);
             all[b].sent++;
         }
         least = all[b].sent < least ? all[b].sent : least;

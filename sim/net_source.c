@@ -192,6 +192,8 @@ static void put_on_link(pp_flit_engine *e, pp_part *p, uint32_t s, uint32_t flag
     }
     (void)pp_flit_take_credit(e, (op << e->vs) + src->vc);
     const uint64_t last = p->t + n->period[op] - 1;
+    if (e->ovc_head)
+        pp_flit_tell(e, (op << e->vs) + src->vc, flit, pp_noc_at(&e->base.items, src->item)->created, p->t, last + 1);
     e->op_next[op] = last + 1;
     const uint64_t at = last + src->link_time + (flags & PP_FLIT_HEAD ? 0 : e->body_delay);
     pp_flit_push(e, p, at, (n->g.op_ip[op] << e->vs) + src->vc, flit);

@@ -103,16 +103,18 @@ void pp_run_result_free(pp_run_result *r);
 typedef struct pp_trace_event {
     uint64_t ready_ps; /* its inputs were complete; the packet asked for the channel */
     uint64_t start_ps, end_ps; /* array or channel busy: [start, end) */
-    uint32_t object;   /* tile; channel */
+    uint32_t object;   /* tile; channel; a flow when `flow` is set */
+    bool flow;         /* ideal switching: a transfer over the flow's own path, [start, end) at its source */
     uint32_t net;      /* PP_NONE: a firing; else of the packet */
     uint32_t inference, position; /* language models: number of the token, position in its sequence */
-    uint32_t sequence, copy; /* language models: of the token; of the server, which takes tokens in turn */
+    uint32_t sequence, copy; /* language models: of the token; of the server, which takes tokens in turn. Flit switching:
+                                copy is the virtual channel, of which several take turns on a channel */
 } pp_trace_event;
 
 /* Optional observer of what happens (report/trace.h is one). Both REQUIRED. Calls come in the order of
  * events: fire at the start of a firing, packet when its start on a channel is known (with unlimited FIFOs
- * that may be ahead of time). Ideal and flit switching show no packets. An observed pipeline is never
- * extrapolated. */
+ * that may be ahead of time). Flit switching tells of a packet on a channel when its tail leaves it; ideal switching
+ * of a transfer over each flow's path when it is sent. An observed pipeline is never extrapolated. */
 typedef struct pp_trace_ops {
     void (*fire)(void *sink, const pp_trace_event *e);
     void (*packet)(void *sink, const pp_trace_event *e);

@@ -16,7 +16,7 @@ def read_csv(path):
         assert first.startswith("# "), first
         rows = list(csv.DictReader(f))
     for r in rows:
-        for key in ("start_ps", "end_ps", "ready_ps", "object", "inference", "position"):
+        for key in ("start_ps", "end_ps", "ready_ps", "object", "inference", "position", "vc"):
             r[key] = int(r[key])
     return first[2:].strip(), rows
 
@@ -227,12 +227,88 @@ class Sampled(Case):
             self.assertFalse([e for e in json.load(f)["traceEvents"] if e["ph"] == "C"])
         self.assertFalse([n for n in read_vcd(v)[0] if n.endswith("waiting")])
 
-    def test_ideal_switching_shows_cores_alone(self):
-        out = self.path("i.csv")
-        r = self.done("simulate", example("joshi2020-resnet32.yaml"), "-o", self.path("i.h5"), "--trace", out,
-                      *settings(simulate__images=2, simulate__switching="ideal"))
-        self.assertIn("no packets", r.err)
-        self.assertEqual({row["kind"] for row in read_csv(out)[1]}, {"fire"})
+    def test_ideal_switching_shows_transfers(self):
+        out, report = self.path("i.csv"), self.path("i.h5")
+        formats = [w for e in ("csv", "json", "vcd") for w in ("--trace", self.path("i." + e))]
+        self.done("simulate", example("joshi2020-resnet32.yaml"), "-o", report, *formats, *settings(simulate__images=2, simulate__switching="ideal"))
+        rows = [r for r in read_csv(out)[1] if r["kind"] != "fire"]
+        self.assertEqual({r["kind"] for r in rows}, {"transfer"})
+        found = datasets(report)
+        flows, of_flows = found["/mapping/flows"][0], found["/timing/flows"][0]
+        names = [text(s["name"]) for s in found["/workload/stages"][0]]
+        tiles = found["/mapping/tiles"][0]
+        free, count = collections.Counter(), collections.Counter()
+        for r in rows:
+            f = flows[r["object"]]
+            count[r["object"]] += 1
+            self.assertEqual(r["where"], f"{names[tiles[f['src']]['stage']]} -> {names[tiles[f['dst']]['stage']]}")
+            self.assertGreaterEqual(r["start_ps"], max(free[r["object"]], r["ready_ps"]))  # a path carries one after the other
+            free[r["object"]] = r["end_ps"]
+        for i, f in enumerate(of_flows):
+            self.assertEqual(count[i], int(f["packets"]))
+            self.assertGreaterEqual(int(f["latency_max_ps"]), max(r["end_ps"] - r["ready_ps"] for r in rows if r["object"] == i))
+        with open(self.path("i.json")) as f:
+            trace = json.load(f)["traceEvents"]
+        self.assertEqual(sum(e["ph"] == "X" and e["pid"] == 4 for e in trace), len(rows))
+        self.assertFalse([e for e in trace if e["ph"] == "X" and e["pid"] == 2])
+        changes, _ = read_vcd(self.path("i.vcd"))
+        sums = collections.Counter()
+        for r in rows:
+            sums[r["object"]] += r["end_ps"] - r["start_ps"]
+        shown = {int(re.match(r"transfers\.f(\d+)_", n).group(1)): busy(c) for n, c in changes.items() if n.startswith("transfers.")}
+        self.assertEqual(shown, dict(sums))
+
+    def test_flits_show_packets_on_virtual_channels(self):
+        out, report = self.path("f.csv"), self.path("f.h5")
+        formats = [w for e in ("csv", "json", "vcd") for w in ("--trace", self.path("f." + e))]
+        self.done("simulate", example("joshi2020-resnet32.yaml"), "-o", report, *formats,
+                  *settings(simulate__images=2, simulate__switching="flit", fabric__kind="mesh", fabric__lanes=1))
+        rows = [r for r in read_csv(out)[1] if r["kind"] != "fire"]
+        self.assertEqual({r["kind"] for r in rows}, {"packet"})
+        self.assertGreater(len({r["vc"] for r in rows}), 1)
+        found = datasets(report)
+        channels, flows, hops, tiles = (found[p][0] for p in ("/timing/channels", "/mapping/flows", "/mapping/hops", "/mapping/tiles"))
+        names = [text(s["name"]) for s in found["/workload/stages"][0]]
+        on, count, sums, waits = collections.defaultdict(list), collections.Counter(), collections.Counter(), collections.Counter()
+        for r in rows:
+            on[r["object"], r["vc"]].append(r)
+            count[r["object"]] += 1
+            sums[r["object"]] += r["end_ps"] - r["start_ps"]
+            waits[r["object"]] += r["start_ps"] - r["ready_ps"]
+            self.assertGreaterEqual(r["start_ps"], r["ready_ps"])
+        for i, c in enumerate(channels):
+            self.assertEqual(count[i], int(c["packets"]), i)
+            self.assertGreaterEqual(sums[i] + 1000 * count[i], int(c["busy_ps"]), i)  # ends are rounded to picoseconds
+        for rows_of in on.values():  # a virtual channel carries one packet after the other
+            for a, b in zip(rows_of, rows_of[1:]):
+                self.assertGreaterEqual(b["start_ps"], a["end_ps"])
+        # a packet goes from channel to channel of its flow's way
+        at = collections.defaultdict(list)
+        for r in rows:
+            at[r["object"], r["layer"], r["inference"], r["position"]].append(r["start_ps"])
+        ways = collections.defaultdict(list)
+        for h in hops:
+            ways[int(h["flow"])].append(int(h["channel"]))
+        checked = 0
+        for flow, way in ways.items():
+            layer = names[tiles[flows[flow]["src"]]["stage"]]
+            for a, b in zip(way, way[1:]):
+                for position in range(3):
+                    first, second = at[a, layer, 0, position], at[b, layer, 0, position]
+                    self.assertTrue(first and second and min(first) < max(second), (flow, a, b))
+                    checked += 1
+        self.assertGreater(checked, 3)
+        with open(self.path("f.json")) as f:
+            trace = json.load(f)["traceEvents"]
+        free = collections.Counter()
+        slices = sorted((e for e in trace if e["ph"] == "X" and e["pid"] == 2), key=lambda e: e["ts"])
+        self.assertEqual(len(slices), len(rows))
+        for e in slices:  # slices of a track must not overlap
+            self.assertGreaterEqual(round(e["ts"] * 1e6), free[e["tid"]])
+            free[e["tid"]] = round((e["ts"] + e["dur"]) * 1e6) - 1
+        changes, _ = read_vcd(self.path("f.vcd"))
+        shown = {int(re.match(r"channels\.c(\d+)_", n).group(1)): busy(c) for n, c in changes.items() if n.startswith("channels.") and n.endswith("busy")}
+        self.assertEqual(shown, dict(sums))
 
 
 class Refused(Case):

@@ -14,7 +14,7 @@
 
 static void fire(pp_trace *t, uint64_t start, uint32_t tile, uint32_t inference)
 {
-    pp_trace_sink.fire(t, &(pp_trace_event){start, start, start + 10, tile, PP_NONE, inference, 0, 0, 0});
+    pp_trace_sink.fire(t, &(pp_trace_event){.ready_ps = start, .start_ps = start, .end_ps = start + 10, .object = tile, .net = PP_NONE, .inference = inference});
 }
 
 static pp_trace *open_trace(uint64_t limit, uint32_t every)
@@ -48,7 +48,7 @@ static void order(void **state)
 {
     (void)state;
     pp_trace *t = open_trace(10, 1);
-    pp_trace_sink.packet(t, &(pp_trace_event){3, 5, 9, 0, 7, 0, 0, 0, 0});
+    pp_trace_sink.packet(t, &(pp_trace_event){.ready_ps = 3, .start_ps = 5, .end_ps = 9, .net = 7});
     fire(t, 5, 1, 0);
     fire(t, 4, 9, 0);
     fire(t, 5, 0, 0);
