@@ -97,6 +97,18 @@ static pp_status watch_tokens(lm_run *r)
     return PP_OK;
 }
 
+/* In lockstep, whatever is simulated afterwards: tile by tile it would take long, and the two would not be comparable. */
+static pp_status fill_pipeline(lm_run *r)
+{
+    pp_lm_actors *lockstep = NULL;
+    if (!r->s->sim_options.exact)
+        return pp_token_fill_loaded(&r->setup.in_flight, &r->actors->net, &r->setup);
+    PP_TRY(pp_lm_actors_new(&lockstep, r->s->lm, 0));
+    const pp_status status = pp_token_fill_loaded(&r->setup.in_flight, &lockstep->net, &r->setup);
+    pp_lm_actors_free(lockstep);
+    return status;
+}
+
 static pp_status simulate(lm_run *r)
 {
     pp_session *s = r->s;
@@ -108,6 +120,8 @@ static pp_status simulate(lm_run *r)
         PP_TRY(pp_token_bounds_at(&b, &r->actors->net, 1));
         r->setup.entry_ps = b.interval_ps;
     }
+    if (r->setup.in_flight == 0)
+        PP_TRY(fill_pipeline(r));
     PP_TRY(watch_tokens(r));
     pp_progress_begin(&bar, "tokens", tokens_of(&r->setup));
     r->setup.progress = &bar;

@@ -149,6 +149,9 @@ pp_status pp_token_sim_repeat_new(pp_token_sim *s);
 void pp_token_sim_repeat_free(pp_token_repeat *r);
 pp_status pp_token_sim_repeat_look(pp_token_sim *s, uint32_t sequence);
 
+/* pp_token_fill and an eighth (tokens_fill.c). */
+pp_status pp_token_sim_idle_limit(uint64_t *out, const pp_token_net *net, const pp_token_setup *setup);
+
 /* Figures from the leaves (tokens_result.c). */
 pp_status pp_token_sim_finish(pp_token_sim *s);
 /* Busy time that all tokens of the setup put on the busiest actor or server. */

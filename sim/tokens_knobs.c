@@ -30,7 +30,7 @@ static const pp_knob knobs[] = {
      "language models: tokens enter at the interval that the busiest stage or channel allows, or as soon as the first stage takes them",
      ROW(entry)},
     {"workload", "in_flight", PP_KNOB_INT, "token", "0", 0, 1073741824, NULL,
-     "language models: most tokens in the pipeline at once; 0: as many as fill it, and an eighth more", ROW(in_flight)},
+     "language models: most tokens in the pipeline at once; 0: as many as fill it under load, found by trying", ROW(in_flight)},
 };
 
 pp_knob_table pp_token_knobs(void)

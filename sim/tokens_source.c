@@ -62,9 +62,7 @@ static pp_status set_limit(pp_token_sim *s)
     const uint32_t most = longest(s->setup);
     s->limit = s->setup->in_flight;
     if (s->limit == 0)
-        PP_TRY(pp_token_fill(&s->limit, s->net, most));
-    if (s->setup->in_flight == 0)
-        s->limit += (s->limit + 7) / 8; /* some slack, or small gaps go round for ever */
+        PP_TRY(pp_token_sim_idle_limit(&s->limit, s->net, s->setup));
     if (s->net->encoder && s->limit < most)
         return pp_fail(PP_EINFEASIBLE,
                        "workload.in_flight: %llu tokens never complete a sequence of %u that attention waits for",
