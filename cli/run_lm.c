@@ -22,7 +22,9 @@ typedef struct lm_run {
     pp_lm_summary summary;
     pp_lm_tables tables;
     double map_s;
-    uint64_t executed, generated; /* tokens whose values moved; of these sampled */
+    uint64_t executed, generated; /* tokens whose values moved; sampled ones */
+    uint64_t kv_code_bytes, kv_scale_bytes;
+    pp_lm_crossbars *crossbars;   /* NULL: exact */
 } lm_run;
 
 /* ---- steps ---- */
@@ -47,6 +49,8 @@ static pp_status set_up(lm_run *r)
 {
     pp_session *s = r->s;
     settle_scenario(r);
+    if (s->sim_options.execute > 0 && s->sim_options.exact)
+        return pp_fail(PP_EUNSUPPORTED, "simulate.execute: values move in lockstep, an operator at once: not with simulate.exact");
     r->setup = (pp_token_setup){.scenario = s->tokens.scenario, .prefill_chunk = (uint32_t)s->tokens.prefill_chunk,
                                 .in_flight = (uint64_t)s->tokens.in_flight, .seed = (uint64_t)s->run_options.seed,
                                 .exact = s->sim_options.exact || s->trace != NULL};
@@ -132,20 +136,61 @@ static pp_status simulate(lm_run *r)
     return pp_lm_energy_new(&r->energy, &s->cost, &s->arch, (uint32_t)s->quant.wbits, r->s->lm, r->actors, &r->setup, r->result);
 }
 
+/* Devices that err: programmed with the run's seed, at the first time, with the first compensation that is asked for. */
+static pp_status settle_devices(pp_session *s, pp_lm_crossbars *x)
+{
+    double *times = NULL, since = 0;
+    pp_compensation *c = NULL;
+    size_t n_times = 0, n_c = 0;
+    pp_status status = pp_number_list(&times, &n_times, s->device_options.times_s, "device.times_s");
+    if (status == PP_OK && n_times == 0)
+        status = pp_fail(PP_EINVAL, "device.times_s: expected at least one time");
+    if (status == PP_OK)
+        status = pp_compensation_list(&c, &n_c, s->noise.compensation);
+    if (status == PP_OK)
+        status = pp_device_time(&s->device, times[0], &since);
+    if (status == PP_OK)
+        status = pp_lm_crossbars_program(x, (uint64_t)s->run_options.seed, since);
+    if (status == PP_OK && n_c > 0)
+        status = pp_lm_crossbars_compensate(x, c[0]);
+    if (status == PP_OK && s->noise.adc_ranges == 1)
+        status = pp_lm_crossbars_recalibrate(x);
+    free(times);
+    free(c);
+    return status;
+}
+
+static pp_status make_devices(lm_run *r, const pp_lm_values *v)
+{
+    const pp_session *s = r->s;
+    if (strcmp(s->device_options.model, "ideal") == 0 || strcmp(s->device_options.model, "sram") == 0)
+        return PP_OK;
+    const pp_lm_crossbars_input in = {.q = v->q, .arch = &s->arch, .device = &s->device, .noise = &s->noise,
+                                      .act_scale = pp_lm_values_scale(s), .calib = v->calib_text.ids, .n_calib = v->calib_text.n,
+                                      .window = (uint32_t)s->workload.window, .pool = s->pool};
+    PP_TRY(pp_lm_crossbars_new(&r->crossbars, &in));
+    return settle_devices(r->s, r->crossbars);
+}
+
 /* The same scenario with values: every token, one event after the other; logits must be the quantized executor's. */
 static pp_status execute_with(lm_run *r, pp_lm_values *v)
 {
     pp_session *s = r->s;
     pp_lm_execution *x = NULL;
     PP_TRY(pp_lm_values_open(v, s, s->workload.model, true));
+    PP_TRY(make_devices(r, v));
     const pp_lm_execute_input in = {.q = v->q, .m = s->lm, .actors = r->actors, .sequence = r->sequence,
                                     .n_sequences = r->setup.n_sequences, .text = v->text.ids, .n_text = v->text.n,
                                     .scenario = r->setup.scenario, .prefill_chunk = r->setup.prefill_chunk,
-                                    .in_flight = r->setup.in_flight, .act_scale = pp_lm_values_scale(s),
-                                    .rows = (uint32_t)s->arch.rows, .psum_bits = (uint32_t)s->arch.psum_bits, .seed = r->setup.seed};
+                                    .in_flight = r->setup.in_flight, .entry_ps = r->setup.entry_ps,
+                                    .act_scale = pp_lm_values_scale(s),
+                                    .rows = (uint32_t)s->arch.rows, .psum_bits = (uint32_t)s->arch.psum_bits, .seed = r->setup.seed,
+                                    .crossbars = r->crossbars};
     PP_TRY(pp_lm_execute(&x, &in));
-    r->executed = x->tokens;
+    r->executed = x->executed;
     r->generated = x->generated;
+    r->kv_code_bytes = x->kv_code_bytes;
+    r->kv_scale_bytes = x->kv_scale_bytes;
     pp_lm_execution_free(x);
     return PP_OK;
 }
@@ -156,6 +201,7 @@ static pp_status execute(lm_run *r)
     if (r->s->sim_options.execute == 0)
         return PP_OK;
     const pp_status status = execute_with(r, &v);
+    pp_lm_crossbars_free(r->crossbars);
     pp_lm_values_free(&v);
     return status;
 }
@@ -172,6 +218,9 @@ static pp_status print(lm_run *r, const char *path)
         if (r->executed > 0) {
             pp_json_add_i64(json, "executed_tokens", (int64_t)r->executed);
             pp_json_add_i64(json, "generated_tokens", (int64_t)r->generated);
+            pp_json_add_i64(json, "kv_code_bytes", (int64_t)r->kv_code_bytes);
+            pp_json_add_i64(json, "kv_scale_bytes", (int64_t)r->kv_scale_bytes);
+            pp_json_add_text(json, "executed_devices", r->s->device_options.model);
         }
         pp_json_add_f64(json, "wall_s", wall_s);
         pp_json_add_f64(json, "map_s", r->map_s);
@@ -182,8 +231,10 @@ static pp_status print(lm_run *r, const char *path)
     }
     PP_TRY(pp_lm_report_print(&r->summary, &r->tables, stdout, isatty(1) && getenv("NO_COLOR") == NULL));
     if (r->executed > 0)
-        printf("\nexecuted    %llu tokens with real values, %llu of them sampled: logits equal to the quantized executor's to the bit\n",
-               (unsigned long long)r->executed, (unsigned long long)r->generated);
+        printf("\nexecuted    %llu tokens with real values on devices '%s', %llu sampled: logits equal to the quantized executor's to the bit\n"
+               "            keys and values held as codes: %llu bytes, %llu of scales beside them\n",
+               (unsigned long long)r->executed, r->s->device_options.model, (unsigned long long)r->generated,
+               (unsigned long long)r->kv_code_bytes, (unsigned long long)r->kv_scale_bytes);
     printf("\nreport      %s\n", path);
     pp_session_trace_print(r->s);
     printf("time taken  %.2f s, of which mapping %.2f s, simulation %.2f s (%.3g million events a second)\n", wall_s,

@@ -93,6 +93,27 @@ INLINE float code_row(const pp_act_options *o, const float *x, size_t n, uint8_t
     return s;
 }
 
+void pp_group_range(const pp_act_options *o, const float *x, size_t n, float *scale, float *zero)
+{
+    const float steps = (float)((1 << o->bits) - 1), clip = (float)o->clip;
+    float lo = x[0], hi = x[0];
+    for (size_t i = 1; i < n; i++) {
+        lo = x[i] < lo ? x[i] : lo;
+        hi = x[i] > hi ? x[i] : hi;
+    }
+    lo *= clip;
+    hi *= clip;
+    const float s = (hi - lo) / steps;
+    *scale = s < 1e-12f ? 1e-12f : s;
+    *zero = rintf(-lo / *scale);
+}
+
+uint8_t pp_group_code(const pp_act_options *o, float x, float scale, float zero)
+{
+    const float steps = (float)((1 << o->bits) - 1), v = rintf(x / scale) + zero;
+    return (uint8_t)(v < 0 ? 0 : v > steps ? steps : v);
+}
+
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static float code_avx2(const pp_act_options *o, const float *x, size_t n, uint8_t *code)
 {

@@ -104,6 +104,10 @@ const pp_lmq_options *pp_lmq_options_of(const pp_lmq *q);
 /* Dequantized weights and the online operators with their quantizers. Valid while q lives. */
 pp_lm_source pp_lmq_source(const pp_lmq *q);
 pp_lm_hooks pp_lmq_hooks(const pp_lmq *q);
+/* Keys and values as codes of kvbits, packed, each head (or kvgroup of it) with a scale and a zero point: what the hooks
+ * leave, to the bit. bytes 0 where kvbits is 16. */
+struct pp_lm_cache_codec;
+void pp_lmq_cache_codec(const pp_lmq *q, struct pp_lm_cache_codec *out);
 /* Rows of quality; pooled kurtosis of all block inputs before and after R1. */
 const pp_lmq_layer *pp_lmq_layers(const pp_lmq *q, size_t *n);
 void pp_lmq_kurtosis(const pp_lmq *q, double *before, double *after);

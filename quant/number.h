@@ -94,5 +94,9 @@ void pp_quantize_rows(const pp_act_options *o, float *x, size_t rows, size_t wid
 /* Codes of one row without groups, symmetric, plus 128; the scale is returned. (code - 128) x scale is what
  * pp_quantize_rows leaves, to the bit. */
 float pp_code_row(const pp_act_options *o, const float *x, size_t n, uint8_t *code);
+/* One group, asymmetric: its scale and zero point, and the code 0 .. 2^bits - 1 of a value of it. (code - zero) x scale is what
+ * pp_quantize_rows leaves, to the bit. */
+void pp_group_range(const pp_act_options *o, const float *x, size_t n, float *scale, float *zero);
+uint8_t pp_group_code(const pp_act_options *o, float x, float scale, float zero);
 
 #endif

@@ -38,6 +38,54 @@ static pp_status read_block(void *payload, const pp_lmq_block *b)
     return pp_lm_read_block_(x->analog, b);
 }
 
+/* ---- one token ---- */
+
+/* Reads the group of rows that the token is in, all others of them empty, and takes its row. */
+static pp_status read_row(const pp_analog *a, const pp_lmq_block *b, const pp_lmq_block *whole, uint32_t row)
+{
+    const pp_astage *s = &a->stage[b->index];
+    pp_ascratch *w = &a->scratch[b->worker];
+    pp_analog_map_(a, b->index, whole->codes, w);
+    for (uint32_t i = 0; i < s->n_arrays; i++) {
+        const pp_aarray *array = &a->array[s->first_array + i];
+        const pp_aread r = {(uint32_t)whole->first, row / PP_AGROUP, -1};
+        pp_analog_read_(a, array, w, &r, b->worker);
+        memcpy(b->psum + (size_t)a->m->tile[array->tile].row * PP_LMQ_BLOCK * b->matrix->out + array->out_lo,
+               w->psum + (size_t)(row % PP_AGROUP) * array->padded, array->cols * sizeof *w->psum);
+    }
+    return PP_OK;
+}
+
+static pp_status read_token(void *payload, const pp_lmq_block *b)
+{
+    const pp_lm_crossbars *x = payload;
+    uint32_t window = 0;
+    if (b->rows > 1)
+        return pp_lm_read_block_(x->analog, b);
+    while (window + 1 < x->n_first && x->first[window + 1] <= b->first)
+        window++;
+    const size_t at = b->first - x->first[window], in = b->matrix->in;
+    const uint32_t row = (uint32_t)(at % PP_LMQ_BLOCK);
+    uint8_t *codes = pp_alloc_aligned((size_t)PP_LMQ_BLOCK * in, 1);
+    if (codes == NULL)
+        return PP_ENOMEM;
+    memset(codes, 128, PP_LMQ_BLOCK * in);
+    memcpy(codes + row * in, b->codes, in);
+    pp_lmq_block whole = *b;
+    whole.first = b->first - row;
+    whole.codes = codes;
+    const pp_status status = read_row(x->analog, b, &whole, row);
+    free(codes);
+    return status;
+}
+
+void pp_lm_crossbars_tokens(pp_lm_crossbars *x, const size_t *first, uint32_t n)
+{
+    x->first = first;
+    x->n_first = n;
+    pp_lmq_integer_set(x->integer, first != NULL ? read_token : read_block, NULL, x);
+}
+
 static pp_status read_slowly(void *payload, const pp_lmq_block *b)
 {
     const pp_analog *x = ((const pp_lm_crossbars *)payload)->analog;
@@ -262,6 +310,11 @@ void pp_lm_crossbars_free(pp_lm_crossbars *x)
 pp_lm_exec *pp_lm_crossbars_exec(pp_lm_crossbars *x)
 {
     return x->exec;
+}
+
+pp_lm_hooks pp_lm_crossbars_hooks(pp_lm_crossbars *x)
+{
+    return pp_lmq_integer_hooks(x->integer);
 }
 
 const pp_lmq_integer *pp_lm_crossbars_integer(const pp_lm_crossbars *x)

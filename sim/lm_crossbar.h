@@ -37,6 +37,12 @@ const pp_lmq_integer *pp_lm_crossbars_integer(const pp_lm_crossbars *x);
 const pp_mapping *pp_lm_crossbars_mapping(const pp_lm_crossbars *x); /* tiles; stage i is matrix i */
 const char *pp_lm_crossbars_warning(const pp_lm_crossbars *x, size_t i);
 
+/* Hooks for an executor of one's own on these crossbars, with pp_lmq_source and pp_lmq_config; worker 0 alone. */
+pp_lm_hooks pp_lm_crossbars_hooks(pp_lm_crossbars *x);
+/* Tokens that come one by one are read with the noise that they have in windows: token t of the batch belongs to window w,
+ * first[w] <= t < first[w + 1], and is read as row t - first[w] of it. first[n + 1]: borrowed; NULL: no more. */
+void pp_lm_crossbars_tokens(pp_lm_crossbars *x, const size_t *first, uint32_t n);
+
 /* As the functions of sim/crossbar_analog.h. */
 pp_status pp_lm_crossbars_program(pp_lm_crossbars *x, uint64_t seed, double t);
 pp_status pp_lm_crossbars_compensate(pp_lm_crossbars *x, pp_compensation c);

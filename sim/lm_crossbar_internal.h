@@ -29,6 +29,8 @@ struct pp_lm_crossbars {
     pp_mapping *mapping;
     pp_analog *analog;
     pp_lm_exec *exec;
+    const size_t *first;     /* [n_first + 1] windows of tokens that come one by one; NULL */
+    uint32_t n_first;
     uint8_t **seen;          /* [layers][4 places] codes of the calibration text; NULL outside calibration */
 };
 

@@ -14,6 +14,9 @@ typedef struct run {
     pp_lm_token **token;   /* [tokens] on their way */
     pp_lm_cache **cache;   /* [sequences] */
     bool *known;           /* [tokens] its id is there */
+    size_t *window;        /* [sequences + 1] x->first, for the crossbars */
+    pp_lm_cache_codec codec; /* of keys and values; bytes 0: floats */
+    uint64_t kv_bytes;     /* codes of all that is cached now */
 } run;
 
 /* ---- operators of the graph ---- */
@@ -61,11 +64,26 @@ static uint32_t largest(const float *logits, uint32_t n)
 
 /* ---- tokens ---- */
 
+static uint32_t length_of(const pp_lm_execute_input *in, uint32_t i)
+{
+    const pp_token_sequence *s = &in->sequence[i];
+    return s->prompt + s->decode;
+}
+
+/* A token has its place in the cache from its entry until its sequence is done, as in the timing model. */
+static void hold(run *r, uint32_t sequence, uint32_t tokens)
+{
+    r->kv_bytes += pp_lm_cache_code_bytes(r->cache[sequence], tokens);
+    r->x->kv_code_bytes = r->kv_bytes > r->x->kv_code_bytes ? r->kv_bytes : r->x->kv_code_bytes;
+}
+
 static pp_status begin_token(run *r, uint32_t sequence, uint32_t position)
 {
     const uint32_t at = r->x->first[sequence] + position;
     if (!r->known[at])
         return pp_fail(PP_EINTERNAL, "token %u of sequence %u entered before it was sampled", position, sequence);
+    hold(r, sequence, 1);
+    r->x->executed++;
     return pp_lm_token_new(&r->token[at], r->exec, r->x->ids[at], sequence, position, at);
 }
 
@@ -83,6 +101,8 @@ static pp_status sample(run *r, uint32_t sequence, uint32_t position)
     }
     pp_lm_token_free(r->token[at]);
     r->token[at] = NULL;
+    if (next == r->x->first[sequence + 1])
+        r->kv_bytes -= pp_lm_cache_code_bytes(r->cache[sequence], length_of(r->in, sequence));
     return PP_OK;
 }
 
@@ -110,12 +130,6 @@ static pp_status fired(void *payload, uint32_t actor, uint32_t sequence, uint32_
 
 /* ---- setting up ---- */
 
-static uint32_t length_of(const pp_lm_execute_input *in, uint32_t i)
-{
-    const pp_token_sequence *s = &in->sequence[i];
-    return s->prompt + s->decode;
-}
-
 /* Prompts from the text; what is sampled behind the last decoded token is not kept. */
 static pp_status prompts(run *r)
 {
@@ -127,11 +141,14 @@ static pp_status prompts(run *r)
     for (uint32_t i = 0; i < in->n_sequences; i++)
         x->first[i + 1] = x->first[i] + length_of(in, i);
     x->tokens = x->first[in->n_sequences];
+    r->window = pp_calloc(in->n_sequences + 1, sizeof *r->window);
+    for (uint32_t i = 0; r->window != NULL && i <= in->n_sequences; i++)
+        r->window[i] = x->first[i];
     x->ids = pp_calloc(x->tokens, sizeof *x->ids);
     x->logits = pp_calloc(x->tokens * x->vocab, sizeof *x->logits);
     r->known = pp_calloc(x->tokens, sizeof *r->known);
     r->token = pp_calloc(x->tokens, sizeof(pp_lm_token *));
-    if (x->ids == NULL || x->logits == NULL || r->known == NULL || r->token == NULL)
+    if (x->ids == NULL || x->logits == NULL || r->known == NULL || r->token == NULL || r->window == NULL)
         return PP_ENOMEM;
     size_t at = 0;
     for (uint32_t i = 0; i < in->n_sequences; i++) {
@@ -149,21 +166,74 @@ static pp_status executors(run *r)
     const pp_lmq_integer_options o = {.rows = in->rows, .psum_bits = in->psum_bits, .act_scale = in->act_scale};
     const pp_lm_exec_options e = {.stepwise = true};
     const pp_lm_source source = pp_lmq_source(in->q);
-    PP_TRY(pp_lmq_integer_new(&r->integer, in->q, &o, 1));
-    const pp_lm_hooks hooks = pp_lmq_integer_hooks(r->integer);
+    if (in->crossbars == NULL)
+        PP_TRY(pp_lmq_integer_new(&r->integer, in->q, &o, 1));
+    else
+        pp_lm_crossbars_tokens(in->crossbars, r->window, in->n_sequences);
+    const pp_lm_hooks hooks = in->crossbars != NULL ? pp_lm_crossbars_hooks(in->crossbars) : pp_lmq_integer_hooks(r->integer);
+    pp_lmq_cache_codec(in->q, &r->codec);
     PP_TRY(pp_lm_exec_new(&r->exec, pp_lmq_config(in->q), &source, &hooks, &e));
     r->cache = pp_calloc(in->n_sequences, sizeof(pp_lm_cache *));
     pp_status status = r->cache != NULL ? PP_OK : PP_ENOMEM;
     for (uint32_t i = 0; i < in->n_sequences && status == PP_OK; i++)
-        status = pp_lm_cache_new(&r->cache[i], pp_lmq_config(in->q), length_of(in, i));
+        status = pp_lm_cache_new(&r->cache[i], pp_lmq_config(in->q), length_of(in, i), r->codec.bytes > 0 ? &r->codec : NULL);
     return status;
+}
+
+/* One token through all blocks at once. */
+static pp_status run_token(run *r, uint32_t sequence, uint32_t position)
+{
+    static const pp_lm_step steps[] = {PP_LM_STEP_Q, PP_LM_STEP_K, PP_LM_STEP_V, PP_LM_STEP_ATTENTION, PP_LM_STEP_O, PP_LM_STEP_ATTN_ADD,
+                                       PP_LM_STEP_GATE, PP_LM_STEP_UP, PP_LM_STEP_ACT, PP_LM_STEP_DOWN, PP_LM_STEP_FFN_ADD};
+    const pp_lm_config *c = pp_lmq_config(r->in->q);
+    const uint32_t at = r->x->first[sequence] + position;
+    PP_TRY(pp_lm_token_new(&r->token[at], r->exec, r->x->ids[at], sequence, position, at));
+    PP_TRY(pp_lm_token_step(r->exec, r->token[at], r->cache[sequence], 0, PP_LM_STEP_EMBED));
+    for (uint32_t l = 0; l < c->layers; l++)
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
+            if (steps[k] != PP_LM_STEP_GATE || c->gated)
+                PP_TRY(pp_lm_token_step(r->exec, r->token[at], r->cache[sequence], l, steps[k]));
+    PP_TRY(pp_lm_token_step(r->exec, r->token[at], r->cache[sequence], 0, PP_LM_STEP_HEAD));
+    return sample(r, sequence, position);
+}
+
+/* Before the time begins: keys and values of the prompts, and the tokens that are sampled behind them. */
+static pp_status run_prompts(run *r)
+{
+    if (r->in->scenario != PP_SCENARIO_DECODE)
+        return PP_OK;
+    for (uint32_t i = 0; i < r->in->n_sequences; i++) {
+        hold(r, i, r->in->sequence[i].prompt);
+        for (uint32_t p = 0; p < r->in->sequence[i].prompt; p++)
+            PP_TRY(run_token(r, i, p));
+    }
+    return PP_OK;
+}
+
+/* Codes of one token, and the most at once, are those that the timing model has counted. */
+static pp_status check_bytes(run *r)
+{
+    pp_lm_execution *x = r->x;
+    const uint64_t token = pp_lm_cache_code_bytes(r->cache[0], 1), counted = r->in->actors->net.kv_bytes_token;
+    if (r->codec.bytes == 0)
+        return PP_OK;
+    /* Where a row of codes does not fill its last byte, it is a little more. */
+    if (token < counted || token >= counted + 2 * pp_lmq_config(r->in->q)->layers)
+        return pp_fail(PP_EINTERNAL, "execution-driven simulation: a token's keys and values take %llu bytes, the timing model has %llu",
+                       (unsigned long long)token, (unsigned long long)counted);
+    const uint64_t most = x->timing->kv_tokens_high * token;
+    if (r->in->scenario == PP_SCENARIO_DECODE ? x->kv_code_bytes < most : x->kv_code_bytes != most)
+        return pp_fail(PP_EINTERNAL, "execution-driven simulation: keys and values took %llu bytes, the timing model has %llu",
+                       (unsigned long long)x->kv_code_bytes, (unsigned long long)most);
+    x->kv_scale_bytes = x->kv_code_bytes / r->codec.code_bytes * (r->codec.bytes - r->codec.code_bytes);
+    return PP_OK;
 }
 
 static pp_status simulate(run *r)
 {
     const pp_lm_execute_input *in = r->in;
     const pp_token_setup setup = {.sequence = in->sequence, .n_sequences = in->n_sequences, .scenario = in->scenario,
-                                  .prefill_chunk = in->prefill_chunk, .in_flight = in->in_flight, .seed = in->seed,
+                                  .prefill_chunk = in->prefill_chunk, .in_flight = in->in_flight, .entry_ps = in->entry_ps, .seed = in->seed,
                                   .exact = true, .fired = fired, .payload = r};
     return pp_simulate_tokens(&r->x->timing, &in->actors->net, &setup);
 }
@@ -194,9 +264,6 @@ static pp_status check(const pp_lm_execute_input *in)
     const pp_lm_config *c = pp_lmq_config(in->q);
     if (c->experts > 0 || !c->causal)
         return pp_fail(PP_EUNSUPPORTED, "%s: values move through decoders without experts only", c->name);
-    if (in->scenario == PP_SCENARIO_DECODE)
-        return pp_fail(PP_EINVAL, "execution-driven simulation: prompts must be run (scenario mixed or prefill), their keys and values "
-                       "are not there otherwise");
     if (in->n_text == 0)
         return pp_fail(PP_EINVAL, "execution-driven simulation: no text for the prompts");
     for (uint32_t i = 0; i < in->n_text; i++)
@@ -219,7 +286,11 @@ pp_status pp_lm_execute(pp_lm_execution **out, const pp_lm_execute_input *in)
     if (status == PP_OK)
         status = executors(&r);
     if (status == PP_OK)
+        status = run_prompts(&r);
+    if (status == PP_OK)
         status = simulate(&r);
+    if (status == PP_OK)
+        status = check_bytes(&r);
     if (status == PP_OK)
         status = compare(&r);
     for (size_t i = 0; r.token != NULL && i < r.x->tokens; i++)
@@ -229,6 +300,9 @@ pp_status pp_lm_execute(pp_lm_execution **out, const pp_lm_execute_input *in)
     free(r.token);
     free(r.cache);
     free(r.known);
+    if (in->crossbars != NULL)
+        pp_lm_crossbars_tokens(in->crossbars, NULL, 0);
+    free(r.window);
     pp_lm_exec_free(r.exec);
     pp_lmq_integer_free(r.integer);
     if (status == PP_OK)

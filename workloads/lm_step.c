@@ -10,7 +10,9 @@ struct pp_lm_cache {
     uint32_t layers, room;
     size_t width;   /* kv_heads head_dim */
     uint32_t *n;    /* [layers] tokens that are there */
-    float *k, *v;   /* [layers][room][width] */
+    float *k, *v;   /* [layers][room][width]; with a codec [room][width], of the block that attends */
+    pp_lm_cache_codec codec; /* bytes 0: none */
+    uint8_t *code;  /* [layers][2][room][codec.bytes] keys, then values */
 };
 
 struct pp_lm_token {
@@ -49,17 +51,21 @@ const char *pp_lm_step_name(pp_lm_step step)
 
 /* ---- cache and token ---- */
 
-pp_status pp_lm_cache_new(pp_lm_cache **out, const pp_lm_config *c, uint32_t tokens)
+pp_status pp_lm_cache_new(pp_lm_cache **out, const pp_lm_config *c, uint32_t tokens, const pp_lm_cache_codec *codec)
 {
     pp_lm_cache *x = pp_calloc(1, sizeof *x);
     *out = NULL;
     if (x == NULL)
         return PP_ENOMEM;
     *x = (pp_lm_cache){.layers = c->layers, .room = tokens, .width = (size_t)c->kv_heads * c->head_dim};
+    if (codec != NULL)
+        x->codec = *codec;
+    const size_t values = (codec != NULL ? 1 : c->layers) * (size_t)tokens * x->width;
     x->n = pp_calloc(c->layers, sizeof *x->n);
-    x->k = pp_calloc(c->layers * (size_t)tokens * x->width, sizeof *x->k);
-    x->v = pp_calloc(c->layers * (size_t)tokens * x->width, sizeof *x->v);
-    if (x->n == NULL || x->k == NULL || x->v == NULL) {
+    x->k = pp_calloc(values, sizeof *x->k);
+    x->v = pp_calloc(values, sizeof *x->v);
+    x->code = pp_calloc(2 * (size_t)c->layers * tokens, x->codec.bytes);
+    if (x->n == NULL || x->k == NULL || x->v == NULL || x->code == NULL) {
         pp_lm_cache_free(x);
         return PP_ENOMEM;
     }
@@ -74,7 +80,13 @@ void pp_lm_cache_free(pp_lm_cache *x)
     free(x->n);
     free(x->k);
     free(x->v);
+    free(x->code);
     free(x);
+}
+
+size_t pp_lm_cache_code_bytes(const pp_lm_cache *x, uint32_t tokens)
+{
+    return 2 * (size_t)x->layers * tokens * x->codec.code_bytes;
 }
 
 pp_status pp_lm_token_new(pp_lm_token **out, const pp_lm_exec *e, uint32_t id, uint32_t sequence, uint32_t position, size_t row)
@@ -221,13 +233,34 @@ static void rotate(const pp_lm_exec *e, pp_lm_token *t, uint32_t layer)
     pp_lm_rope_apply_(&here, c, t->k, 1, c->kv_heads);
 }
 
+static uint8_t *code_at(const pp_lm_cache *x, uint32_t layer, int values, uint32_t position)
+{
+    return x->code + ((2 * (size_t)layer + (size_t)values) * x->room + position) * x->codec.bytes;
+}
+
+/* Codes of the token to those before it; all of them as values, which attention reads. */
+static void cache_codes(pp_lm_cache *x, const pp_lm_token *t, uint32_t layer)
+{
+    x->codec.encode(x->codec.payload, t->k, code_at(x, layer, 0, t->position));
+    x->codec.encode(x->codec.payload, t->v, code_at(x, layer, 1, t->position));
+    for (uint32_t p = 0; p <= t->position; p++) {
+        x->codec.decode(x->codec.payload, code_at(x, layer, 0, p), x->k + p * x->width);
+        x->codec.decode(x->codec.payload, code_at(x, layer, 1, p), x->v + p * x->width);
+    }
+}
+
 static pp_status cache(pp_lm_cache *x, const pp_lm_token *t, uint32_t layer)
 {
     if (x->n[layer] != t->position)
         return too_early(t, layer, PP_LM_STEP_ATTENTION, "a token before it in the cache");
     if (x->n[layer] == x->room)
         return pp_fail(PP_ERANGE, "sequence %u has more than the %u tokens that its cache holds", t->sequence, x->room);
-    const size_t at = ((size_t)layer * x->room + x->n[layer]++) * x->width;
+    x->n[layer]++;
+    if (x->codec.bytes > 0) {
+        cache_codes(x, t, layer);
+        return PP_OK;
+    }
+    const size_t at = ((size_t)layer * x->room + t->position) * x->width;
     memcpy(x->k + at, t->k, x->width * sizeof *x->k);
     memcpy(x->v + at, t->v, x->width * sizeof *x->v);
     return PP_OK;
@@ -241,10 +274,12 @@ static pp_status attention(const pp_lm_exec *e, pp_lm_token *t, pp_lm_cache *x, 
     PP_TRY(hook(e, t, PP_LM_SITE_Q, layer, q, c->heads, t->q));
     PP_TRY(hook(e, t, PP_LM_SITE_K, layer, kv, c->kv_heads, t->k));
     PP_TRY(hook(e, t, PP_LM_SITE_V, layer, kv, c->kv_heads, t->v));
-    PP_TRY(hook(e, t, PP_LM_SITE_K_CACHE, layer, kv, c->kv_heads, t->k));
-    PP_TRY(hook(e, t, PP_LM_SITE_V_CACHE, layer, kv, c->kv_heads, t->v));
+    if (x->codec.bytes == 0) {
+        PP_TRY(hook(e, t, PP_LM_SITE_K_CACHE, layer, kv, c->kv_heads, t->k));
+        PP_TRY(hook(e, t, PP_LM_SITE_V_CACHE, layer, kv, c->kv_heads, t->v));
+    }
     PP_TRY(cache(x, t, layer));
-    const size_t at = (size_t)layer * x->room * x->width;
+    const size_t at = x->codec.bytes > 0 ? 0 : (size_t)layer * x->room * x->width;
     pp_lm_attention_of_(c, e->simd, pp_lm_layer_window_(c, layer), t->position, 1, t->q, x->k + at, x->v + at, t->scores, t->mix);
     return PP_OK;
 }

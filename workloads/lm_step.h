@@ -27,9 +27,21 @@ typedef enum pp_lm_step {
 } pp_lm_step;
 const char *pp_lm_step_name(pp_lm_step step); /* "q_proj", "attention" ... */
 
-/* Keys and values of one sequence, as they are behind the *_CACHE hooks. */
+/* Keys and values of one sequence, as they are behind the *_CACHE hooks: as floats, or as codes. */
 typedef struct pp_lm_cache pp_lm_cache;
-pp_status pp_lm_cache_new(pp_lm_cache **out, const pp_lm_config *config, uint32_t tokens);
+/* How the keys (or values) of one token in one block are kept: what decode gives must be what the *_CACHE hooks leave of the
+ * same input, to the bit. */
+typedef struct pp_lm_cache_codec {
+    size_t bytes;      /* of codes and their scales together */
+    size_t code_bytes; /* of these the codes' */
+    void (*encode)(const void *payload, const float *x, uint8_t *to);
+    void (*decode)(const void *payload, const uint8_t *from, float *x);
+    const void *payload;
+} pp_lm_cache_codec;
+/* codec NULL: floats. Borrowed is its payload alone. */
+pp_status pp_lm_cache_new(pp_lm_cache **out, const pp_lm_config *config, uint32_t tokens, const pp_lm_cache_codec *codec);
+/* Bytes that hold the codes of `tokens` tokens in all blocks, scales not counted; 0 of floats. */
+size_t pp_lm_cache_code_bytes(const pp_lm_cache *cache, uint32_t tokens);
 void pp_lm_cache_free(pp_lm_cache *cache); /* NULL allowed */
 
 /* A token on its way. id: of the vocabulary; sequence: shown to hooks as the window; row: shown as the row. */

@@ -108,6 +108,16 @@ class Values(Case):
         text = self.done("run", self.run_file(), "-o", self.path("w.h5")).out
         self.assertIn("equal to the quantized executor's to the bit", text)
 
+    def test_decoding_alone_and_devices(self):
+        """Keys and values are codes, as many bytes as the timing model counts; prompts of decoding alone are run beforehand."""
+        for more, executed in (([], 16), (["--set", "workload.scenario=decode"], 6), (["--set", "quant.kvbits=8"], 16),
+                               (["--set", "device.model=aihwkit-pcm", "--set", "noise.compensation=tile", "--set", "arch.adc_bits=8"], 16)):
+            d = self.json("run", self.run_file(), *more, "-o", self.path(f"d{len(os.listdir(self.folder))}.h5"))
+            self.assertEqual((d["executed_tokens"], d["generated_tokens"]), (executed, 6))
+            self.assertEqual(d["kv_code_bytes"], d["kv_cache_bytes"])
+            self.assertGreater(d["kv_scale_bytes"], 0)
+            self.assertEqual(d["executed_devices"], "aihwkit-pcm" if "device.model=aihwkit-pcm" in more else "ideal")
+
     def test_a_quantized_folder_says_its_widths(self):
         folder = self.path("w3")
         self.done("quantize", "bytellama-odd", "--method", "quarot", "--wbits", "3", "--kvbits", "8", "--no-eval", "-o", folder)
@@ -116,7 +126,8 @@ class Values(Case):
 
     def test_what_has_no_values_is_refused(self):
         file = self.run_file()
-        self.refused("run", file, "--set", "workload.scenario=decode", "-o", self.path("x.h5"), words=["prompts must be run"])
+        self.refused("run", file, "--set", "simulate.exact=true", "-o", self.path("x.h5"), words=["simulate.execute", "simulate.exact"])
+        self.refused("run", file, "--set", "device.model=nobody", "-o", self.path("x.h5"), words=["device.model"])
         self.refused("run", file, "--set", "quant.method=kurtle", "-o", self.path("x.h5"), words=["kurtail"])
 
 

@@ -156,6 +156,81 @@ static void layer_norm_models_run_too(void **state)
     end(&f);
 }
 
+/* Prompts are run before the time begins: the same tokens, logits and codes; what goes through the pipeline is decoded. */
+static void decoding_alone_begins_with_the_prompts_cached(void **state)
+{
+    (void)state;
+    static const pp_token_sequence decoding[] = {{0, 7, 5}, {0, 1, 6}, {2000000, 12, 1}};
+    pp_lm_execution *x[2] = {NULL, NULL};
+    fixture f;
+    begin(&f, "mesh", false);
+    f.in.sequence = decoding;
+    f.in.n_sequences = 3;
+    for (int k = 0; k < 2; k++) {
+        f.in.scenario = k == 0 ? PP_SCENARIO_MIXED : PP_SCENARIO_DECODE;
+        assert_ok(pp_lm_execute(&x[k], &f.in));
+        assert_int_equal(x[k]->tokens, 32);
+        assert_int_equal(x[k]->executed, k == 0 ? 32 : 12);
+        assert_int_equal(x[k]->generated, 12);
+    }
+    assert_memory_equal(x[0]->ids, x[1]->ids, 32 * sizeof *x[0]->ids);
+    assert_memory_equal(x[0]->logits, x[1]->logits, 32 * VOCAB * sizeof(float));
+    /* 4 bits a key and value of every head and block, and a scale and a zero point a head */
+    const pp_lm_config *c = pp_lmq_config(f.q);
+    assert_int_equal(x[0]->kv_code_bytes, x[0]->timing->kv_tokens_high * 2 * c->layers * c->kv_heads * c->head_dim * 4 / 8);
+    assert_int_equal(x[0]->kv_scale_bytes, x[0]->timing->kv_tokens_high * 2 * c->layers * c->kv_heads * 8);
+    assert_int_equal(x[0]->kv_code_bytes, x[0]->timing->kv_tokens_high * f.actors->net.kv_bytes_token);
+    pp_lm_execution_free(x[0]);
+    pp_lm_execution_free(x[1]);
+    end(&f);
+}
+
+/* ---- devices that err ---- */
+
+/* Equal to the executor on the same devices, to the bit (pp_lm_execute compares); with the noise of whole windows, as
+ * accuracy studies have it: their executor's logits, but for the order of float sums. */
+static void noisy_devices_are_read_as_in_windows(void **state)
+{
+    (void)state;
+    fixture f;
+    pp_lm_execution *x = NULL, *again = NULL, *exact = NULL;
+    begin(&f, "mesh", false);
+    const pp_noise_options noise = {.seeds = 1, .read = PP_READ_ACCUMULATED, .compensation = "none", .compensation_reads = 16, .calib_images = 2};
+    const pp_device_options options = {.model = "aihwkit-pcm", .times_s = "25", .yield = 1, .sigma = 0.038, .verify_reads = 1,
+                                       .verify_window = 0.01, .program_poly = "", .nu_mean_poly = "", .nu_std_poly = "", .read_poly = ""};
+    pp_device device;
+    pp_lm_crossbars *crossbars = NULL;
+    f.arch.psum_bits = 16;
+    f.arch.adc_bits = 0;
+    assert_ok(pp_device_resolve(&device, &options));
+    const pp_lm_crossbars_input in = {.q = f.q, .arch = &f.arch, .device = &device, .noise = &noise, .calib = f.text, .n_calib = TEXT, .window = 25};
+    assert_ok(pp_lm_crossbars_new(&crossbars, &in));
+    static const pp_token_sequence two[] = {{0, 7, 3}, {0, 38, 2}}; /* blocks of 32 tokens: the second one goes into another */
+    f.in.sequence = two;
+    f.in.n_sequences = 2;
+    assert_ok(pp_lm_execute(&exact, &f.in));
+    f.in.crossbars = crossbars;
+    assert_ok(pp_lm_execute(&x, &f.in));
+    f.in.in_flight = 2;
+    assert_ok(pp_lm_execute(&again, &f.in));
+    assert_memory_equal(x->logits, again->logits, x->tokens * VOCAB * sizeof(float));
+    assert_memory_not_equal(x->logits, exact->logits, x->tokens * VOCAB * sizeof(float));
+    const pp_lm_window windows[] = {{0, 0, 10}, {10, 10, 40}};
+    const pp_lm_batch batch = {x->ids, windows, 2, 50};
+    float *want = malloc(50 * VOCAB * sizeof *want);
+    assert_ok(pp_lm_exec_logits(pp_lm_crossbars_exec(crossbars), &batch, want));
+    int near = 0;
+    for (int i = 0; i < 50 * VOCAB; i++)
+        near += fabsf(want[i] - x->logits[i]) < 1e-4f;
+    assert_true(near > 50 * VOCAB * 95 / 100);
+    free(want);
+    pp_lm_execution_free(x);
+    pp_lm_execution_free(again);
+    pp_lm_execution_free(exact);
+    pp_lm_crossbars_free(crossbars);
+    end(&f);
+}
+
 /* ---- token by token ---- */
 
 static void stepwise_is_the_executor_but_for_the_order_of_sums(void **state)
@@ -200,7 +275,7 @@ static void orders_that_no_pipeline_may_take_are_found(void **state)
     begin(&f, "5pp", false);
     const pp_lm_source source = pp_lm_source_of(f.lm);
     assert_ok(pp_lm_exec_new(&e, pp_lm_config_of(f.lm), &source, NULL, NULL));
-    assert_ok(pp_lm_cache_new(&c, pp_lm_config_of(f.lm), 4));
+    assert_ok(pp_lm_cache_new(&c, pp_lm_config_of(f.lm), 4, NULL));
     assert_ok(pp_lm_token_new(&a, e, 3, 0, 0, 0));
     assert_ok(pp_lm_token_new(&b, e, 4, 0, 1, 1));
     refuse(e, a, c, 0, PP_LM_STEP_Q, "block before");
@@ -272,6 +347,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_do_not_depend_on_the_schedule),
         cmocka_unit_test(layer_norm_models_run_too),
+        cmocka_unit_test(decoding_alone_begins_with_the_prompts_cached),
+        cmocka_unit_test(noisy_devices_are_read_as_in_windows),
         cmocka_unit_test(stepwise_is_the_executor_but_for_the_order_of_sums),
         cmocka_unit_test(orders_that_no_pipeline_may_take_are_found),
         cmocka_unit_test(a_timing_model_that_fires_too_early_is_found),
