@@ -287,7 +287,7 @@ static void put_models(FILE *f)
     fputs("_pp_models() {\n    _pp_list '", f);
     for (size_t i = 0; (name = pp_words_model(i)) != NULL; i++)
         fprintf(f, "%s%s", i > 0 ? " " : "", name);
-    fputs("'\n    _pp_files '.safetensors .json .onnx'\n}\n", f);
+    fputs("'\n    _pp_files '.safetensors .json .onnx .tflite'\n}\n", f);
 }
 
 static void put_fabrics(FILE *f)

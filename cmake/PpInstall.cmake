@@ -58,6 +58,7 @@ foreach(header
     workloads/network.h
     workloads/settings.h
     workloads/onnx.h
+    workloads/tflite.h
     workloads/stage.h
     workloads/tokenizer.h workloads/workloads.h
     quant/lmq.h

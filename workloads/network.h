@@ -28,6 +28,7 @@ typedef struct pp_tensor {
      * [dim[1] dim[2] dim[3]][dim[0]]. So batch norms, codes and matrices of other orders need no copy. */
     const float *row_scale, *row_zero;
     bool transposed;
+    bool last; /* data is [dim[0]][dim[2] dim[3]][dim[1]]: channels last; not both */
 } pp_tensor;
 
 /* Elements of a tensor; bytes of one element; element i as float. */

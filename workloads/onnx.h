@@ -7,7 +7,7 @@
 
 #include "workloads/network.h"
 
-/* PATH.onnx[:input=HxWxC][,output=NAME] as a network. input: sizes of an input that the file leaves open; output: the
+/* PATH.onnx[:input=HxWxC][,output=NAME] as a network; PATH.tflite the same (workloads/tflite.h). input: sizes of an input that the file leaves open; output: the
  * result to compute when the graph has several. mean and std of the input come from NAME.json beside NAME.onnx
  * (fields input.mean, input.std of a model card) when there is one. The message of a failure names node and operator.
  */

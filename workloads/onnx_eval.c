@@ -193,7 +193,7 @@ static pp_status run_node(pp_onnx_run *run, const pp_onnx_node *n)
 static pp_status write_out(pp_onnx_run *run, uint32_t value)
 {
     const pp_onnx_tensor *t = run->value[value];
-    if (!t->transposed && !t->scale)
+    if (pp_onnx_is_plain(t))
         return PP_OK;
     pp_onnx_tensor *plain = pp_arena_get(run->arena, 1, sizeof *plain);
     uint64_t n = pp_onnx_count(t);

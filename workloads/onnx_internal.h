@@ -35,7 +35,8 @@ typedef struct pp_onnx_tensor {
     uint32_t ndim;
     uint64_t dim[PP_ONNX_DIMS];
     const void *data;
-    bool transposed; /* data is row-major [dim[1]][dim[0]] */
+    bool transposed; /* data is row-major [dim[1]][dim[2]]...[dim[0]] */
+    bool last;       /* data is row-major [dim[0]][dim[2]]...[dim[1]]: channels last; not both */
     /* Set: element = (data - zero) scale, both one a slice along `axis` (count 1: one for all), data of `codes`. */
     pp_onnx_type codes;
     uint32_t axis;
@@ -46,6 +47,8 @@ uint64_t pp_onnx_count(const pp_onnx_tensor *t);
 size_t pp_onnx_type_size(pp_onnx_type type);      /* 0: not read here */
 const char *pp_onnx_type_name(pp_onnx_type type); /* "FLOAT" ... */
 bool pp_onnx_is_float(pp_onnx_type type);
+/* Whether element i is datum i. */
+bool pp_onnx_is_plain(const pp_onnx_tensor *t);
 /* Element i as a number: exact for all but 64-bit integers beyond 2^53. */
 double pp_onnx_f64(const pp_onnx_tensor *t, uint64_t i);
 /* Element i of an integer tensor, exact; of others truncated. */
@@ -97,6 +100,7 @@ struct pp_onnx {
     const char *path;
     int64_t ir_version, opset;
     const char *graph; /* name of the graph, "" when it has none */
+    bool channels_last; /* its maps are [N,H,W,C] (TensorFlow Lite) */
     uint32_t n_nodes, n_values, n_inputs, n_outputs, n_metadata;
     const pp_onnx_node *node; /* in an order of execution */
     pp_onnx_value *value;

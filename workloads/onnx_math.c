@@ -388,7 +388,7 @@ static pp_status run_dequantize(pp_onnx_call *c)
     const pp_onnx_tensor *x = pp_onnx_in(c, 0);
     uint32_t axis = 0;
     PP_TRY(check_scale(c, &axis));
-    if (x->scale || pp_onnx_is_float(x->type) || (x->transposed && pp_onnx_count(c->in[1]) > 1))
+    if (x->scale || pp_onnx_is_float(x->type) || ((x->transposed || x->last) && pp_onnx_count(c->in[1]) > 1))
         return pp_onnx_fail(c->path, c->node, PP_EUNSUPPORTED, "its input is %s, not codes",
                             pp_onnx_type_name(x->type));
     c->out[0] = *x;

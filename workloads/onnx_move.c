@@ -8,7 +8,7 @@
 static void move(void *data, const pp_onnx_tensor *x, uint64_t to, uint64_t from)
 {
     size_t size = pp_onnx_type_size(x->type);
-    if (x->transposed || x->scale)
+    if (!pp_onnx_is_plain(x))
         pp_onnx_store(data, x->type, to, pp_onnx_f64(x, from));
     else
         memcpy((uint8_t *)data + to * size, (const uint8_t *)x->data + from * size, size);
@@ -53,7 +53,7 @@ static pp_status run_transpose(pp_onnx_call *c)
         seen[axis[d]] = true;
         dim[d] = x->dim[axis[d]];
     }
-    if (x->ndim == 2 && axis[0] == 1 && !x->transposed && !x->scale) { /* no copy: matrices may be large */
+    if (x->ndim == 2 && axis[0] == 1 && pp_onnx_is_plain(x)) { /* no copy: matrices may be large */
         c->out[0] = *x;
         c->out[0].dim[0] = dim[0];
         c->out[0].dim[1] = dim[1];

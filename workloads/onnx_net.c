@@ -1,6 +1,7 @@
 /* ONNX graphs as networks: input, nodes in order, output. */
 #include "workloads/card_internal.h"
 #include "workloads/onnx_net_internal.h"
+#include "workloads/tflite.h"
 #include "workloads/workloads.h"
 
 #include <math.h>
@@ -222,6 +223,14 @@ static const char *reason(const pp_onnx_net *v)
         {"LSTM", "recurrent layers are not simulated"},
         {"GRU", "recurrent layers are not simulated"},
         {"RNN", "recurrent layers are not simulated"},
+        {"UNIDIRECTIONAL_SEQUENCE_LSTM", "recurrent layers are not simulated"},
+        {"SVDF", "recurrent layers are not simulated"},
+        {"IF", "branches and loops are not simulated"},
+        {"WHILE", "branches and loops are not simulated"},
+        {"TFLite_Detection_PostProcess", "the search for boxes is not simulated"},
+        {"TOPK_V2", "sorting is not simulated"},
+        {"ARG_MAX", "the largest result is found by whoever reads the results"},
+        {"DENSIFY", "weights that are stored sparse are not read"},
         {"If", "branches and loops are not simulated"},
         {"Loop", "branches and loops are not simulated"},
         {"Scan", "branches and loops are not simulated"},
@@ -439,10 +448,10 @@ static bool channels_last(const pp_onnx *m, const pp_onnx_info *in)
 /* Which dimension is which axis, by rank and order. */
 static void input_axes(const pp_onnx *m, const pp_onnx_info *in, uint32_t axis[4])
 {
-    bool last = in->ndim == 4 && channels_last(m, in);
+    bool last = m->channels_last || (in->ndim == 4 && channels_last(m, in));
     axis[0] = PP_ONNX_AXES;
-    axis[1] = last ? PP_ONNX_H : PP_ONNX_C;
-    axis[2] = last || in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H;
+    axis[1] = last && in->ndim > 2 ? in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H : PP_ONNX_C;
+    axis[2] = last && in->ndim == 3 ? PP_ONNX_C : last || in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H;
     axis[3] = last ? PP_ONNX_C : PP_ONNX_W;
 }
 
@@ -489,11 +498,23 @@ static void close_model(void *m)
     pp_onnx_close(m);
 }
 
-/* Length of a path without ".onnx". */
+/* What a path of n characters ends with: ".onnx" or ".tflite"; "": neither. */
+static const char *ending(const char *path, size_t n)
+{
+    static const char *const known[] = {".onnx", ".tflite"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t end = strlen(known[i]);
+        if (n > end && strncmp(path + n - end, known[i], end) == 0)
+            return known[i];
+    }
+    return "";
+}
+
+/* Length of a path without its ending. */
 static size_t stem(const char *path)
 {
-    size_t n = strlen(path), end = strlen(".onnx");
-    return n > end && strcmp(path + n - end, ".onnx") == 0 ? n - end : n;
+    size_t n = strlen(path);
+    return n - strlen(ending(path, n));
 }
 
 /* mean and std of the input, of the card beside the model. */
@@ -655,22 +676,21 @@ done:
 
 /* ---- MODEL ---- */
 
-/* Where the options begin: the first colon behind ".onnx" that either an option follows (whose names may hold slashes)
- * or no folder; NULL: there are none. */
+/* Where the options begin: the first colon behind the ending of a file that either an option follows (whose names may
+ * hold slashes) or no folder; NULL: there are none. */
 static const char *find_options(const char *model)
 {
-    for (const char *at = model; (at = strstr(at, ".onnx:")) != NULL; at++) {
-        const char *behind = at + strlen(".onnx:");
-        if (strncmp(behind, "input=", 6) == 0 || strncmp(behind, "output=", 7) == 0 || !strchr(behind, '/'))
-            return behind - 1;
+    for (const char *at = model; (at = strchr(at, ':')) != NULL; at++) {
+        bool file = *ending(model, (size_t)(at - model)) != '\0';
+        if (file && (strncmp(at + 1, "input=", 6) == 0 || strncmp(at + 1, "output=", 7) == 0 || !strchr(at, '/')))
+            return at;
     }
     return NULL;
 }
 
 bool pp_model_is_onnx(const char *model)
 {
-    size_t n = strlen(model), m = strlen(".onnx");
-    return (n > m && strcmp(model + n - m, ".onnx") == 0) || find_options(model) != NULL;
+    return *ending(model, strlen(model)) != '\0' || find_options(model) != NULL;
 }
 
 static bool read_size(const char **at, char end, uint32_t *out)
@@ -721,7 +741,7 @@ pp_status pp_network_from_onnx(pp_network **out, const char *model)
     *out = NULL;
     PP_GOTO(done, status, read_options(&o, model));
     PP_GOTO(done, status, pp_arena_new(&v.arena));
-    PP_GOTO(done, status, pp_onnx_open(&m, o.path));
+    PP_GOTO(done, status, strcmp(ending(o.path, strlen(o.path)), ".tflite") == 0 ? pp_tflite_open(&m, o.path) : pp_onnx_open(&m, o.path));
     v.m = m;
     v.room = 16 * (uint64_t)m->file->size + (UINT64_C(1) << 20);
     v.work = 64 * (uint64_t)m->file->size + (UINT64_C(1) << 27);

@@ -115,8 +115,9 @@ pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const
                        pp_onnx_stream *out);
 /* Window of a convolution or pool on a map, zeros around it included. */
 pp_status pp_net_window(pp_onnx_net *v, const pp_onnx_stream *x, const int64_t *kernel, pp_window *out);
-/* Whether the node at hand, a ReduceMean, begins a layer norm; its nodes in order, the last a Div. */
-bool pp_net_match_norm(const pp_onnx_net *v, uint32_t part[7], double *epsilon);
+/* How many nodes the layer norm has that the node at hand, a ReduceMean, begins, the last of them its quotient; 0: none.
+ */
+uint32_t pp_net_match_norm(const pp_onnx_net *v, uint32_t part[8], double *epsilon);
 /* Result 0 of the node at hand: the layer norm of x over its channels. scale, bias: NULL for 1 and 0. */
 pp_status pp_net_give_norm(pp_onnx_net *v, const pp_onnx_stream *x, double epsilon, const pp_onnx_tensor *scale,
                            const pp_onnx_tensor *bias);

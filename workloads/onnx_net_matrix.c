@@ -54,11 +54,12 @@ static pp_status weight_of(pp_onnx_net *v, const pp_onnx_tensor *t, bool turned,
     pp_dtype dtype;
     bool by_row =
         !t->scale || pp_onnx_count(t->scale) == 1 || (t->axis == row_axis && pp_onnx_count(t->scale) == dim[0]);
-    if (!view_type(t, &dtype) || !by_row)
+    if (!view_type(t, &dtype) || !by_row || (t->last && turned))
         return copy_weight(v, t, turned, out);
     out->dtype = dtype;
     out->data = t->data;
     out->transposed = turned != t->transposed;
+    out->last = t->last;
     if (t->scale)
         PP_TRY(rows_of(v, t->scale, dim[0], &out->row_scale));
     if (t->scale && t->zero)

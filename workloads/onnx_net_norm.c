@@ -53,15 +53,32 @@ static bool same_axes(const pp_onnx_net *v, uint32_t a, uint32_t b)
     return !x && !y && number(v, a, 1, &p) && number(v, b, 1, &q) && p >= q && p <= q;
 }
 
-bool pp_net_match_norm(const pp_onnx_net *v, uint32_t part[7], double *epsilon)
+/* d / r, or d times 1 / r: the nodes from part[6] on; 0: neither. */
+static uint32_t quotient(const pp_onnx_net *v, uint32_t d, uint32_t root, uint32_t *part)
+{
+    uint32_t value = result(v, root, 1);
+    part[0] = value == PP_NONE ? PP_NONE : reader(v, value, "Div", 1);
+    if (part[0] != PP_NONE)
+        return v->m->node[part[0]].in[0] == d ? 1 : 0;
+    part[0] = value == PP_NONE ? PP_NONE : reader(v, value, "Reciprocal", 0);
+    value = result(v, part[0], 1);
+    for (uint32_t k = 0; k < 2; k++) {
+        part[1] = value == PP_NONE ? PP_NONE : reader(v, value, "Mul", k);
+        if (part[1] != PP_NONE)
+            return v->m->node[part[1]].in[1 - k] == d ? 2 : 0;
+    }
+    return 0;
+}
+
+uint32_t pp_net_match_norm(const pp_onnx_net *v, uint32_t part[8], double *epsilon)
 {
     uint32_t x = v->node->in[0], mean = v->node->out[0], value;
     part[0] = (uint32_t)(v->node - v->m->node);
     if (v->m->value[mean].uses != 1 || pp_onnx_attr_i(v->node, "keepdims", 1) == 0)
-        return false;
+        return 0;
     part[1] = reader(v, mean, "Sub", 1);
     if (part[1] == PP_NONE || v->m->node[part[1]].in[0] != x)
-        return false;
+        return 0;
     part[2] = square_of(v, part[1]);
     value = result(v, part[2], 1);
     part[3] = value == PP_NONE ? PP_NONE : reader(v, value, "ReduceMean", 0);
@@ -74,8 +91,6 @@ bool pp_net_match_norm(const pp_onnx_net *v, uint32_t part[7], double *epsilon)
     }
     value = result(v, part[4], 1);
     part[5] = value == PP_NONE ? PP_NONE : reader(v, value, "Sqrt", 0);
-    value = result(v, part[5], 1);
-    part[6] = value == PP_NONE ? PP_NONE : reader(v, value, "Div", 1);
-    return part[6] != PP_NONE && v->m->node[part[6]].in[0] == v->m->node[part[1]].out[0] &&
-           same_axes(v, part[0], part[3]) && number(v, part[4], constant, epsilon) && *epsilon >= 0;
+    uint32_t n = quotient(v, v->m->node[part[1]].out[0], part[5], part + 6);
+    return n > 0 && same_axes(v, part[0], part[3]) && number(v, part[4], constant, epsilon) && *epsilon >= 0 ? 6 + n : 0;
 }

@@ -155,15 +155,15 @@ static pp_status convert_mean(pp_onnx_net *v)
             return pp_net_fail(v, PP_ERANGE, "axis %lld of %u dimensions", (long long)axes[i], x->ndim);
         which[axis] = true;
     }
-    uint32_t part[7];
+    uint32_t part[8], parts = 0;
     double epsilon = 0;
     uint32_t last = x->ndim - 1;
     while (last > 0 && !which[last])
         last--;
-    if (n == 1 && pp_net_are_channels(v, x, last, last + 1) && pp_net_match_norm(v, part, &epsilon)) {
-        for (uint32_t i = 1; i < 7; i++)
+    if (n == 1 && pp_net_are_channels(v, x, last, last + 1) && (parts = pp_net_match_norm(v, part, &epsilon)) > 0) {
+        for (uint32_t i = 1; i < parts; i++)
             v->skip[part[i]] = true;
-        v->node = &v->m->node[part[6]];
+        v->node = &v->m->node[part[parts - 1]];
         return pp_net_give_norm(v, x, epsilon, NULL, NULL);
     }
     if (v->batched && which[0])

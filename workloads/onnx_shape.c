@@ -12,7 +12,7 @@ static pp_status view(pp_onnx_call *c, uint32_t ndim, const uint64_t *dim)
     *out = *x;
     out->ndim = ndim;
     memcpy(out->dim, dim, ndim * sizeof *dim);
-    if (!x->transposed && !x->scale)
+    if (pp_onnx_is_plain(x))
         return PP_OK;
     void *data = NULL; /* a view with an order of its own is written out */
     PP_TRY(pp_onnx_result(c, 0, x->type, ndim, dim, &data));

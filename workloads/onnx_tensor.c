@@ -139,9 +139,21 @@ static double load(const void *data, pp_onnx_type type, uint64_t i)
     }
 }
 
+bool pp_onnx_is_plain(const pp_onnx_tensor *t)
+{
+    return !t->transposed && !t->last && !t->scale;
+}
+
+/* Where element i of [dim[0]][dim[1]][inner] is: in [dim[1]][inner][dim[0]] or [dim[0]][inner][dim[1]]. */
 static uint64_t place(const pp_onnx_tensor *t, uint64_t i)
 {
-    return t->transposed ? i % t->dim[1] * t->dim[0] + i / t->dim[1] : i;
+    uint64_t inner = 1;
+    if (!t->transposed && !t->last)
+        return i;
+    for (uint32_t d = 2; d < t->ndim; d++)
+        inner *= t->dim[d];
+    uint64_t row = i / (inner * t->dim[1]), rest = i % (inner * t->dim[1]);
+    return t->transposed ? rest * t->dim[0] + row : (row * inner + rest % inner) * t->dim[1] + rest / inner;
 }
 
 static double dequantized(const pp_onnx_tensor *t, uint64_t i)

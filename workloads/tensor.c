@@ -98,8 +98,12 @@ static float row_datum(const pp_tensor *t, uint64_t i)
     uint64_t inner = 1;
     for (uint32_t d = 1; d < t->ndim; d++)
         inner *= t->dim[d];
-    uint64_t row = i / inner;
-    float v = datum(t, t->transposed ? i % inner * t->dim[0] + row : i);
+    uint64_t row = i / inner, rest = i % inner, pixels = t->last ? inner / t->dim[1] : 1, at = i;
+    if (t->transposed)
+        at = rest * t->dim[0] + row;
+    else if (t->last)
+        at = row * inner + rest % pixels * t->dim[1] + rest / pixels;
+    float v = datum(t, at);
     if (t->row_zero)
         v -= t->row_zero[row];
     return t->row_scale ? v * t->row_scale[row] : v;
@@ -107,7 +111,7 @@ static float row_datum(const pp_tensor *t, uint64_t i)
 
 float pp_tensor_f32(const pp_tensor *t, uint64_t i)
 {
-    return t->transposed || t->row_scale ? row_datum(t, i) : datum(t, i);
+    return t->transposed || t->last || t->row_scale ? row_datum(t, i) : datum(t, i);
 }
 
 bool pp_tensor_is_real_(const pp_tensor *t)
@@ -118,7 +122,7 @@ bool pp_tensor_is_real_(const pp_tensor *t)
 void pp_tensor_read_f32(const pp_tensor *t, float *out)
 {
     uint64_t n = pp_tensor_count(t);
-    if (t->dtype == PP_DTYPE_F32 && !t->transposed && !t->row_scale && n > 0)
+    if (t->dtype == PP_DTYPE_F32 && !t->transposed && !t->last && !t->row_scale && n > 0)
         memcpy(out, t->data, n * sizeof *out);
     else
         for (uint64_t i = 0; i < n; i++)

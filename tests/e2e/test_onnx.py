@@ -72,6 +72,44 @@ class Onnx(Case):
                       *settings(workload__model=self.path("block.onnx")))
         self.assertEqual(r["executed"], 1)
 
+    def test_transposed_convolution(self):
+        """Down and up again as a U-Net does; values of one inference go through the simulated buffers."""
+        rng = random.Random(4)
+        g = make_onnx.Graph("updown")
+
+        def floats(name, *shape):
+            n = 1
+            for d in shape:
+                n *= d
+            return g.weight(name, list(shape), struct.pack(f"<{n}f", *(rng.gauss(0, 0.3) for _ in range(n))))
+
+        g.value(11, "x", [1, 3, 32, 32])
+        a = g.node("Relu", [g.node("Conv", ["x", floats("a", 6, 3, 4, 4)], "c1", strides=[4, 4])], "a1")
+        b = g.node("Relu", [g.node("Conv", [a, floats("b", 8, 6, 3, 3)], "c2", strides=[2, 2], pads=[1, 1, 1, 1])], "a2")
+        u = g.node("ConvTranspose", [b, floats("u", 8, 5, 3, 3), floats("ub", 5)], "up", strides=[2, 2], pads=[1, 1, 1, 1],
+                   output_padding=[1, 1])
+        x = g.node("Conv", [g.node("Concat", [a, g.node("Relu", [u], "a3")], "cat", axis=1), floats("d", 7, 11, 3, 3)], "c3")
+        x = g.node("Flatten", [g.node("GlobalAveragePool", [x], "mean")], "flat")
+        g.node("Gemm", [x, floats("fc", 10, 7)], "y", transB=1)
+        g.value(12, "y", [1, 10])
+        g.write(self.path("updown.onnx"), 17)
+        show = self.json("model", "show", self.path("updown.onnx"))
+        self.assertIn("pixel_shuffle", [o["kind"] for o in show["operators"]])
+        r = self.json("run", example("onnx-own.yaml"), "-o", self.path("updown.h5"), *FEW, *QUICK,
+                      *settings(workload__model=self.path("updown.onnx")))
+        self.assertEqual(r["executed"], 1)
+        self.assertEqual(r["initiation_interval_ps"], r["bound_initiation_interval_ps"])
+
+    def test_tflite(self):
+        """A convolution of quantized weights and what reads it; names that the file gives."""
+        file = os.path.join(ROOT, "tests", "fuzz", "corpus", "tflite", "06.tflite")
+        d = self.json("model", "show", file)
+        self.assertEqual([(o["name"], o["kind"]) for o in d["operators"]], [("input", "input"), ("y", "conv")])
+        self.json("map", "--network", file, "--fabric", "mesh", "--certificate", self.path("lite.json"))
+        self.assertTrue(self.json("map", "--verify", self.path("lite.json"))["valid"])
+        self.refused("model", "show", file + ":output=z", words=["no node of the graph makes a value 'z'"])
+        self.refused("model", "show", self.write("no.tflite", "not a model\n"), words=["no.tflite", "not a TensorFlow Lite file"])
+
     def test_other_commands(self):
         file = self.path("small.onnx")
         make_onnx.small(file)
@@ -89,7 +127,7 @@ class Onnx(Case):
         g.node("Einsum", ["x"], "y")
         g.value(12, "y", [1, 3, 8, 8])
         g.write(self.path("bad.onnx"), 13)
-        self.refused("model", "show", self.path("bad.onnx"), words=["bad.onnx", "node 'y' (Einsum)", "no place in a network"])
+        self.refused("model", "show", self.path("bad.onnx"), words=["bad.onnx", "node 'y' (Einsum)", "products of two computed values"])
         self.refused("run", example("onnx-own.yaml"), "-o", self.path("n.h5"), *settings(workload__model=self.path("bad.onnx")),
                      words=["Einsum"])
         self.refused("model", "show", self.path("none.onnx"), words=["none.onnx"])

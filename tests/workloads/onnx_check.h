@@ -3,6 +3,7 @@
 #define PP_TEST_ONNX_CHECK_H
 
 #include "onnx_writer.h"
+#include "workloads/tflite.h"
 
 static const char path[] = "made.onnx";
 static bytes g;
@@ -43,17 +44,18 @@ static inline size_t place(pp_shape s, bool last, size_t h, size_t w, size_t c)
 
 /* Pixel i is the byte 51 (i mod 6): numbers 0, 0.2 ... 1 in the order of the file. Expected results in that order, too;
  * NULL: the evaluator's. */
-static inline pp_network *check_model(const char *model, bool last, const double *expected)
+static inline pp_network *check_file(const char *file, const char *model, bool last, const double *expected)
 {
     pp_network *net = NULL;
     pp_onnx *m = NULL;
     pp_onnx_run *run = NULL;
     pp_onnx_array have;
     float **results = NULL;
-    assert_ok(pp_onnx_open(&m, path));
+    if ((strstr(file, ".tflite") ? pp_tflite_open(&m, file) : pp_onnx_open(&m, file)) != PP_OK)
+        fail_msg("%s", pp_error_text());
     if (pp_model_open(&net, model) != PP_OK)
         fail_msg("%s", pp_error_text());
-    assert_string_equal(net->weights_file, path);
+    assert_string_equal(net->weights_file, file);
     pp_shape s = net->ops[0].out, o = net->ops[net->output].out;
     size_t n = (size_t)s.h * s.w * s.c, n_out = (size_t)o.h * o.w * o.c;
     float in[1024], mapped[1024], fast[1024];
@@ -93,6 +95,11 @@ static inline pp_network *check_model(const char *model, bool last, const double
     pp_onnx_run_free(run);
     pp_onnx_close(m);
     return net;
+}
+
+static inline pp_network *check_model(const char *model, bool last, const double *expected)
+{
+    return check_file(path, model, last, expected);
 }
 
 /* Writes the graph with output y and checks it. */
