@@ -170,7 +170,6 @@ static pp_status compare(pp_session *s, const pp_parsed *p)
     pp_status status;
     PP_GOTO(done, status, parse(p, s, &l, &o));
     PP_GOTO(done, status, check_outputs(p));
-    PP_GOTO(done, status, pp_session_static_scales(s, o.network[0]));
     PP_GOTO(done, status, pp_compare_run(&c, s, &o));
     PP_GOTO(done, status, write_outputs(p, s, &c));
     status = print(p, s, &c);

@@ -66,6 +66,8 @@ static void float_weights(pp_session *s)
         s->quant.bias_correction = false;
 }
 
+_Static_assert((int)PP_LM_SCALE_TILE == PP_QSCALE_TILE && (int)PP_LM_SCALE_TOKEN == PP_QSCALE_TOKEN, "one knob");
+
 static pp_status bind_all(pp_session *s)
 {
     pp_knob_table table = pp_workload_knobs();
@@ -99,6 +101,7 @@ static pp_status bind_all(pp_session *s)
         s->quant.psum_bits = s->arch.psum_bits;
     if (!pp_config_is_set(s->config, "quant", "rotation_rows"))
         s->quant.rotation_rows = s->arch.rows;
+    s->quant.activation_scale = s->lm_graph.act_scale; /* one knob for both */
     float_weights(s);
     /* Patches that somebody chose by hand are not mixed with copies that the mapper chooses. */
     if (pp_config_is_set(s->config, "mapping", "unroll") && strcmp(s->map_options.unroll, "auto") != 0 &&
@@ -195,18 +198,9 @@ void pp_session_close(pp_session *s)
 
 /* ---- steps ---- */
 
-pp_status pp_session_static_scales(const pp_session *s, const char *network)
-{
-    if (s->lm_graph.act_scale == PP_LM_SCALE_STATIC)
-        return PP_OK;
-    return pp_fail(PP_EUNSUPPORTED, "quant.activation_scale: %s is no language model, its streams have static scales: expected static",
-                   network);
-}
-
 pp_status pp_session_network(pp_session *s)
 {
     PP_TRY(pp_model_open(&s->net, s->workload.model));
-    PP_TRY(pp_session_static_scales(s, s->net->name));
     return pp_stages_build(&s->stages, s->net);
 }
 

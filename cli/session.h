@@ -74,8 +74,6 @@ void pp_session_reset(pp_session *s);
 
 /* Steps, in this order; each needs the ones before it. */
 pp_status pp_session_network(pp_session *s);
-/* Scales a tile or a token are of language models alone: one line when settings ask for them with `network`. */
-pp_status pp_session_static_scales(const pp_session *s, const char *network);
 pp_status pp_session_quantize(pp_session *s);
 pp_status pp_session_map(pp_session *s);
 /* In place of network, quantize and map when workload.model is a language model (pp_lm_is_known). */

@@ -66,6 +66,7 @@ foreach(header
     quant/number.h
     quant/quant.h
     quant/rotate_stage.h
+    quant/scale_stage.h
     quant/rotation.h
     arch/arch.h
     arch/cost.h

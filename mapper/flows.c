@@ -1,5 +1,6 @@
 /* Logical flows: which tile needs which channels of which stream, and who emits them. */
 #include "mapper/mapper_internal.h"
+#include "quant/scale_stage.h"
 
 #include <stdlib.h>
 
@@ -11,6 +12,18 @@ void pp_tile_slice(const pp_stage *stage, const pp_tile *tile, uint32_t *lo, uin
     *hi = tile->out_hi * scale;
 }
 
+/* One scale for all row tiles: every one of them must see all of the input channels that it is the largest of. */
+static void whole_vector(const pp_qnetwork *q, const pp_tile *tile, uint32_t *lo, uint32_t *hi)
+{
+    const pp_stage *stage = &q->stages->stage[tile->stage];
+    const pp_op *op = &q->net->ops[stage->matrix];
+    const uint32_t width = op->kind == PP_OP_CONV ? stage->in.c / op->groups : stage->in.c;
+    if (!pp_qrescales(q, tile->stage) || q->options.activation_scale != PP_QSCALE_TOKEN)
+        return;
+    *lo = *lo / width * width;
+    *hi = (*hi + width - 1) / width * width;
+}
+
 bool pp_tile_needs(const pp_qnetwork *q, const pp_tile *tile, uint32_t k, uint32_t *lo, uint32_t *hi)
 {
     const pp_stage_input *input = &q->stages->stage[tile->stage].inputs[k];
@@ -18,6 +31,7 @@ bool pp_tile_needs(const pp_qnetwork *q, const pp_tile *tile, uint32_t k, uint32
     case PP_ROLE_MATRIX:
         *lo = tile->in_lo;
         *hi = tile->in_hi;
+        whole_vector(q, tile, lo, hi);
         return true;
     case PP_ROLE_ADD:
         *lo = tile->out_lo;

@@ -189,6 +189,8 @@ typedef struct pp_recurrence_result {
 pp_status pp_recurrence(pp_recurrence_result *out, const pp_mapping *m, const pp_qnetwork *q, const pp_arch *arch,
                         const pp_fabric *fabric, const pp_channel *channel, uint32_t inferences, uint64_t period_ps);
 
+/* Stream channels of input k that a tile needs; false when it needs none (residuals go to heads). */
+bool pp_tile_needs(const pp_qnetwork *q, const pp_tile *tile, uint32_t k, uint32_t *lo, uint32_t *hi);
 /* Row tiles of each stage in the form of the integer reference (arrays owned by *owner; free with free). */
 pp_status pp_mapping_row_tiles(pp_row_tiles *out, void **owner, const pp_mapping *m, const pp_qnetwork *q);
 

@@ -83,8 +83,6 @@ pp_status pp_unroll_search(pp_choice *choice, const pp_unroll_spec *spec, const 
 pp_status pp_flows_build(pp_mapping *m, const pp_qnetwork *q);
 /* Stream channels that the head of this tile's column emits. */
 void pp_tile_slice(const pp_stage *stage, const pp_tile *tile, uint32_t *lo, uint32_t *hi);
-/* Stream channels of input k that a tile needs; false when it needs none (residuals go to heads). */
-bool pp_tile_needs(const pp_qnetwork *q, const pp_tile *tile, uint32_t k, uint32_t *lo, uint32_t *hi);
 /* Map and patches in which a flow's packets come: of the stream, or of the firings for partial sums. */
 void pp_flow_cut(const pp_mapping *m, const pp_qnetwork *q, const pp_flow *flow, pp_shape *map, pp_patch *patch);
 

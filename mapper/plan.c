@@ -1,6 +1,7 @@
 /* From the choice of patches and copies to plan and tiles. */
 #include "mapper/mapper_internal.h"
 #include "quant/rotate_stage.h"
+#include "quant/scale_stage.h"
 
 #include <stdlib.h>
 
@@ -17,9 +18,10 @@ static uint64_t rotate_ps(const pp_qnetwork *q, const pp_arch *arch, uint32_t st
     const uint64_t firings = ((uint64_t)s->fire.h * s->fire.w + pixels - 1) / pixels;
     const uint64_t positions = ((uint64_t)s->in.h * s->in.w * copies + firings - 1) / firings;
     uint64_t most = 0;
-    for (uint32_t row = 0; row < t->row_tiles; row++) {
-        const uint32_t lo = (uint32_t)((uint64_t)s->in.c * row / t->row_tiles);
-        const uint32_t hi = (uint32_t)((uint64_t)s->in.c * (row + 1) / t->row_tiles);
+    const uint32_t parts = q->options.activation_scale == PP_QSCALE_TOKEN ? 1 : t->row_tiles; /* one scale: all channels everywhere */
+    for (uint32_t row = 0; row < parts; row++) {
+        const uint32_t lo = (uint32_t)((uint64_t)s->in.c * row / parts);
+        const uint32_t hi = (uint32_t)((uint64_t)s->in.c * (row + 1) / parts);
         const uint64_t ops = pp_qrotate_adds(q->stage[stage].rotate, lo, hi) + (hi - lo);
         most = ops > most ? ops : most;
     }
@@ -44,23 +46,40 @@ static uint64_t rotate_out_ps(const pp_qnetwork *q, const pp_arch *arch, uint32_
     return positions * pp_arch_rotate_ps(arch, most);
 }
 
-/* The transform of one firing's positions overlaps the MVM of the one before. */
-static void add_rotation(pp_mvm_time *mvm, uint64_t ps)
+/* What the digital unit does to one firing's inputs (or outputs) overlaps the MVM of the one before. */
+static void add_digital(pp_mvm_time *mvm, uint64_t ps)
 {
     mvm->interval_ps = ps > mvm->interval_ps ? ps : mvm->interval_ps;
     mvm->latency_ps += ps;
 }
 
+/* Time that a core spends on the codes of one firing: the search for the largest, a product for each row and column. */
+static uint64_t rescale_ps(const pp_qnetwork *q, const pp_arch *arch, uint32_t stage, const pp_tiling *t)
+{
+    uint64_t most = 0;
+    for (uint32_t col = 0; col < t->col_tiles; col++)
+        for (uint32_t row = 0; row < t->row_tiles; row++) {
+            pp_tile tile = {0};
+            pp_tiling_tile(&tile, t, &q->stages->stage[stage], col, row);
+            const pp_qrescale_work w = pp_qrescale_count(q, stage, tile.rows_used, tile.in_hi - tile.in_lo,
+                                                         tile.cols_used / pp_arch_slices(arch, q->stage[stage].wbits));
+            const uint64_t ops = w.compared + w.rescaled + w.scaled;
+            most = ops > most ? ops : most;
+        }
+    return pp_arch_rotate_ps(arch, most);
+}
+
 static pp_mvm_time copy_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t stage, const pp_tiling *t, uint32_t copies)
 {
-    const pp_stage *s = &q->stages->stage[stage];
     const bool rotates = q->stage[stage].rotate != NULL;
     const pp_arch a = rotates ? pp_arch_rotated(arch) : *arch;
-    pp_mvm_time mvm = pp_arch_mvm(&a, t->cols_max, q->stream[s->inputs[0].stream].bits, q->stage[stage].wbits);
+    pp_mvm_time mvm = pp_arch_mvm(&a, t->cols_max, pp_qstage_dac(q, stage).bits, q->stage[stage].wbits);
+    if (pp_qrescales(q, stage))
+        add_digital(&mvm, rescale_ps(q, arch, stage, t));
     if (pp_qrotates_here(q, stage))
-        add_rotation(&mvm, rotate_ps(q, arch, stage, t, copies));
+        add_digital(&mvm, rotate_ps(q, arch, stage, t, copies));
     if (q->stage[stage].rotate_out != NULL)
-        add_rotation(&mvm, rotate_out_ps(q, arch, stage, t));
+        add_digital(&mvm, rotate_out_ps(q, arch, stage, t));
     return mvm;
 }
 

@@ -46,6 +46,8 @@ static pp_status check_matrix(const pp_qnetwork *q, uint32_t index)
         if (s->bias[c] > INT64_C(1) << 52 || s->bias[c] < -(INT64_C(1) << 52))
             return pp_fail(PP_ERANGE, "stage '%s': bias of channel %u is beyond 2^52", name, c);
     }
+    if (q->rescales && (s->factor < 1 || s->factor > (uint32_t)pp_qstage_input(q, index)->qmax))
+        return pp_fail(PP_ERANGE, "stage '%s': factor is %u, expected 1 to %d", name, s->factor, pp_qstage_input(q, index)->qmax);
     if (s->psum_shift > 31)
         return pp_fail(PP_ERANGE, "stage '%s': psum_shift is %u, expected 0 to 31", name, s->psum_shift);
     return s->add_mult ? check_multipliers(name, "add", s->add_mult, s->cout, s->add_shift) : PP_OK;
@@ -145,6 +147,8 @@ static void dump_stage(text *t, const pp_qnetwork *q, uint32_t index)
                       s->in_shift, s->out_shift));
     if (!q->has_values)
         return;
+    if (q->rescales && s->code)
+        append(t, pp_strf("  codes made anew (%s), factor %u\n", pp_qscale_name(q->options.activation_scale), s->factor));
     size_t n = s->cout;
     append(t, pp_strf("  code %016" PRIx64 " w_scale %016" PRIx64 " unit %016" PRIx64 " bias %016" PRIx64 "\n",
                       hash_of(s->code, n * s->krows), hash_of(s->w_scale, n * sizeof *s->w_scale),

@@ -1,5 +1,6 @@
 /* One stage on byte maps with the fast kernels. */
 #include "quant/rotate_internal.h"
+#include "quant/scale_stage.h"
 
 #include <stdlib.h>
 
@@ -74,7 +75,9 @@ void pp_qengine_stage(const pp_qnetwork *q, uint32_t stage, const pp_qconv *conv
     }
     uint32_t k = pp_stage_residual(st);
     pp_qconv_run(conv, inputs[0], acc, scratch);
-    if (!psum_is_identity(q, stage))
+    if (pp_qrescales(q, stage))
+        pp_qstage_psum_scaled_map(q, stage, acc, pp_qconv_factors(conv, scratch), (size_t)st->fire.h * st->fire.w);
+    else if (!psum_is_identity(q, stage))
         pp_qstage_psum_map(q, stage, acc, pp_shape_count(st->fire));
     pp_qstage_finish(q, stage, acc, k == PP_NONE ? NULL : inputs[k], out, logits, scratch);
 }

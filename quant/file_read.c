@@ -81,6 +81,12 @@ static pp_status read_options(const pp_node *root, pp_quant_options *o)
     o->rotation_block = "full";
     o->rotate_layers = "";
     o->rotation_rows = 256;
+    o->activation_scale = PP_QSCALE_STATIC;
+    o->stream_bits = o->abits;
+    if (pp_node_get(map, "activation_scale")) {
+        PP_TRY(need_choice(map, "activation_scale", pp_qscale_name, PP_QSCALE_TOKEN + 1, &o->activation_scale));
+        PP_TRY(need_i64(map, "stream_bits", o->abits, 8, &o->stream_bits));
+    }
     if (!pp_node_get(map, "rotate")) /* written before there were rotations */
         return PP_OK;
     PP_TRY(need_choice(map, "rotate", pp_rotate_name, PP_ROTATE_INPUT + 1, &o->rotate));
@@ -134,7 +140,7 @@ static pp_status read_rotation(const pp_node *map, pp_qnetwork *q, uint32_t stag
     return pp_qrotate_load_weights(q, stage);
 }
 
-static pp_status read_stage(const pp_node *map, pp_qstage *s, const char *name)
+static pp_status read_stage(const pp_node *map, pp_qstage *s, const char *name, bool rescales)
 {
     uint32_t wbits = 0, cout = 0, rows = 0;
     PP_TRY(need_same(map, "name", name));
@@ -149,6 +155,8 @@ static pp_status read_stage(const pp_node *map, pp_qstage *s, const char *name)
     PP_TRY(need_u32(map, "add_shift", PP_SHIFT_MAX, &s->add_shift));
     PP_TRY(need_u32(map, "in_shift", PP_SHIFT_MAX, &s->in_shift));
     PP_TRY(need_u32(map, "out_shift", PP_SHIFT_MAX, &s->out_shift));
+    if (rescales && s->code)
+        PP_TRY(need_u32(map, "factor", 255, &s->factor));
     if (s->scale_mult)
         PP_TRY(need_u32(map, "scale_shift", PP_SHIFT_MAX, &s->scale_shift));
     PP_TRY(need_f64(map, "weight_sqnr_db", &s->weight_sqnr_db));
@@ -165,7 +173,7 @@ static pp_status read_stages(const pp_node *root, pp_qnetwork *q)
     const pp_node *list;
     PP_TRY(need_list(root, "stages", q->stages->n, &list));
     for (uint32_t i = 0; i < q->stages->n; i++) {
-        PP_TRY(read_stage(list->child[i], &q->stage[i], q->stages->stage[i].name));
+        PP_TRY(read_stage(list->child[i], &q->stage[i], q->stages->stage[i].name, q->rescales));
         if (q->stage[i].rotate)
             PP_TRY(read_rotation(list->child[i], q, i));
     }

@@ -91,6 +91,8 @@ static void add_options(pp_json *root, const pp_quant_options *o)
     pp_json_add_text(j, "rotation_block", o->rotation_block);
     pp_json_add_text(j, "rotate_layers", o->rotate_layers);
     pp_json_add_i64(j, "rotation_rows", o->rotation_rows);
+    pp_json_add_text(j, "activation_scale", pp_qscale_name(o->activation_scale));
+    pp_json_add_i64(j, "stream_bits", o->stream_bits);
 }
 
 static void add_streams(pp_json *root, const pp_qnetwork *q)
@@ -128,6 +130,8 @@ static void add_stages(pp_json *root, const pp_qnetwork *q)
         pp_json_add_i64(j, "add_shift", s->add_shift);
         pp_json_add_i64(j, "in_shift", s->in_shift);
         pp_json_add_i64(j, "out_shift", s->out_shift);
+        if (q->rescales && s->code)
+            pp_json_add_i64(j, "factor", s->factor);
         if (s->scale_mult)
             pp_json_add_i64(j, "scale_shift", s->scale_shift);
         pp_json_add_f64(j, "weight_sqnr_db", s->weight_sqnr_db);

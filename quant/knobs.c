@@ -8,6 +8,9 @@ static const pp_knob knobs[] = {
      FIELD(wbits)},
     {"quant", "abits", PP_KNOB_INT, "bit", "8", 4, 8, NULL, "bits of an activation, one scale per stream",
      FIELD(abits)},
+    {"quant", "stream_bits", PP_KNOB_INT, "bit", "0", 0, 8, NULL,
+     "networks: bits of an activation on channels and in residual sums, from abits to 8; 0: abits, with an activation_scale of "
+     "tile or token 8", FIELD(stream_bits)},
     {"quant", "weights", PP_KNOB_CHOICE, "", "output", 0, 0, "max|mse|output",
      "scales by the largest weight, by clip search, or clip search and then codes and scales by the output's error",
      FIELD(weights)},
@@ -61,4 +64,10 @@ const char *pp_aquant_name(int activations)
     static const char *const name[] = {[PP_AQUANT_MINMAX] = "minmax", [PP_AQUANT_PERCENTILE] = "percentile",
                                        [PP_AQUANT_MSE] = "mse"};
     return name[activations];
+}
+
+const char *pp_qscale_name(int scale)
+{
+    static const char *const name[] = {[PP_QSCALE_STATIC] = "static", [PP_QSCALE_TILE] = "tile", [PP_QSCALE_TOKEN] = "token"};
+    return name[scale];
 }

@@ -1,6 +1,7 @@
 /* The quantized network before it has values: formats, shapes, arrays; and the multipliers that follow
  * from scales. */
 #include "quant/rotate_internal.h"
+#include "quant/scale_stage.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,9 +47,18 @@ static pp_status check_options(const pp_quant_options *o)
         return pp_fail(PP_ERANGE, "quant.wbits is %lld, expected 2 to 8", (long long)o->wbits);
     if (o->abits < 4 || o->abits > 8)
         return pp_fail(PP_ERANGE, "quant.abits is %lld, expected 4 to 8", (long long)o->abits);
+    if (o->stream_bits != 0 && (o->stream_bits < o->abits || o->stream_bits > 8))
+        return pp_fail(PP_ERANGE, "quant.stream_bits is %lld, expected quant.abits (%lld) to 8", (long long)o->stream_bits,
+                       (long long)o->abits);
     if (o->psum_bits < 8 || o->psum_bits > 32)
         return pp_fail(PP_ERANGE, "quant.psum_bits is %lld, expected 8 to 32", (long long)o->psum_bits);
     return PP_OK;
+}
+
+/* Bits of a stream. */
+static uint32_t stream_bits(const pp_quant_options *o)
+{
+    return (uint32_t)(o->stream_bits > 0 ? o->stream_bits : o->activation_scale != PP_QSCALE_STATIC ? 8 : o->abits);
 }
 
 /* The exact sum of a matrix column must fit 32 bits, bytes of signed inputs (up to 255) included. */
@@ -108,7 +118,7 @@ static pp_status layout_stage(pp_qnetwork *q, uint32_t index, bool values)
         if (pp_stage_rotates(q, index))
             PP_TRY(pp_qrotate_new(&s->rotate, q, index));
     }
-    pp_format_set(&q->stream[index + 1], (uint32_t)q->options.abits, stream_signed(q, stage));
+    pp_format_set(&q->stream[index + 1], stream_bits(&q->options), stream_signed(q, stage));
     const pp_op *op = &q->net->ops[stage->first_op];
     if (op->kind == PP_OP_TASK) /* no values: its units are as wide as the graph says */
         q->stream[index + 1].bits = op->work.unit_bits;
@@ -127,7 +137,7 @@ static pp_status fill_layout(pp_qnetwork *q, bool values)
     q->options.rotate_layers = pp_arena_strdup(arena, q->options.rotate_layers ? q->options.rotate_layers : "");
     if (!q->options.rotation_block || !q->options.rotate_layers)
         return PP_ENOMEM;
-    pp_format_set(&q->stream[0], (uint32_t)q->options.abits, input_signed(q->net));
+    pp_format_set(&q->stream[0], stream_bits(&q->options), input_signed(q->net));
     for (uint32_t i = 0; i < q->stages->n; i++)
         PP_TRY(layout_stage(q, i, values));
     return pp_qrotate_place(q);
@@ -147,6 +157,9 @@ pp_status pp_qnetwork_layout(pp_qnetwork **out, const pp_network *net, const pp_
                        .psum_bits = (uint32_t)options->psum_bits};
     owner = NULL;
     PP_GOTO(done, status, pp_arena_new(&((pp_qowner *)q->owner)->arena));
+    q->rescales = options->activation_scale != PP_QSCALE_STATIC || stream_bits(options) > options->abits;
+    q->options.stream_bits = stream_bits(options);
+    PP_GOTO(done, status, pp_qrescale_tables(q));
     PP_GOTO(done, status, fill_layout(q, values));
     *out = q;
     q = NULL;
@@ -208,7 +221,7 @@ void pp_qstage_units(pp_qnetwork *q, uint32_t index)
 {
     const pp_stage *stage = &q->stages->stage[index];
     pp_qstage *s = &q->stage[index];
-    double in = pp_qstage_input(q, index)->scale;
+    double in = pp_qstage_dac(q, index).scale;
     double data = stage->matrix == PP_NONE ? input_unit(q, stage) * largest_factor(q, stage) : 0;
     for (uint32_t c = 0; c < s->cout; c++)
         s->unit[c] = stage->matrix == PP_NONE ? data : s->w_scale[c] * in * (double)(UINT64_C(1) << s->psum_shift);

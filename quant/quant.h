@@ -32,6 +32,10 @@ typedef enum pp_rotate { PP_ROTATE_NONE, PP_ROTATE_INPUT } pp_rotate;
  * before its one requantization; the stream is rotated and has one reader. */
 typedef enum pp_rotate_at { PP_ROTATE_CONSUMER, PP_ROTATE_PRODUCER } pp_rotate_at;
 
+/* What the DACs' codes are scaled by (quant/scale_stage.h): a constant, the largest input of a firing on a tile's rows, or of
+ * a firing on all row tiles. */
+typedef enum pp_qscale { PP_QSCALE_STATIC, PP_QSCALE_TILE, PP_QSCALE_TOKEN } pp_qscale;
+
 /* Section "quant" of a run file (knobs: quant/knobs.c). */
 typedef struct pp_quant_options {
     int64_t wbits;          /* 2..8, default 4: symmetric per output channel, codes -(2^(b-1)-1) .. +(...) */
@@ -48,6 +52,8 @@ typedef struct pp_quant_options {
     const char *rotation_block;  /* full | array_rows (default) | channels of a block */
     const char *rotate_layers;   /* names of stages, comma-separated; "" or NULL: all that can be */
     int64_t rotation_rows;  /* rows of an array, for array_rows; follows arch.rows. 0: no limit */
+    int activation_scale;   /* pp_qscale, default STATIC; its knob is that of language models (workloads/lm_graph.h) */
+    int64_t stream_bits;    /* of streams, from abits to 8; 0: abits, with scales a tile or token 8 */
 } pp_quant_options;
 pp_knob_table pp_quant_knobs(void);
 
@@ -72,6 +78,7 @@ typedef struct pp_qstage {
     double *w_scale;           /* [cout] */
     double *unit;              /* [cout] value of one psum unit: w_scale x s_in x 2^psum_shift */
     uint32_t psum_shift;
+    uint32_t factor;           /* static scale of the DACs' codes where these are made anew (quant/scale_stage.h) */
     int64_t *bias;             /* [cout] psum units */
     int64_t *add_mult;         /* [cout] residual code -> psum units; NULL without a residual */
     uint32_t add_shift;
@@ -89,8 +96,8 @@ typedef struct pp_qstage {
     double weight_sqnr_db;     /* of the weights */
     double out_sqnr_db;        /* of the stage's stream against float, on the calibration images */
     double kurtosis;           /* of the input stream, float, calibration images */
-    double acc_max;            /* largest |acc| seen on the calibration images */
-    double acc_rms;            /* root mean square of acc on the calibration images */
+    double acc_max;            /* largest |acc| seen on the calibration images; codes made anew: |acc m| */
+    double acc_rms;            /* root mean square of the same */
 } pp_qstage;
 
 typedef struct pp_qnetwork {
@@ -98,6 +105,7 @@ typedef struct pp_qnetwork {
     const pp_stages *stages;
     pp_quant_options options;
     uint32_t psum_bits;
+    bool rescales;             /* codes are made anew in front of the DACs (quant/scale_stage.h) */
     pp_qformat *stream;        /* [stages->n + 1] */
     pp_qstage *stage;          /* [stages->n] */
     bool has_values;           /* false: shapes and widths only (no weights here) */
@@ -154,10 +162,12 @@ void pp_qstage_tail(const pp_qnetwork *q, uint32_t stage, const int64_t *act, in
 /* ---- integer reference executor ---- */
 
 /* Row tiles of each stage: n[stage] tiles; tile t of a stage takes input channels (inside a group)
- * [lo[stage][t], lo[stage][t + 1]). NULL: one tile each. */
+ * [lo[stage][t], lo[stage][t + 1]). NULL: one tile each.
+ * patch[stage]: pixels {y, x} of the firing map that fire together, for scales a firing; NULL: one. */
 typedef struct pp_row_tiles {
     const uint32_t *n;
     const uint32_t *const *lo;
+    const uint32_t (*patch)[2];
 } pp_row_tiles;
 
 /* Slow reference, one image: codes of every stream (streams[s] = new array [h][w][c] of int16) and
@@ -179,6 +189,10 @@ size_t pp_qconv_scratch(const pp_qconv *conv);
 /* x: codes of the whole input stream as bytes, [h][w][c] (unsigned formats: the code; signed: the
  * code + 128). acc: [fire.h][fire.w][cout], int32. */
 void pp_qconv_run(const pp_qconv *conv, const uint8_t *x, int32_t *acc, void *scratch);
+/* Codes made anew: pixels {y, x} that fire together (1, 1 unless set), and m [fire.h][fire.w][groups] of the last run,
+ * which lies in its scratch; NULL when the stage takes its input's codes. */
+void pp_qconv_patch(pp_qconv *conv, uint32_t y, uint32_t x);
+const uint8_t *pp_qconv_factors(const pp_qconv *conv, void *scratch);
 /* Vectorised digital end for a whole map: sums -> byte codes of the stream (same convention as x), or
  * logits on the last stage. Equal to pp_qstage_digital_pixel + pp_qstage_requant to the bit. */
 void pp_qstage_finish(const pp_qnetwork *q, uint32_t stage, const int32_t *sum, const uint8_t *residual,

@@ -15,7 +15,10 @@ enum { PP_ZERO_BYTE = 128 };
 /* Private part of a pp_qnetwork: everything that it owns lies in the arena. */
 typedef struct pp_qowner {
     pp_arena *arena;
+    uint8_t *rescale[2]; /* of unsigned and signed inputs: [m][byte] -> byte of the DACs' code; NULL without */
 } pp_qowner;
+/* Fills them. */
+pp_status pp_qrescale_tables(pp_qnetwork *q);
 
 /* Matrix of a stage as a convolution. A linear operator is one: with a 1x1 window when its input width
  * is the channel count, else with the whole map as its window. */
@@ -81,6 +84,7 @@ int64_t pp_act_units(pp_act act, int64_t pre, double unit);
 const char *pp_wquant_name(int weights);
 const char *pp_aquant_name(int activations);
 const char *pp_rotate_name(int rotate);
+const char *pp_qscale_name(int scale);
 const char *pp_rotate_at_name(int at);
 
 /* ---- building a network (layout.c) ---- */
@@ -125,6 +129,8 @@ pp_status pp_calibrate(pp_calibration **out, const pp_network *net, const pp_sta
 void pp_calibration_free(pp_calibration *c);
 
 /* Scale of a stream's format from its histogram. */
+/* Static scale of codes that are made anew: the best range of the DACs' format, in codes of the input. h: of its values. */
+void pp_qrescale_choose(pp_qnetwork *q, uint32_t stage, const pp_histogram *h);
 double pp_activation_scale(const pp_histogram *h, const pp_qformat *f, int method, double percentile);
 
 /* ---- weights (weight.c, refine.c) ---- */

@@ -1,6 +1,7 @@
 /* Quantization, stage by stage in order: the inputs of a stage are those of the quantized network so far,
  * so that biases (and refined weights) answer to the errors made before. */
 #include "quant/rotate_internal.h"
+#include "quant/scale_stage.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -112,9 +113,11 @@ static pp_status measure_image(void *payload, size_t image, unsigned worker)
     int64_t *column = p->column + image * cout, *residual = p->residual + image * cout, most = 0;
     double square = 0;
     pp_qconv_run(p->conv, input_of(p, 0, image), acc, p->scratch[worker]);
+    const uint8_t *m = pp_qconv_factors(p->conv, p->scratch[worker]);
+    const uint32_t groups = m ? pp_qgeom_of(q->net, st).groups : 1, cout_g = cout / groups;
     for (size_t i = 0; i < pixels; i++)
         for (uint32_t c = 0; c < cout; c++) {
-            int64_t v = acc[i * cout + c];
+            int64_t v = (int64_t)acc[i * cout + c] * (m ? m[i * groups + c / cout_g] : 1);
             column[c] += v;
             most = v > most ? v : -v > most ? -v : most;
             square += (double)v * (double)v;
@@ -213,7 +216,7 @@ static void correct_bias(const pass *p, const float *weight, const double *rows,
     const pp_qstage *s = &q->stage[p->stage];
     pp_qgeom g = pp_qgeom_of(q->net, st);
     uint32_t k = pp_stage_residual(st);
-    double in = pp_qstage_input(q, p->stage)->scale;
+    double in = pp_qstage_dac(q, p->stage).scale;
     double count = (double)p->run->images * g.fire.h * g.fire.w;
     for (uint32_t c = 0; c < s->cout; c++) {
         double exact = 0;
@@ -336,6 +339,8 @@ static pp_status quantize_matrix(pass *p, pp_qconv **conv)
         if (!rotate->at_producer)
             PP_GOTO(done, status, pp_qrotate_calibrate(run, p->stage));
     }
+    if (!rotate)
+        pp_qrescale_choose(run->q, p->stage, &run->calib->stream[st->inputs[0].stream]);
     PP_GOTO(done, status, quantize_weights(run, p->stage, rotate ? rotate->weight : weight));
     PP_GOTO(done, status, pp_qconv_new(conv, run->q, p->stage, 0, pp_qgeom_of(run->q->net, st).cin_g));
     p->conv = *conv;

@@ -1,5 +1,6 @@
 /* Integer reference executor: every sum by its definition. Slow and obvious. */
 #include "quant/rotate_internal.h"
+#include "quant/scale_stage.h"
 
 #include <stdlib.h>
 
@@ -10,9 +11,15 @@ void pp_quantize_input(const pp_qnetwork *q, const float *image, int16_t *codes)
         codes[i] = (int16_t)pp_quantize_value(&q->stream[0], image[i]);
 }
 
+/* Scale of the codes that a firing puts on rows; dac NULL: the input's codes as they are. */
+typedef struct rescale {
+    const pp_qformat *dac;
+    uint32_t m;
+} rescale;
+
 /* Sum over the rows of input channels [c_lo, c_hi) (inside the group) for output channel `out` at (y, x). */
 static int64_t sum_rows(const pp_qgeom *g, const int8_t *code, const int16_t *in, uint32_t y, uint32_t x, uint32_t out,
-                        uint32_t c_lo, uint32_t c_hi)
+                        uint32_t c_lo, uint32_t c_hi, rescale r)
 {
     int64_t sum = 0;
     const int8_t *row = code + (size_t)out * g->cin_g * g->win.kh * g->win.kw;
@@ -25,24 +32,40 @@ static int64_t sum_rows(const pp_qgeom *g, const int8_t *code, const int16_t *in
                 if (iy < 0 || ix < 0 || iy >= g->in.h || ix >= g->in.w)
                     continue;
                 size_t at = ((size_t)iy * g->in.w + (size_t)ix) * g->in.c + group * g->cin_g + c;
-                sum += (int64_t)row[((size_t)c * g->win.kh + ky) * g->win.kw + kx] * in[at];
+                const int32_t value = r.dac ? pp_qrescale_code(r.dac, in[at], r.m) : in[at];
+                sum += (int64_t)row[((size_t)c * g->win.kh + ky) * g->win.kw + kx] * value;
             }
         }
     }
     return sum;
 }
 
+/* Partial sum of one output on one row tile. */
+static int64_t sum_tile(const pp_qnetwork *q, uint32_t stage, const pp_qgeom *g, const pp_row_tiles *tiles,
+                        const int16_t *in, uint32_t y, uint32_t x, uint32_t out, uint32_t lo, uint32_t hi)
+{
+    const int8_t *code = q->stage[stage].code;
+    if (!pp_qrescales(q, stage))
+        return pp_qstage_psum(q, stage, sum_rows(g, code, in, y, x, out, lo, hi, (rescale){0}));
+    const pp_qformat dac = pp_qstage_dac(q, stage);
+    pp_qfiring f = pp_qfiring_at(q, stage, tiles && tiles->patch ? tiles->patch[stage] : NULL, y, x);
+    f.group = out / g->cout_g;
+    f.lo = lo;
+    f.hi = hi;
+    const uint32_t m = pp_qrescale_factor(q, stage, &f, in);
+    return pp_qstage_psum_scaled(q, stage, sum_rows(g, code, in, y, x, out, lo, hi, (rescale){&dac, m}), m);
+}
+
 /* Sum of one output over the row tiles of its stage, as it enters the digital end. */
 static int64_t sum_tiles(const pp_qnetwork *q, uint32_t stage, const pp_qgeom *g, const pp_row_tiles *tiles,
                          const int16_t *in, uint32_t y, uint32_t x, uint32_t out)
 {
-    const int8_t *code = q->stage[stage].code;
     if (!tiles)
-        return pp_qstage_psum(q, stage, sum_rows(g, code, in, y, x, out, 0, g->cin_g));
+        return sum_tile(q, stage, g, NULL, in, y, x, out, 0, g->cin_g);
     int64_t sum = 0;
     for (uint32_t t = 0; t < tiles->n[stage]; t++) {
         const uint32_t *lo = tiles->lo[stage] + t;
-        sum += pp_qstage_psum(q, stage, sum_rows(g, code, in, y, x, out, lo[0], lo[1]));
+        sum += sum_tile(q, stage, g, tiles, in, y, x, out, lo[0], lo[1]);
     }
     return pp_saturate(sum, q->psum_bits);
 }

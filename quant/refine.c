@@ -4,6 +4,7 @@
  * stage's (quantized) inputs. Coordinate descent: one code after the other moves to its best integer, then
  * the scale to its best value, until nothing moves. Every move lowers the error, so it ends. */
 #include "quant/rotate_internal.h"
+#include "quant/scale_stage.h"
 #include "workloads/cpu.h"
 
 #include <math.h>
@@ -152,6 +153,24 @@ static pp_status rotate_map(const pp_qnetwork *q, uint32_t stage, const uint8_t 
     return work && *out ? PP_OK : PP_ENOMEM;
 }
 
+/* Codes that are made anew: n windows, as what their codes stand for, in codes of the stream. */
+static void rescale_windows(const moment_job *j, int16_t *at, uint32_t n)
+{
+    const pp_qnetwork *q = j->run->q;
+    const pp_qformat dac = pp_qstage_dac(q, j->stage);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t m = 1;
+        for (size_t r = 0; r < j->n; r++)
+            m = (uint32_t)abs(at[r * j->samples + i]) > m ? (uint32_t)abs(at[r * j->samples + i]) : m;
+        if (q->options.activation_scale == PP_QSCALE_STATIC)
+            m = q->stage[j->stage].factor;
+        for (size_t r = 0; r < j->n; r++) {
+            int16_t *v = &at[r * j->samples + i];
+            *v = (int16_t)nearbyint((double)pp_qrescale_code(&dac, *v, m) * m / dac.qmax);
+        }
+    }
+}
+
 /* Windows of one image at positions drawn from a stream of their own, CHUNK at a time. */
 static pp_status sample_image(void *payload, size_t image, unsigned worker)
 {
@@ -178,6 +197,8 @@ static pp_status sample_image(void *payload, size_t image, unsigned worker)
             for (uint32_t ky = 0; ky < g->win.kh; ky++)
                 for (uint32_t kx = 0; kx < g->win.kw; kx++, out += j->samples)
                     sample_row(j, map, zero, c, ky, kx, y, x, n, out);
+        if (pp_qrescales(q, j->stage))
+            rescale_windows(j, j->window + image * j->per_image + first, n);
     }
     free(rotated);
     return PP_OK;

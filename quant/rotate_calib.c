@@ -93,6 +93,7 @@ pp_status pp_qrotate_calibrate(const pp_qrun *run, uint32_t stage)
         pp_histogram_merge(&j.part[0], &j.part[i]);
     double scale = pp_activation_scale(&j.part[0], &r->format, q->options.activations, q->options.percentile);
     PP_GOTO(done, status, pp_qrotate_scale(q, stage, scale));
+    pp_qrescale_choose(run->q, stage, &j.part[0]);
     measure(&run->calib->stream[stream], &q->stream[stream], &r->plain_max_rms, &r->plain_sqnr_db);
     measure(&j.part[0], &r->format, &r->rotated_max_rms, &r->rotated_sqnr_db);
     r->rotated_kurtosis = pp_histogram_kurtosis(&j.part[0]);
@@ -138,6 +139,7 @@ pp_status pp_qrotate_calibrate_out(const pp_qrun *run, uint32_t stage)
             turn_position(r, run->calib->keep[k][stage + 1] + p * out.c, line, all);
     PP_GOTO(done, status, pp_qrotate_scale(q, r->stage, pp_activation_scale(all, &r->format, q->options.activations, q->options.percentile)));
     run->q->stream[stage + 1] = r->format;
+    pp_qrescale_choose(run->q, r->stage, all);
     pp_format_set(&plain, r->format.bits, r->plain_signed);
     plain.scale = pp_activation_scale(&run->calib->stream[stage + 1], &plain, q->options.activations, q->options.percentile);
     measure(&run->calib->stream[stage + 1], &plain, &r->plain_max_rms, &r->plain_sqnr_db);

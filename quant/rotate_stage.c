@@ -121,7 +121,7 @@ pp_status pp_qrotate_new(pp_qrotate **out, const pp_qnetwork *q, uint32_t stage)
         return PP_ENOMEM;
     r->channels = st->in.c;
     r->stage = stage;
-    pp_format_set(&r->format, (uint32_t)q->options.abits, true);
+    pp_format_set(&r->format, (uint32_t)q->options.stream_bits, true);
     return make_blocks(r, &q->options, g.win.kh * g.win.kw);
 }
 

@@ -20,7 +20,9 @@ static pp_status build_row(pp_crossbar *x, uint32_t stage, pp_xrow *row, const p
     row->full_scale = pp_calloc(cout, sizeof *row->full_scale);
     if (row->inverse == NULL || row->gain == NULL || row->full_scale == NULL)
         return PP_ENOMEM;
-    return pp_qconv_new(&row->conv, x->q, stage, row->lo, row->hi);
+    PP_TRY(pp_qconv_new(&row->conv, x->q, stage, row->lo, row->hi));
+    pp_qconv_patch(row->conv, x->m->plan[stage].patch.y, x->m->plan[stage].patch.x);
+    return PP_OK;
 }
 
 /* Row tiles of a stage are the same in every copy and column: those of the first column tell. */
@@ -211,9 +213,10 @@ static void run_matrix(const image_run *r, uint32_t stage)
     for (uint32_t t = 0; t < x->stage[stage].rows; t++) {
         const pp_xrow *row = &x->stage[stage].row[t];
         pp_qconv_run(row->conv, r->w->stream[s->inputs[0].stream], r->w->acc, r->w->conv);
+        const uint8_t *m = pp_qconv_factors(row->conv, r->w->conv);
         if (r->tap != NULL)
-            r->tap(r->payload, r->image, r->worker, stage, t, r->w->acc, pixels);
-        pp_xconvert(x, stage, row, r->ideal || x->code_max == 0, r->w->acc, r->w->sum, pixels);
+            r->tap(r->payload, r->image, r->worker, stage, t, r->w->acc, m, pixels);
+        pp_xconvert(x, stage, row, r->ideal || x->code_max == 0, r->w->acc, m, r->w->sum, pixels);
     }
     saturate_sums(r->w->sum, n, x->q->psum_bits);
     for (uint32_t k = 1; k < s->n_inputs; k++) {

@@ -1,5 +1,6 @@
 /* The analog engine: arrays from the tiles of a mapping, scratch, freeing. */
 #include "quant/rotate_stage.h"
+#include "quant/scale_stage.h"
 #include "sim/crossbar_analog_internal.h"
 
 #include <math.h>
@@ -79,7 +80,7 @@ static void serial_planes(const pp_analog *x, pp_astage *s, const pp_qformat *f,
 void pp_analog_planes_(pp_analog *x, uint32_t stage)
 {
     pp_astage *s = &x->stage[stage];
-    const pp_qformat *f = pp_qstage_input(x->q, stage);
+    const pp_qformat dac = pp_qstage_dac(x->q, stage), *f = &dac;
     const int64_t phases = x->q->stage[stage].rotate != NULL ? pp_arch_rotated(x->arch).phases : x->arch->phases;
     if (x->arch->input == PP_INPUT_BIT_SERIAL)
         serial_planes(x, s, f, phases);
@@ -132,6 +133,12 @@ static pp_status build_stage(pp_analog *x, uint32_t stage)
     s->grid_h = (st->fire.h + s->patch.y - 1) / s->patch.y;
     s->grid_w = (st->fire.w + s->patch.x - 1) / s->patch.x;
     s->copies = plan->copies;
+    s->rescales = pp_qrescales(x->q, stage);
+    s->row_tiles = plan->row_tiles;
+    s->groups = s->is_linear ? 1 : op->groups;
+    s->cin_g = st->in.c / s->groups;
+    s->cout_g = st->fire.c / s->groups;
+    s->zero = pp_qstage_input(x->q, stage)->is_signed ? 128 : 0;
     const pp_window *w = &s->window;
     PP_TRY(lines(&s->line_y, &s->n_lines_y, s->patch.y, w->kh, w->sh, w->dh));
     PP_TRY(lines(&s->line_x, &s->n_lines_x, s->patch.x, w->kw, w->sw, w->dw));
@@ -184,10 +191,11 @@ static pp_status build_array(pp_analog *x, pp_aarray *a, uint32_t tile)
     a->plain_gain = pp_alloc_aligned(columns, sizeof *a->plain_gain);
     a->factor = pp_alloc_aligned(a->padded, sizeof *a->factor);
     a->known = pp_alloc_aligned((size_t)s->n_planes * x->known * a->rows, sizeof *a->known);
+    a->known_m = s->rescales ? pp_alloc_aligned((size_t)x->known * a->padded, sizeof *a->known_m) : NULL;
     a->reference = pp_calloc(a->cols, sizeof *a->reference);
     a->now = pp_calloc(a->cols, sizeof *a->now);
     if (!a->w || !a->ideal || !a->scale || !a->inverse || !a->offset || !a->gain || !a->extra || !a->full_scale || !a->plain_gain ||
-        !a->factor || !a->known || !a->reference || !a->now)
+        !a->factor || !a->known || (s->rescales && !a->known_m) || !a->reference || !a->now)
         return PP_ENOMEM;
     if (x->arch->cells == PP_CELLS_OFFSET && (a->digital = pp_alloc_aligned(a->padded, sizeof *a->digital)) == NULL)
         return PP_ENOMEM;
@@ -293,7 +301,7 @@ void pp_aslot_free_(const pp_analog *x, pp_aslot *slot)
 static pp_status new_scratch(const pp_analog *x, pp_ascratch *w)
 {
     const pp_stages *stages = x->q->stages;
-    size_t rows = 1, padded = PP_ALANES, cells = 1, map = 1, finish = 1, inputs = 1, planes = 1, rotated = 0, depth = 0;
+    size_t rows = 1, padded = PP_ALANES, cells = 1, map = 1, finish = 1, inputs = 1, planes = 1, rotated = 0, depth = 0, scales = 0, largest = 0;
     PP_TRY(pp_aslot_new_(x, &w->slot));
     for (uint32_t i = 0; i < x->n_arrays; i++) {
         const pp_aarray *a = &x->array[i];
@@ -311,9 +319,23 @@ static pp_status new_scratch(const pp_analog *x, pp_ascratch *w)
             rotated = map_size(stages->stage[s].in) > rotated ? map_size(stages->stage[s].in) : rotated;
             depth = stages->stage[s].in.c > depth ? stages->stage[s].in.c : depth;
         }
+        if (x->stage[s].rescales) {
+            const pp_astage *a = &x->stage[s];
+            const size_t here = (size_t)a->row_tiles * map_size(stages->stage[s].fire) / a->cout_g;
+            const size_t in_here = map_size(stages->stage[s].in) / a->cin_g;
+            scales = here > scales ? here : scales;
+            largest = in_here > largest ? in_here : largest;
+        }
         planes = x->stage[s].n_planes > planes ? x->stage[s].n_planes : planes;
     }
     const size_t in = map_size(x->q->net->ops[0].out);
+    if (scales > 0) {
+        w->m = pp_alloc_aligned(scales, 1);
+        w->largest = pp_alloc_aligned(largest, 1);
+        w->m_columns = pp_alloc_aligned(PP_AGROUP * padded, sizeof *w->m_columns);
+        if (!w->m || !w->largest || !w->m_columns)
+            return PP_ENOMEM;
+    }
     w->map = pp_alloc_aligned(planes * x->map_floats + 16, sizeof *w->map);
     w->rotated = pp_alloc_aligned(rotated + 64, 1);
     w->turn = pp_alloc_aligned(2 * depth + 16, sizeof *w->turn);
@@ -358,7 +380,7 @@ static void free_scratch(const pp_analog *x, pp_ascratch *w)
 {
     pp_aslot_free_(x, &w->slot);
     void *all[] = {w->map, w->panel, w->square, w->acc, w->var, w->z, w->sum_f, w->psum, w->sum, w->finish,
-                   w->image, w->input, (void *)w->in, w->logits, w->plus, w->minus, w->s2, w->rotated, w->turn};
+                   w->image, w->input, (void *)w->in, w->logits, w->plus, w->minus, w->s2, w->rotated, w->turn, w->m, w->largest, w->m_columns};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -366,7 +388,7 @@ static void free_scratch(const pp_analog *x, pp_ascratch *w)
 static void free_array(pp_aarray *a)
 {
     void *all[] = {a->run, a->w, a->s2, a->ideal, a->scale, a->inverse, a->offset, a->gain, a->extra, a->full_scale, a->plain_gain,
-                   a->factor, a->digital, a->known, a->reference, a->now, a->count, a->first_scale};
+                   a->factor, a->digital, a->known, a->known_m, a->reference, a->now, a->count, a->first_scale};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }

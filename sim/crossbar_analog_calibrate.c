@@ -40,13 +40,17 @@ void pp_analog_counted_(const pp_analog *x, const pp_aarray *a, uint32_t block, 
 }
 
 /* Known input j is firing (j x 2654435761 mod firings) of calibration image j mod n. */
-void pp_analog_known_(const pp_analog *x, const pp_aarray *a, uint32_t plane, const float *panel, uint32_t image, uint32_t group)
+void pp_analog_known_(const pp_analog *x, const pp_aarray *a, uint32_t plane, const pp_ascratch *w, uint32_t image, uint32_t group)
 {
     for (uint32_t j = image; j < x->known && !x->again; j += x->n_calib) {
         const uint32_t firing = (uint32_t)((uint64_t)j * UINT32_C(2654435761) % a->firings);
-        if (firing / PP_AGROUP == group)
-            memcpy(a->known + ((size_t)plane * x->known + j) * a->rows, panel + (size_t)(firing % PP_AGROUP) * a->rows,
-                   a->rows * sizeof *panel);
+        if (firing / PP_AGROUP != group)
+            continue;
+        memcpy(a->known + ((size_t)plane * x->known + j) * a->rows, w->panel + (size_t)(firing % PP_AGROUP) * a->rows,
+               a->rows * sizeof *w->panel);
+        if (a->known_m != NULL)
+            memcpy(a->known_m + (size_t)j * a->padded, w->m_columns + (size_t)(firing % PP_AGROUP) * a->padded,
+                   a->padded * sizeof *w->m_columns);
     }
 }
 
@@ -263,6 +267,10 @@ static pp_status calibrate_dacs(pp_analog *x, unsigned workers, pp_pool *pool)
 {
     if (x->arch->dac_levels_bits == 0 || x->arch->input == PP_INPUT_BIT_SERIAL)
         return PP_OK;
+    for (uint32_t s = 0; s < x->q->stages->n; s++)
+        if (x->stage[s].rescales)
+            return pp_fail(PP_EUNSUPPORTED, "layer %s: arch.dac_levels_bits: codes that are made anew have quant.abits (%lld)",
+                           x->q->stages->stage[s].name, (long long)x->q->options.abits);
     code_count k = {x, pp_calloc((size_t)workers * x->q->stages->n * 256, sizeof *k.count)};
     if (k.count == NULL)
         return PP_ENOMEM;

@@ -42,6 +42,7 @@ typedef struct pp_aarray {
     float *factor;       /* [padded] drift factor */
     float *digital;      /* [padded] what the digital unit takes off for each unit of input; NULL: nothing */
     float *known;        /* [planes][known][rows] inputs of the compensation */
+    float *known_m;      /* [known][padded] their scales; NULL: codes are not made anew */
     double *reference, *now; /* [cols] mean |psum| of the known inputs at t0, and at the present time */
     uint32_t *count;     /* [worker][blocks x padded][PP_ABINS], calibration only */
     bool stale;          /* became ideal or noisy since it was programmed */
@@ -62,6 +63,9 @@ typedef struct pp_astage {
     float *a, *b;            /* [cout] batch-norm update; NULL: none */
     double clipped;
     float full_input;        /* largest value on a row */
+    bool rescales;           /* codes are made anew for each firing (quant/scale_stage.h) */
+    uint32_t row_tiles, groups, cin_g, cout_g;
+    int zero;                /* byte of code 0 */
 } pp_astage;
 
 /* Streams of one image. */
@@ -71,7 +75,9 @@ typedef struct pp_aslot {
 
 typedef struct pp_ascratch {
     pp_aslot slot;
-    float *map;              /* [planes][largest padded map] */
+    float *map;              /* [planes][largest padded map]; codes made anew: [largest padded map] of the stream's codes */
+    uint8_t *m, *largest;    /* [row tiles][fire.h][fire.w][groups], and [in.h][in.w][groups]; NULL without */
+    float *m_columns;        /* [PP_AGROUP][padded] m of each sum of a read; NULL without */
     float *panel, *square;   /* [PP_AGROUP][rows] */
     float *acc, *var, *z, *sum_f; /* [PP_AGROUP][padded] */
     int32_t *psum;
@@ -89,6 +95,7 @@ typedef struct pp_ascratch {
 /* Parameters of the converter of one read. */
 typedef struct pp_aconvert {
     const float *inverse, *offset, *gain, *extra;
+    const float *m;  /* [PP_AGROUP][padded] scales of the codes; NULL: 1 */
     float code_max, psum_low, psum_high, plane; /* code_max 0: ideal, adds acc x gain x plane to sum_f */
     uint32_t padded;
 } pp_aconvert;
@@ -172,7 +179,7 @@ void pp_analog_read_(const pp_analog *x, const pp_aarray *a, pp_ascratch *w, con
 /* The same of one firing and column in plain loops; in: codes of the stage's whole input. */
 int64_t pp_analog_partial_sum_(const pp_analog *x, const pp_aarray *a, const int16_t *in, uint32_t image, uint32_t firing,
                                uint32_t c);
-/* Inputs of a stage as values on rows into the worker's map. */
+/* Inputs of a stage as values on rows (codes that are made anew: as they come, and m of all firings) into the worker's map. */
 void pp_analog_map_(const pp_analog *x, uint32_t stage, const uint8_t *codes, pp_ascratch *w);
 /* Sums of a matrix stage into w->sum (saturated, batch-norm update applied). */
 void pp_analog_sums_(const pp_analog *x, uint32_t stage, pp_ascratch *w, const uint8_t *in, uint32_t image, unsigned worker);
@@ -188,7 +195,7 @@ pp_status pp_analog_calibrate_(pp_analog *x, pp_pool *pool);
 pp_status pp_analog_ranges_(pp_analog *x, uint32_t lo, uint32_t hi, pp_status (*pass)(void *, size_t, unsigned), void *payload,
                             size_t items, pp_pool *pool);
 void pp_analog_counted_(const pp_analog *x, const pp_aarray *a, uint32_t block, const float *acc, uint32_t firings, unsigned worker);
-void pp_analog_known_(const pp_analog *x, const pp_aarray *a, uint32_t plane, const float *panel, uint32_t image, uint32_t group);
+void pp_analog_known_(const pp_analog *x, const pp_aarray *a, uint32_t plane, const pp_ascratch *w, uint32_t image, uint32_t group);
 /* Between these, reads see the devices as they are through ideal converters, for ranges chosen once more. */
 typedef struct pp_analog_again {
     float code_max;

@@ -20,10 +20,32 @@ TARGET static void NAME(add_noise)(float *restrict acc, const float *restrict va
     }
 }
 
+/* Codes with scales of their own: a product more. */
+TARGET static void NAME(convert_scaled)(const pp_aconvert *k, const float *restrict acc, int32_t *restrict psum)
+{
+    const float high = k->code_max, low = -high, plane = k->plane, psum_high = k->psum_high, psum_low = k->psum_low;
+    for (uint32_t i = 0; i < PP_AGROUP; i++) {
+        const float *restrict a = acc + (size_t)i * k->padded, *restrict m = k->m + (size_t)i * k->padded;
+        const float *restrict inverse = k->inverse, *restrict offset = k->offset, *restrict gain = k->gain;
+        int32_t *restrict p = psum + (size_t)i * k->padded;
+        for (uint32_t c = 0; c < k->padded; c++) {
+            float v = a[c] * inverse[c] + offset[c];
+            v = v > high ? high : v < low ? low : v;
+            v = rintf(v) * (gain[c] * plane) * m[c];
+            v = v > psum_high ? psum_high : v < psum_low ? psum_low : v;
+            p[c] += (int32_t)rintf(v);
+        }
+    }
+}
+
 TARGET static void NAME(convert)(const pp_aconvert *k, const float *restrict acc, int32_t *restrict psum,
                                  float *restrict sum_f)
 {
     const float high = k->code_max, low = -high, plane = k->plane, psum_high = k->psum_high, psum_low = k->psum_low;
+    if (k->m != NULL && high > 0) {
+        NAME(convert_scaled)(k, acc, psum);
+        return;
+    }
     for (uint32_t i = 0; i < PP_AGROUP; i++) {
         const float *restrict a = acc + (size_t)i * k->padded;
         const float *restrict inverse = k->inverse, *restrict offset = k->offset, *restrict gain = k->gain;

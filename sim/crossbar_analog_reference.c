@@ -1,6 +1,7 @@
 /* The analog engine in plain loops: array by array, firing by firing, column by column, row by row. Inputs are found by their
  * coordinates, noise one number at a time, the digital end pixel by pixel; what the fast path must equal to the bit. */
 #include "quant/rotate_stage.h"
+#include "quant/scale_stage.h"
 #include "sim/crossbar_analog_internal.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ typedef struct layer {
     const pp_astage *s;
     const int16_t *in;  /* codes [h][w][c] */
     int64_t *sum;       /* [fire.h][fire.w][cout] */
+    uint32_t *m;        /* [groups] scales of the present firing, where codes are made anew */
 } layer;
 
 /* Value on a row of an array at a firing, for one slice of the input. */
@@ -24,9 +26,10 @@ static float input_at(const layer *l, const pp_aarray *a, uint32_t firing, uint3
     const int64_t x = (int64_t)(firing % s->grid_w) * s->patch.x * s->window.sw + s->line_x[run % s->n_lines_x] - s->window.left;
     if (y < 0 || x < 0 || y >= l->st->in.h || x >= l->st->in.w)
         return 0;
-    const int code = l->in[((size_t)y * l->st->in.w + (size_t)x) * l->st->in.c + channel];
-    const bool is_signed = pp_qstage_input(l->x->q, l->stage)->is_signed;
-    return s->plane[plane].lut[code + (is_signed ? 128 : 0)];
+    const int in = l->in[((size_t)y * l->st->in.w + (size_t)x) * l->st->in.c + channel];
+    const pp_qformat dac = pp_qstage_dac(l->x->q, l->stage);
+    const int code = s->rescales ? pp_qrescale_code(&dac, in, l->m[channel / s->cin_g]) : in;
+    return s->plane[plane].lut[code + (dac.is_signed ? 128 : 0)];
 }
 
 static float column(const layer *l, const pp_aarray *a, uint32_t firing, uint32_t plane, uint32_t block, uint32_t c)
@@ -60,6 +63,8 @@ static int64_t partial_sum(const layer *l, const pp_aarray *a, uint32_t firing, 
     const pp_analog *x = l->x;
     const float high = x->psum_max, low = -high - 1;
     const double unit = exp2(-(double)x->q->stage[l->stage].psum_shift);
+    const uint32_t couts = a->out_hi - a->out_lo;
+    const float m = l->s->rescales ? (float)l->m[(a->out_lo + c % couts) / l->s->cout_g] : 1;
     int64_t sum = 0;
     float ideal = 0, inputs = 0;
     for (uint32_t k = 0; k < l->s->n_planes; k++) {
@@ -76,21 +81,37 @@ static int64_t partial_sum(const layer *l, const pp_aarray *a, uint32_t firing, 
                 continue;
             }
             const float code = rintf(clamp(acc * a->inverse[at] + a->offset[at], -x->code_max, x->code_max));
-            sum += (int32_t)rintf(clamp(code * (a->gain[at] * weight), low, high));
+            sum += (int32_t)rintf(clamp(code * (a->gain[at] * weight) * m, low, high));
         }
     }
     if (x->code_max == 0) {
         ideal -= a->digital != NULL ? a->digital[c] * inputs : 0;
-        return (int32_t)clamp(rintf(ideal * (float)unit), low, high);
+        return (int32_t)clamp((float)rint((double)ideal * unit * (double)m), low, high);
     }
-    return sum - (a->digital != NULL ? (int32_t)nearbyint((double)(a->digital[c] * inputs) * unit) : 0);
+    return sum - (a->digital != NULL ? (int32_t)nearbyint((double)(a->digital[c] * inputs) * unit * (double)m) : 0);
 }
 
 int64_t pp_analog_partial_sum_(const pp_analog *x, const pp_aarray *a, const int16_t *in, uint32_t image, uint32_t firing,
                                uint32_t c)
 {
-    const layer l = {x, a->stage, image, &x->q->stages->stage[a->stage], &x->stage[a->stage], in, NULL};
+    const layer l = {x, a->stage, image, &x->q->stages->stage[a->stage], &x->stage[a->stage], in, NULL, NULL};
     return partial_sum(&l, a, firing, c);
+}
+
+/* m of the groups that an array has rows of. */
+static void find_scales(const layer *l, const pp_aarray *a, uint32_t firing)
+{
+    const pp_astage *s = l->s;
+    const uint32_t patch[2] = {s->patch.y, s->patch.x};
+    if (!s->rescales)
+        return;
+    pp_qfiring f = pp_qfiring_at(l->x->q, l->stage, patch, firing / s->grid_w * s->patch.y, firing % s->grid_w * s->patch.x);
+    for (f.group = a->in_lo / s->cin_g; f.group * s->cin_g < a->in_hi; f.group++) {
+        const uint32_t first = f.group * s->cin_g;
+        f.lo = a->in_lo > first ? a->in_lo - first : 0;
+        f.hi = a->in_hi < first + s->cin_g ? a->in_hi - first : s->cin_g;
+        l->m[f.group] = pp_qrescale_factor(l->x->q, l->stage, &f, l->in);
+    }
 }
 
 static void add_array(const layer *l, const pp_aarray *a)
@@ -99,6 +120,7 @@ static void add_array(const layer *l, const pp_aarray *a)
     const uint32_t couts = a->out_hi - a->out_lo;
     for (uint32_t i = 0; i < a->firings; i++) {
         const uint32_t firing = a->copy + i * s->copies;
+        find_scales(l, a, firing);
         for (uint32_t c = 0; c < a->cols; c++) {
             const uint32_t u = c / couts;
             const uint32_t y = firing / s->grid_w * s->patch.y + u / s->patch.x;
@@ -131,7 +153,8 @@ static pp_status run_stage(const pp_analog *x, uint32_t stage, uint32_t image, i
     int64_t *sum = pp_calloc(pixels * st->fire.c, sizeof *sum), *act = pp_calloc(pixels * st->fire.c, sizeof *act);
     const int16_t **in = pp_calloc(st->n_inputs, sizeof *in), *residual = NULL;
     int16_t *rotated = NULL;
-    pp_status status = sum != NULL && act != NULL && in != NULL ? PP_OK : PP_ENOMEM;
+    uint32_t *m = pp_calloc(st->in.c, sizeof *m);
+    pp_status status = sum != NULL && act != NULL && in != NULL && m != NULL ? PP_OK : PP_ENOMEM;
     for (uint32_t k = 0; k < st->n_inputs && status == PP_OK; k++) {
         in[k] = streams[st->inputs[k].stream];
         residual = st->inputs[k].role == PP_ROLE_ADD ? in[k] : residual;
@@ -139,7 +162,7 @@ static pp_status run_stage(const pp_analog *x, uint32_t stage, uint32_t image, i
     if (status == PP_OK && pp_qrotates_here(x->q, stage))
         status = pp_qrotate_reference(x->q, stage, in[0], (size_t)st->in.h * st->in.w, &rotated);
     if (status == PP_OK) {
-        layer l = {x, stage, image, st, &x->stage[stage], rotated != NULL ? rotated : in[0], sum};
+        layer l = {x, stage, image, st, &x->stage[stage], rotated != NULL ? rotated : in[0], sum, m};
         for (uint32_t i = 0; i < l.s->n_arrays; i++)
             add_array(&l, &x->array[l.s->first_array + i]);
         if (l.s->matrix)
@@ -153,6 +176,7 @@ static pp_status run_stage(const pp_analog *x, uint32_t stage, uint32_t image, i
     free(act);
     free(in);
     free(rotated);
+    free(m);
     return status;
 }
 

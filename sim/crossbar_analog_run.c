@@ -1,5 +1,6 @@
 /* The analog engine: reads of arrays, stages, images. No allocation in any of it. */
 #include "quant/rotate_stage.h"
+#include "quant/scale_stage.h"
 #include "sim/crossbar_analog_internal.h"
 
 #include <math.h>
@@ -8,16 +9,46 @@
 
 /* ---- inputs on rows ---- */
 
+static void map_codes(int zero, float *restrict to, const uint8_t *restrict from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (float)((int)from[i] - zero);
+}
+
 static void map_plane(const pp_aplane *p, float *restrict to, const uint8_t *restrict from, size_t n)
 {
     if (p->identity) {
-        const int zero = (int)p->zero;
-        for (size_t i = 0; i < n; i++)
-            to[i] = (float)((int)from[i] - zero);
+        map_codes((int)p->zero, to, from, n);
         return;
     }
     for (size_t i = 0; i < n; i++)
         to[i] = p->lut[from[i]];
+}
+
+/* Channels [lo, hi) of a group that row tile `row` has. */
+static void row_channels(const pp_analog *x, uint32_t stage, uint32_t row, uint32_t *lo, uint32_t *hi)
+{
+    const pp_astage *s = &x->stage[stage];
+    const pp_tile *t = &x->m->tile[x->m->plan[stage].first_tile + row];
+    *lo = s->row_tiles == 1 ? 0 : t->in_lo;
+    *hi = s->row_tiles == 1 ? s->cin_g : t->in_hi;
+}
+
+static size_t firing_scales(const pp_analog *x, uint32_t stage)
+{
+    const pp_shape fire = x->q->stages->stage[stage].fire;
+    return (size_t)fire.h * fire.w * x->stage[stage].groups;
+}
+
+static void scales_of_firings(const pp_analog *x, uint32_t stage, const uint8_t *codes, pp_ascratch *w)
+{
+    const pp_astage *s = &x->stage[stage];
+    const uint32_t patch[2] = {s->patch.y, s->patch.x};
+    for (uint32_t row = 0; row < s->row_tiles; row++) {
+        uint32_t lo, hi;
+        row_channels(x, stage, row, &lo, &hi);
+        pp_qrescale_factors(x->q, stage, patch, lo, hi, codes, w->largest, w->m + row * firing_scales(x, stage));
+    }
 }
 
 void pp_analog_map_(const pp_analog *x, uint32_t stage, const uint8_t *codes, pp_ascratch *w)
@@ -29,11 +60,18 @@ void pp_analog_map_(const pp_analog *x, uint32_t stage, const uint8_t *codes, pp
         pp_qrotate_map(x->q, stage, codes, w->rotated, (size_t)in.h * in.w, w->turn);
         codes = w->rotated;
     }
-    for (uint32_t k = 0; k < s->n_planes; k++) {
+    if (s->rescales)
+        scales_of_firings(x, stage, codes, w);
+    for (uint32_t k = 0; k < (s->rescales ? 1 : s->n_planes); k++) {
         float *map = w->map + k * x->map_floats;
         memset(map, 0, (size_t)s->map_h * row * sizeof *map);
-        for (uint32_t y = 0; y < in.h; y++)
-            map_plane(&s->plane[k], map + (y + s->window.top) * row + (size_t)s->window.left * in.c, codes + y * line, line);
+        for (uint32_t y = 0; y < in.h; y++) {
+            float *to = map + (y + s->window.top) * row + (size_t)s->window.left * in.c;
+            if (s->rescales)
+                map_codes(s->zero, to, codes + y * line, line);
+            else
+                map_plane(&s->plane[k], to, codes + y * line, line);
+        }
     }
 }
 
@@ -43,12 +81,47 @@ static uint32_t firing_of(const pp_astage *s, const pp_aarray *a, uint32_t group
     return index < a->firings ? a->copy + index * s->copies : PP_NONE;
 }
 
+/* m of all groups at a firing of an array. */
+static const uint8_t *scales_at(const pp_analog *x, const pp_aarray *a, const pp_ascratch *w, uint32_t firing)
+{
+    const pp_astage *s = &x->stage[a->stage];
+    const pp_shape fire = x->q->stages->stage[a->stage].fire;
+    const size_t pixel = (size_t)(firing / s->grid_w * s->patch.y) * fire.w + firing % s->grid_w * s->patch.x;
+    return w->m + x->m->tile[a->tile].row * firing_scales(x, a->stage) + pixel * s->groups;
+}
+
+/* Codes of the stream on the rows of one firing -> values of one slice of the codes made anew. */
+static void make_codes(const pp_analog *x, const pp_aarray *a, const uint8_t *m, const pp_aplane *plane, float *panel)
+{
+    const pp_astage *s = &x->stage[a->stage];
+    const uint32_t width = a->in_hi - a->in_lo;
+    for (uint32_t r = 0; r < a->n_runs; r++)
+        for (uint32_t c = 0; c < width; c++, panel++) {
+            const uint8_t *table = pp_qrescale_table(x->q, a->stage, m[(a->in_lo + c) / s->cin_g]);
+            *panel = plane->lut[table[(int)*panel + s->zero]];
+        }
+}
+
+/* m of the sums of one group of firings; 1 where nothing is. */
+static void column_scales(const pp_analog *x, const pp_aarray *a, pp_ascratch *w, uint32_t group)
+{
+    const pp_astage *s = &x->stage[a->stage];
+    const uint32_t couts = a->out_hi - a->out_lo;
+    for (uint32_t i = 0; i < PP_AGROUP; i++) {
+        const uint32_t f = firing_of(s, a, group, i);
+        const uint8_t *m = f == PP_NONE ? NULL : scales_at(x, a, w, f);
+        float *to = w->m_columns + (size_t)i * a->padded;
+        for (uint32_t c = 0; c < a->padded; c++)
+            to[c] = m != NULL && c < a->cols ? (float)m[(a->out_lo + c % couts) / s->cout_g] : 1;
+    }
+}
+
 /* Rows of a group of firings: runs of channels from the padded map; rows without a firing are zero. */
 static void gather(const pp_analog *x, const pp_aarray *a, const pp_ascratch *w, uint32_t plane, uint32_t group)
 {
     const pp_astage *s = &x->stage[a->stage];
     const uint32_t depth = x->q->stages->stage[a->stage].in.c, width = a->in_hi - a->in_lo;
-    const float *map = w->map + plane * x->map_floats;
+    const float *map = w->map + (s->rescales ? 0 : plane * x->map_floats);
     for (uint32_t i = 0; i < PP_AGROUP; i++) {
         float *to = w->panel + (size_t)i * a->rows;
         const uint32_t f = firing_of(s, a, group, i);
@@ -63,6 +136,8 @@ static void gather(const pp_analog *x, const pp_aarray *a, const pp_ascratch *w,
             for (uint32_t c = 0; c < width; c++)
                 to[c] = run[c];
         }
+        if (s->rescales)
+            make_codes(x, a, scales_at(x, a, w, f), &s->plane[plane], w->panel + (size_t)i * a->rows);
     }
 }
 
@@ -108,6 +183,7 @@ static void convert(const pp_analog *x, const pp_aarray *a, pp_ascratch *w, uint
 {
     const size_t at = (size_t)block * a->padded;
     const pp_aconvert k = {.inverse = a->inverse + at, .offset = a->offset + at, .gain = (x->exact ? a->plain_gain : a->gain) + at,
+                           .m = x->stage[a->stage].rescales ? w->m_columns : NULL,
                            .code_max = x->exact ? 0 : x->code_max, .psum_low = -x->psum_max - 1, .psum_high = x->psum_max,
                            .plane = x->stage[a->stage].plane[plane].weight, .padded = a->padded};
     x->kernel.convert(&k, w->acc, w->psum, w->sum_f);
@@ -118,8 +194,9 @@ static void round_sums(const pp_analog *x, const pp_aarray *a, pp_ascratch *w)
 {
     const float high = x->psum_max, low = -high - 1, unit = (float)exp2(-(double)x->q->stage[a->stage].psum_shift);
     const size_t n = (size_t)PP_AGROUP * a->padded;
-    for (size_t i = 0; i < n; i++) {
-        float v = rintf(w->sum_f[i] * unit);
+    const bool rescales = x->stage[a->stage].rescales;
+    for (size_t i = 0; i < n; i++) { /* with a scale the product may have more bits than a float */
+        float v = rescales ? (float)rint((double)w->sum_f[i] * (double)unit * (double)w->m_columns[i]) : rintf(w->sum_f[i] * unit);
         v = v > high ? high : v < low ? low : v;
         w->psum[i] = (int32_t)v;
     }
@@ -136,7 +213,8 @@ static void take_offset(const pp_analog *x, const pp_aarray *a, pp_ascratch *w, 
             if (ideal)
                 w->sum_f[(size_t)i * a->padded + c] -= v;
             else
-                w->psum[(size_t)i * a->padded + c] -= (int32_t)nearbyint((double)v * unit);
+                w->psum[(size_t)i * a->padded + c] -= (int32_t)nearbyint(
+                    x->stage[a->stage].rescales ? (double)v * unit * (double)w->m_columns[(size_t)i * a->padded + c] : (double)v * unit);
         }
     }
 }
@@ -160,6 +238,10 @@ void pp_analog_read_(const pp_analog *x, const pp_aarray *a, pp_ascratch *w, con
     memset(w->psum, 0, (size_t)PP_AGROUP * a->padded * sizeof *w->psum);
     if (ideal)
         memset(w->sum_f, 0, (size_t)PP_AGROUP * a->padded * sizeof *w->sum_f);
+    if (s->rescales && r->known >= 0)
+        memcpy(w->m_columns, a->known_m + (size_t)r->known * a->padded, (size_t)PP_AGROUP * a->padded * sizeof *w->m_columns);
+    else if (s->rescales)
+        column_scales(x, a, w, r->group);
     for (uint32_t k = 0; k < s->n_planes; k++) {
         if (r->known >= 0)
             memcpy(w->panel, a->known + ((size_t)k * x->known + (size_t)r->known) * a->rows,
@@ -167,7 +249,7 @@ void pp_analog_read_(const pp_analog *x, const pp_aarray *a, pp_ascratch *w, con
         else
             gather(x, a, w, k, r->group);
         if (x->counting && r->known < 0)
-            pp_analog_known_(x, a, k, w->panel, r->image, r->group);
+            pp_analog_known_(x, a, k, w, r->image, r->group);
         if (noisy && a->s2 != NULL)
             square(w, (size_t)PP_AGROUP * a->rows);
         if (a->digital != NULL)

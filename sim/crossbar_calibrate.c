@@ -43,10 +43,11 @@ static uint32_t column_of(const calibration *k, uint32_t stage, uint32_t row)
 }
 
 static void tap_count(void *payload, uint32_t image, unsigned worker, uint32_t stage, uint32_t row, const int32_t *acc,
-                      size_t pixels)
+                      const uint8_t *m, size_t pixels)
 {
     calibration *k = payload;
     (void)image;
+    (void)m;
     uint32_t cout = k->x->q->stage[stage].cout;
     size_t base = (size_t)worker * k->n_columns + column_of(k, stage, row);
     for (size_t p = 0; p < pixels; p++) {
@@ -61,19 +62,22 @@ static void tap_count(void *payload, uint32_t image, unsigned worker, uint32_t s
 }
 
 static void tap_error(void *payload, uint32_t image, unsigned worker, uint32_t stage, uint32_t row, const int32_t *acc,
-                      size_t pixels)
+                      const uint8_t *m, size_t pixels)
 {
     calibration *k = payload;
     (void)worker;
     const pp_xrow *r = &k->x->stage[stage].row[row];
     const pp_qstage *q = &k->x->q->stage[stage];
+    const pp_op *op = &k->x->q->net->ops[k->x->q->stages->stage[stage].matrix];
+    const uint32_t groups = op->kind == PP_OP_CONV ? op->groups : 1, each = q->cout / groups;
     double signal = 0, error = 0, unit = exp2(q->psum_shift);
     uint64_t clipped = 0;
     for (size_t p = 0; p < pixels; p++) {
         for (uint32_t c = 0; c < q->cout; c++) {
             int32_t v = acc[p * q->cout + c];
-            double e = pp_xconvert_one(k->x, stage, r, false, c, v) * unit - v;
-            signal += (double)v * v;
+            const uint32_t factor = m != NULL ? m[p * groups + c / each] : 1;
+            const double want = (double)v * factor, e = pp_xconvert_one(k->x, stage, r, false, c, v, factor) * unit - want;
+            signal += want * want;
             error += e * e;
             clipped += fabsf((float)v) > r->full_scale[c];
         }

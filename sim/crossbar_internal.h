@@ -42,16 +42,17 @@ struct pp_crossbar {
     uint32_t n_scratch;
 };
 
-/* Called with the raw accumulators of row tile `row` of a stage, before the converter. */
+/* Called with the raw accumulators of row tile `row` of a stage, before the converter, and m[pixels][groups] (NULL:
+ * the codes were not made anew). */
 typedef void (*pp_xtap)(void *payload, uint32_t image, unsigned worker, uint32_t stage, uint32_t row,
-                        const int32_t *acc, size_t pixels);
+                        const int32_t *acc, const uint8_t *m, size_t pixels);
 
 /* Converter and scaling of a map of row tile `row`: sum[i] += psum(acc[i]), both [pixels][cout]. Ideal
- * converters overwrite acc with the partial sums. */
-void pp_xconvert(const pp_crossbar *x, uint32_t stage, const pp_xrow *row, bool ideal, int32_t *acc, int32_t *sum,
-                 size_t pixels);
-/* The same for one value: what reference and fast path agree on. */
-int32_t pp_xconvert_one(const pp_crossbar *x, uint32_t stage, const pp_xrow *row, bool ideal, uint32_t c, int32_t acc);
+ * converters overwrite acc with the partial sums. m as for pp_xtap. */
+void pp_xconvert(const pp_crossbar *x, uint32_t stage, const pp_xrow *row, bool ideal, int32_t *acc, const uint8_t *m,
+                 int32_t *sum, size_t pixels);
+/* The same for one value (m 1: the codes were not made anew): what reference and fast path agree on. */
+int32_t pp_xconvert_one(const pp_crossbar *x, uint32_t stage, const pp_xrow *row, bool ideal, uint32_t c, int32_t acc, uint32_t m);
 
 /* Makes the scratch of `workers` workers. */
 pp_status pp_xscratch_grow(pp_crossbar *x, unsigned workers);

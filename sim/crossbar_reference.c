@@ -1,5 +1,6 @@
 /* The numeric path in plain loops, tile by tile as the mapping stands: what the fast path must equal. */
 #include "quant/rotate_stage.h"
+#include "quant/scale_stage.h"
 #include "sim/crossbar_internal.h"
 
 #include <stdlib.h>
@@ -21,9 +22,25 @@ static pp_window window_of(const layer *l)
     return (pp_window){.kh = l->s->in.h, .kw = l->s->in.w, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
 }
 
-/* Sum of one column of a tile at output pixel (y, x): rows are input channels [lo, hi). */
-static int64_t column(const layer *l, const pp_window *w, uint32_t y, uint32_t x, uint32_t c, uint32_t lo, uint32_t hi)
+/* m of the firing of output pixel (y, x) for output channel c: rows are input channels [lo, hi). 0: codes as they are. */
+static uint32_t factor_of(const layer *l, uint32_t y, uint32_t x, uint32_t c, uint32_t lo, uint32_t hi)
 {
+    const pp_patch patch = l->x->m->plan[l->stage].patch;
+    const uint32_t groups = l->op->kind == PP_OP_CONV ? l->op->groups : 1, depth = l->s->in.c / groups;
+    if (!pp_qrescales(l->x->q, l->stage))
+        return 0;
+    pp_qfiring f = pp_qfiring_at(l->x->q, l->stage, (const uint32_t[]){patch.y, patch.x}, y, x);
+    f.group = c / (l->s->fire.c / groups);
+    const uint32_t first = f.group * depth;
+    f.lo = lo > first ? lo - first : 0;
+    f.hi = hi < first + depth ? hi - first : depth;
+    return pp_qrescale_factor(l->x->q, l->stage, &f, l->in);
+}
+
+/* Sum of one column of a tile at output pixel (y, x): rows are input channels [lo, hi). m: of codes made anew, or 0. */
+static int64_t column(const layer *l, const pp_window *w, uint32_t y, uint32_t x, uint32_t c, uint32_t lo, uint32_t hi, uint32_t m)
+{
+    const pp_qformat dac = pp_qstage_dac(l->x->q, l->stage);
     const pp_qstage *q = &l->x->q->stage[l->stage];
     uint32_t groups = l->op->kind == PP_OP_CONV ? l->op->groups : 1, depth = l->s->in.c / groups;
     uint32_t base = c / (q->cout / groups) * depth;
@@ -38,7 +55,8 @@ static int64_t column(const layer *l, const pp_window *w, uint32_t y, uint32_t x
                 if (iy < 0 || ix < 0 || iy >= l->s->in.h || ix >= l->s->in.w)
                     continue;
                 int64_t code = q->code[((c * (size_t)depth + i) * w->kh + ky) * w->kw + kx];
-                acc += code * l->in[((size_t)iy * l->s->in.w + (size_t)ix) * l->s->in.c + base + i];
+                const int32_t in = l->in[((size_t)iy * l->s->in.w + (size_t)ix) * l->s->in.c + base + i];
+                acc += code * (m > 0 ? pp_qrescale_code(&dac, in, m) : in);
             }
         }
     }
@@ -53,9 +71,10 @@ static void add_tile(const layer *l, const pp_tile *t)
     for (uint32_t y = 0; y < l->s->fire.h; y++) {
         for (uint32_t x = 0; x < l->s->fire.w; x++) {
             for (uint32_t c = t->out_lo; c < t->out_hi; c++) {
-                int64_t acc = column(l, &w, y, x, c, t->in_lo, t->in_hi);
+                const uint32_t m = factor_of(l, y, x, c, t->in_lo, t->in_hi);
+                int64_t acc = column(l, &w, y, x, c, t->in_lo, t->in_hi, m);
                 l->sum[((size_t)y * l->s->fire.w + x) * cout + c] +=
-                    pp_xconvert_one(l->x, l->stage, row, l->x->code_max == 0, c, (int32_t)acc);
+                    pp_xconvert_one(l->x, l->stage, row, l->x->code_max == 0, c, (int32_t)acc, m > 0 ? m : 1);
             }
         }
     }

@@ -2,6 +2,7 @@
 #include "sim/energy.h"
 
 #include "quant/rotate_stage.h"
+#include "quant/scale_stage.h"
 
 #include <stdlib.h>
 
@@ -32,12 +33,23 @@ static double firings(const counter *c, uint32_t tile)
     return (double)((plan->positions + plan->copies - 1 - t->copy) / plan->copies);
 }
 
-/* Every core of the stage transforms the positions that come, on the channels of its rows. */
-static void count_rotation(pp_energy_row *row, const pp_qrotate *rotate, const pp_tile *t, pp_shape in)
+/* Every core of the stage transforms the positions that come, on the channels of its rows (with one scale for all row tiles
+ * on all channels). */
+static void count_rotation(pp_energy_row *row, const pp_qrotate *rotate, const pp_tile *t, pp_shape in, bool token)
 {
+    const uint32_t lo = token ? 0 : t->in_lo, hi = token ? in.c : t->in_hi;
     const double positions = (double)in.h * in.w;
-    row->count[PP_ACTION_ADD] += positions * (double)pp_qrotate_adds(rotate, t->in_lo, t->in_hi);
-    row->count[PP_ACTION_REQUANTIZE] += positions * (t->in_hi - t->in_lo);
+    row->count[PP_ACTION_ADD] += positions * (double)pp_qrotate_adds(rotate, lo, hi);
+    row->count[PP_ACTION_REQUANTIZE] += positions * (hi - lo);
+}
+
+/* Codes made anew: comparisons, a product and a rounding a row, a product a column, every firing. */
+static void count_rescaling(const counter *c, pp_energy_row *row, const pp_tile *t, uint32_t slices, double firings)
+{
+    const pp_qrescale_work w = pp_qrescale_count(c->q, t->stage, t->rows_used, t->in_hi - t->in_lo, t->cols_used / slices);
+    row->count[PP_ACTION_ADD] += firings * (double)w.compared;
+    row->count[PP_ACTION_REQUANTIZE] += firings * (double)w.rescaled;
+    row->count[PP_ACTION_SCALE] += firings * (double)w.scaled;
 }
 
 static void count_mvms(const counter *c, uint32_t tile)
@@ -48,15 +60,16 @@ static void count_mvms(const counter *c, uint32_t tile)
     if (s->matrix == PP_NONE)
         return;
     const double n = firings(c, tile);
-    const uint32_t in_bits = c->q->stream[s->inputs[0].stream].bits, wbits = c->q->stage[t->stage].wbits;
+    const uint32_t in_bits = pp_qstage_dac(c->q, t->stage).bits, wbits = c->q->stage[t->stage].wbits;
     const uint32_t slices = pp_arch_slices(c->arch, wbits);
     const pp_qrotate *rotate = c->q->stage[t->stage].rotate;
     const pp_arch arch = rotate != NULL ? pp_arch_rotated(c->arch) : *c->arch;
     if (pp_qrotates_here(c->q, t->stage))
-        count_rotation(row, rotate, t, s->in);
+        count_rotation(row, rotate, t, s->in, c->q->options.activation_scale == PP_QSCALE_TOKEN);
     pp_cost_count_mvm(row->count, c->cost, &arch, t->rows_used, t->cols_used, in_bits, wbits, n);
     row->count[PP_ACTION_SCALE] += n * (t->cols_used / slices);
-    row->count[PP_ACTION_BUFFER_READ] += n * t->rows_used * in_bits;
+    row->count[PP_ACTION_BUFFER_READ] += n * t->rows_used * pp_qstage_input(c->q, t->stage)->bits;
+    count_rescaling(c, row, t, slices, n);
     row->cells += n * (double)c->arch->rows * (double)(c->arch->cols / slices);
 }
 
@@ -150,6 +163,8 @@ static double input_channels(const counter *c, const pp_tile *t, uint32_t k)
 {
     switch (c->q->stages->stage[t->stage].inputs[k].role) {
     case PP_ROLE_MATRIX:
+        if (c->q->options.activation_scale == PP_QSCALE_TOKEN)
+            return c->q->net->ops[0].out.c; /* groups of the input do not occur */
         return t->in_hi - t->in_lo;
     case PP_ROLE_ADD:
         return t->head ? t->out_hi - t->out_lo : 0;

@@ -1,6 +1,7 @@
 /* Execution-driven mode: what a firing computes from its buffers, and what leaves with its packets.
  * docs/quantization.md is the arithmetic, docs/timing.md the rules of the buffers. */
 #include "quant/rotate_stage.h"
+#include "quant/scale_stage.h"
 #include "sim/execute_internal.h"
 
 #include "sim/execute_buffer_internal.h"
@@ -28,6 +29,7 @@ struct pp_exec {
     int64_t *window; /* gathered inputs of one firing */
     size_t window_values;
     int64_t *sum, *act; /* [widest cout] */
+    uint32_t *factor;   /* [widest cout] m of a firing's groups */
     int16_t *residual;  /* [widest cout] */
     double *logits;
 };
@@ -101,10 +103,11 @@ static pp_status scratch_new(pp_exec *x)
     x->classes = logits.h * logits.w * logits.c;
     x->window = pp_calloc(x->window_values, sizeof *x->window);
     x->sum = pp_calloc(widest, sizeof *x->sum);
+    x->factor = pp_calloc(widest, sizeof *x->factor);
     x->act = pp_calloc(widest, sizeof *x->act);
     x->residual = pp_calloc(widest, sizeof *x->residual);
     x->logits = pp_calloc((size_t)x->images * x->classes, sizeof *x->logits);
-    return x->window && x->sum && x->act && x->residual && x->logits ? PP_OK : PP_ENOMEM;
+    return x->window && x->sum && x->factor && x->act && x->residual && x->logits ? PP_OK : PP_ENOMEM;
 }
 
 pp_status pp_exec_new(pp_exec **out, const pp_sim *s, const pp_dataset *data, uint32_t images)
@@ -140,6 +143,7 @@ void pp_exec_free(pp_exec *x)
     pp_exec_buffers_free(x->buffers);
     free(x->window);
     free(x->sum);
+    free(x->factor);
     free(x->act);
     free(x->residual);
     free(x->logits);
@@ -178,6 +182,7 @@ typedef struct pp_dot {
     const int8_t *code; /* [cout][Cin / groups][kh][kw] */
     uint32_t cout, cpg; /* output channels; input channels a group */
     uint32_t kh, kw, in_lo, in_hi;
+    uint32_t held_lo, held_hi; /* channels in the window */
     pp_rect in; /* that the window holds */
 } pp_dot;
 
@@ -196,7 +201,7 @@ static int64_t dot(const pp_exec *x, const pp_dot *d, uint32_t o, uint32_t oy, u
     uint32_t group_lo = o / (d->cout / (map ? 1 : d->op->groups)) * d->cpg;
     uint32_t lo = d->in_lo > group_lo ? d->in_lo : group_lo;
     uint32_t hi = d->in_hi < group_lo + d->cpg ? d->in_hi : group_lo + d->cpg;
-    uint32_t channels = d->in_hi - d->in_lo, width = d->in.x1 - d->in.x0 + 1, iy, ix;
+    uint32_t channels = d->held_hi - d->held_lo, width = d->in.x1 - d->in.x0 + 1, iy, ix;
     int64_t acc = 0;
     for (uint32_t ky = 0; ky < d->kh; ky++) {
         if (!tap_inside(map ? ky : oy * w->sh + ky * w->dh, map ? 0 : w->top, d->in.y0, d->in.y1, &iy))
@@ -207,7 +212,7 @@ static int64_t dot(const pp_exec *x, const pp_dot *d, uint32_t o, uint32_t oy, u
             const int64_t *pixel = x->window + ((size_t)iy * width + ix) * channels;
             for (uint32_t c = lo; c < hi; c++) {
                 size_t at = (((size_t)o * d->cpg + c - group_lo) * d->kh + ky) * d->kw + kx;
-                acc += d->code[at] * pixel[c - d->in_lo];
+                acc += d->code[at] * pixel[c - d->held_lo];
             }
         }
     }
@@ -230,23 +235,74 @@ static pp_dot dot_of(const pp_exec *x, const pp_tile *tile, pp_rect in)
                     .in = in};
 }
 
+/* ---- codes made anew (quant/scale_stage.h) ---- */
+
+/* Largest |value| in the window that the output pixels `out` read, channels [lo, hi). */
+static int64_t largest(const pp_exec *x, const pp_dot *d, pp_rect out, uint32_t lo, uint32_t hi)
+{
+    const pp_window *w = &d->op->window;
+    const bool map = d->op->kind == PP_OP_LINEAR;
+    const uint32_t channels = d->held_hi - d->held_lo, width = d->in.x1 - d->in.x0 + 1;
+    uint32_t iy, ix;
+    int64_t most = 1;
+    for (uint32_t oy = out.y0; oy <= out.y1; oy++)
+        for (uint32_t ky = 0; ky < d->kh; ky++) {
+            if (!tap_inside(map ? ky : oy * w->sh + ky * w->dh, map ? 0 : w->top, d->in.y0, d->in.y1, &iy))
+                continue;
+            for (uint32_t ox = out.x0; ox <= out.x1; ox++)
+                for (uint32_t kx = 0; kx < d->kw; kx++) {
+                    if (!tap_inside(map ? kx : ox * w->sw + kx * w->dw, map ? 0 : w->left, d->in.x0, d->in.x1, &ix))
+                        continue;
+                    const int64_t *pixel = x->window + ((size_t)iy * width + ix) * channels;
+                    for (uint32_t c = lo; c < hi; c++)
+                        most = llabs(pixel[c - d->held_lo]) > most ? llabs(pixel[c - d->held_lo]) : most;
+                }
+        }
+    return most;
+}
+
+/* Codes of the tile's rows of one group in place; returns m. */
+static uint32_t make_codes(pp_exec *x, uint32_t tile, const pp_dot *d, pp_rect out, uint32_t group)
+{
+    const pp_qnetwork *q = x->s->q;
+    const pp_tile *t = &x->s->m->tile[tile];
+    const pp_qformat dac = pp_qstage_dac(q, t->stage);
+    const uint32_t first = group * d->cpg, end = first + d->cpg;
+    const bool all = q->options.activation_scale == PP_QSCALE_TOKEN;
+    const uint32_t lo = all || d->in_lo < first ? first : d->in_lo, hi = all || d->in_hi > end ? end : d->in_hi;
+    const uint32_t m = q->options.activation_scale == PP_QSCALE_STATIC ? q->stage[t->stage].factor : (uint32_t)largest(x, d, out, lo, hi);
+    const uint32_t channels = d->held_hi - d->held_lo;
+    const size_t pixels = (size_t)(d->in.y1 - d->in.y0 + 1) * (d->in.x1 - d->in.x0 + 1);
+    for (size_t p = 0; p < pixels; p++)
+        for (uint32_t c = lo; c < hi; c++) {
+            int64_t *v = &x->window[p * channels + c - d->held_lo];
+            *v = pp_qrescale_code(&dac, (int32_t)*v, m);
+        }
+    return m;
+}
+
 static pp_status accumulate(pp_exec *x, uint32_t tile, uint32_t image, pp_rect out, int64_t *acc)
 {
+    const pp_qnetwork *q = x->s->q;
     const pp_tile *t = &x->s->m->tile[tile];
-    const pp_stage *stage = &x->s->q->stages->stage[t->stage];
+    const pp_stage *stage = &q->stages->stage[t->stage];
     pp_rect in = {0, 0, stage->in.h - 1, stage->in.w - 1};
-    bool reads =
-        x->s->q->net->ops[stage->matrix].kind == PP_OP_LINEAR || pp_op_reads(x->s->q->net, stage->matrix, 0, out, &in);
-    if (reads)
-        PP_TRY(pp_exec_gather(x->buffers, tile, 0, image, in, t->in_lo, t->in_hi, x->window));
-    if (reads && pp_qrotates_here(x->s->q, t->stage))
-        PP_TRY(pp_qrotate_span(x->s->q, t->stage, t->in_lo, t->in_hi, x->window,
-                               (size_t)(in.y1 - in.y0 + 1) * (in.x1 - in.x0 + 1)));
+    bool reads = q->net->ops[stage->matrix].kind == PP_OP_LINEAR || pp_op_reads(q->net, stage->matrix, 0, out, &in);
     pp_dot d = dot_of(x, t, in);
+    pp_tile_needs(q, t, 0, &d.held_lo, &d.held_hi);
+    if (reads)
+        PP_TRY(pp_exec_gather(x->buffers, tile, 0, image, in, d.held_lo, d.held_hi, x->window));
+    if (reads && pp_qrotates_here(q, t->stage))
+        PP_TRY(pp_qrotate_span(q, t->stage, d.held_lo, d.held_hi, x->window,
+                               (size_t)(in.y1 - in.y0 + 1) * (in.x1 - in.x0 + 1)));
+    const uint32_t groups = d.op->kind == PP_OP_LINEAR ? 1 : d.op->groups, each = d.cout / groups;
+    const bool rescales = reads && pp_qrescales(q, t->stage);
+    for (uint32_t g = d.held_lo / d.cpg; rescales && g * d.cpg < d.held_hi; g++)
+        x->factor[g] = make_codes(x, tile, &d, out, g);
     for (uint32_t y = out.y0; y <= out.y1; y++)
         for (uint32_t xx = out.x0; xx <= out.x1; xx++)
             for (uint32_t o = t->out_lo; o < t->out_hi; o++)
-                *acc++ = reads ? pp_qstage_psum(x->s->q, t->stage, dot(x, &d, o, y, xx)) : 0;
+                *acc++ = reads ? pp_qstage_psum_scaled(q, t->stage, dot(x, &d, o, y, xx), rescales ? x->factor[o / each] : 1) : 0;
     return PP_OK;
 }
 

@@ -13,7 +13,8 @@ static const pp_knob knobs[] = {
      "language models: values that R4 mixes: array_rows (those of one core), head, full or a number",
      offsetof(pp_lm_graph_options, online_block)},
     {"quant", "activation_scale", PP_KNOB_CHOICE, "", "static", 0, 0, "static|tile|token",
-     "language models: scale of a matrix's inputs: fixed, one a row tile, or one a token (its largest value is looked for first)",
+     "scale of a matrix's inputs: fixed, one a row tile, or one a token (its largest value is looked for first); of a network: one a "
+     "row tile and firing, or one a firing for all row tiles",
      offsetof(pp_lm_graph_options, act_scale)},
     {"workload", "experts", PP_KNOB_TEXT, "", "uniform", 0, 0, NULL,
      "mixture of experts: how often each is chosen: uniform, seeded, or a list of numbers, one an expert",

@@ -76,7 +76,7 @@ static pp_row_tiles make_tiles(const pp_qnetwork *q, bool split)
         for (uint32_t t = 1; t <= n[s]; t++)
             lo[s][t] = c * t / n[s];
     }
-    return (pp_row_tiles){n, (const uint32_t *const *)lo};
+    return (pp_row_tiles){.n = n, .lo = (const uint32_t *const *)lo};
 }
 
 static void free_tiles(const pp_qnetwork *q, pp_row_tiles *t)

@@ -74,6 +74,7 @@ static void fill(fixture *f)
 
 static bool rotate; /* inputs of b and c, whole blocks on a row tile each */
 static int rotate_at;
+static int scale_of; /* pp_qscale: codes made anew */
 
 static void setup_with(fixture *f, int64_t rows, int64_t cols, int64_t adc_bits)
 {
@@ -85,7 +86,7 @@ static void setup_with(fixture *f, int64_t rows, int64_t cols, int64_t adc_bits)
         f->net->std[i] = 0.25f;
     }
     assert_int_equal(pp_stages_build(&f->stages, f->net), PP_OK);
-    pp_quant_options o = {.wbits = 4, .abits = 8, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MINMAX,
+    pp_quant_options o = {.wbits = 4, .abits = scale_of != PP_QSCALE_STATIC ? 4 : 8, .activation_scale = scale_of, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MINMAX,
                           .percentile = 99.99, .calib_images = IMAGES, .calib = "", .psum_bits = 16,
                           .rotate = rotate ? PP_ROTATE_INPUT : PP_ROTATE_NONE, .rotation_block = rotate_at == PP_ROTATE_PRODUCER ? "4" : "array_rows", .rotation_rows = rows,
                           .rotate_at = rotate_at, .rotate_layers = rotate_at == PP_ROTATE_PRODUCER ? "c" : ""};
@@ -192,6 +193,18 @@ static void rotated_at_the_producer(void **state)
     rotate_at = PP_ROTATE_CONSUMER;
 }
 
+static void scales_of_firings(void **state)
+{
+    for (scale_of = PP_QSCALE_TILE; scale_of <= PP_QSCALE_TOKEN; scale_of++) {
+        ideal_equals_integer_reference(state);
+        fast_equals_plain(state);
+        rotate = true;
+        ideal_equals_integer_reference(state);
+        rotate = false;
+    }
+    scale_of = PP_QSCALE_STATIC;
+}
+
 static void threads_change_nothing(void **state)
 {
     (void)state;
@@ -240,7 +253,7 @@ int main(void)
     const struct CMUnitTest crossbar[] = {
         cmocka_unit_test(fast_equals_plain),
         cmocka_unit_test(ideal_equals_integer_reference),
-        cmocka_unit_test(rotated_inputs), cmocka_unit_test(rotated_at_the_producer), cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(rotated_inputs), cmocka_unit_test(rotated_at_the_producer), cmocka_unit_test(scales_of_firings), cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(sqnr_grows_with_bits),
     };
     return cmocka_run_group_tests(crossbar, NULL, NULL);

@@ -24,7 +24,7 @@ typedef struct fixture {
     pp_device_options device_options;
     pp_noise_options noise;
     int64_t rows, cols, adc_bits, cell_bits, dac_bits, phases; /* before setup */
-    int cells, subtract, input, rotate, rotate_at, weights_of;
+    int cells, subtract, input, rotate, rotate_at, weights_of, scale;
     float weights[4][3000];
     float bias[16];
 } fixture;
@@ -86,7 +86,7 @@ static void setup(fixture *f, const char *unroll, const char *copies)
         f->net->std[i] = 0.25f;
     }
     assert_int_equal(pp_stages_build(&f->stages, f->net), PP_OK);
-    pp_quant_options o = {.wbits = 4, .abits = 8, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MINMAX,
+    pp_quant_options o = {.wbits = 4, .abits = f->scale != PP_QSCALE_STATIC ? 5 : 8, .activation_scale = f->scale, .weights = PP_WQUANT_MSE, .activations = PP_AQUANT_MINMAX,
                           .percentile = 99.99, .calib_images = IMAGES, .calib = "", .psum_bits = 16,
                           .rotate = f->rotate, .rotate_at = f->rotate_at,
                           .rotate_layers = f->rotate_at == PP_ROTATE_PRODUCER ? "c" : "", .rotation_block = "array_rows", .rotation_rows = f->rows > 0 ? f->rows : 48};
@@ -155,12 +155,13 @@ static void integer_reference(fixture *f, float *logits)
 
 /* Ideal converters: whatever slices inputs and weights, the sums are those of the integers. */
 static int rotate_exact, rotate_exact_at; /* pp_rotate and pp_rotate_at of the exact cases */
+static int scale_exact;                   /* pp_qscale */
 
 static void exact_case(int cells, int64_t cell_bits, int subtract, int input, int64_t dac_bits, int64_t phases, const char *unroll,
                        const char *copies)
 {
     fixture f = {.cells = cells, .cell_bits = cell_bits, .subtract = subtract, .input = input, .dac_bits = dac_bits,
-                 .phases = phases, .rows = 64, .cols = 40, .rotate = rotate_exact, .rotate_at = rotate_exact_at};
+                 .phases = phases, .rows = 64, .cols = 40, .rotate = rotate_exact, .rotate_at = rotate_exact_at, .scale = scale_exact};
     float want[IMAGES * 10], got[IMAGES * 10];
     setup(&f, unroll, copies);
     choose_device(&f, "ideal");
@@ -200,6 +201,22 @@ static void exact_devices_behind_rotations(void **state)
     exact_case(PP_CELLS_OFFSET, 2, PP_SUBTRACT_ANALOG, PP_INPUT_BIT_SERIAL, 2, 1, "none", "3");
     rotate_exact_at = PP_ROTATE_CONSUMER;
     rotate_exact = PP_ROTATE_NONE;
+}
+
+/* Codes made anew for each firing. */
+static void exact_devices_with_scales(void **state)
+{
+    (void)state;
+    for (scale_exact = PP_QSCALE_TILE; scale_exact <= PP_QSCALE_TOKEN; scale_exact++) {
+        exact_case(PP_CELLS_DIFFERENTIAL, 0, PP_SUBTRACT_ANALOG, PP_INPUT_PARALLEL, 1, 1, "none", "3");
+        exact_case(PP_CELLS_DIFFERENTIAL, 2, PP_SUBTRACT_DIGITAL, PP_INPUT_BIT_SERIAL, 3, 2, "none", "1");
+        exact_case(PP_CELLS_OFFSET, 2, PP_SUBTRACT_ANALOG, PP_INPUT_BIT_SERIAL, 2, 1, "none", "1");
+        exact_case(PP_CELLS_DIFFERENTIAL, 0, PP_SUBTRACT_ANALOG, PP_INPUT_PARALLEL, 1, 1, "8:1x2", "1");
+        rotate_exact = PP_ROTATE_INPUT;
+        exact_case(PP_CELLS_DIFFERENTIAL, 2, PP_SUBTRACT_DIGITAL, PP_INPUT_BIT_SERIAL, 3, 2, "none", "1");
+        rotate_exact = PP_ROTATE_NONE;
+    }
+    scale_exact = PP_QSCALE_STATIC;
 }
 
 /* Ranges of all of each column: the converters of the integer crossbars. */
@@ -268,6 +285,15 @@ static void fast_equals_plain(void **state)
     noisy_case(&(fixture){.adc_bits = 7, .cells = PP_CELLS_OFFSET, .cell_bits = 2, .input = PP_INPUT_BIT_SERIAL, .dac_bits = 4, .cols = 12},
                "none", "1");
     noisy_case(&(fixture){.adc_bits = 8, .cells = PP_CELLS_REFERENCE_COLUMN, .rows = 64, .cols = 40}, "8:1x2", "1");
+}
+
+static void fast_equals_plain_with_scales(void **state)
+{
+    (void)state;
+    noisy_case(&(fixture){.adc_bits = 8, .scale = PP_QSCALE_TILE}, "none", "1");
+    noisy_case(&(fixture){.adc_bits = 7, .cells = PP_CELLS_OFFSET, .cell_bits = 2, .input = PP_INPUT_BIT_SERIAL, .dac_bits = 2, .cols = 12,
+                          .scale = PP_QSCALE_TOKEN}, "none", "2");
+    noisy_case(&(fixture){.adc_bits = 8, .rows = 64, .cols = 40, .scale = PP_QSCALE_TILE}, "8:1x2", "1");
 }
 
 static void threads_and_batches_do_not_matter(void **state)
@@ -359,7 +385,7 @@ static double distance(const float *a, const float *b)
 
 static void compensation_brings_back_what_drift_takes(void **state)
 {
-    fixture f = {.adc_bits = 8};
+    fixture f = {.adc_bits = 8, .scale = scale_exact};
     float clean[IMAGES * 10], none[IMAGES * 10], got[IMAGES * 10];
     (void)state;
     setup(&f, "none", "1");
@@ -387,6 +413,14 @@ static void compensation_brings_back_what_drift_takes(void **state)
     assert_memory_equal(got, none, sizeof got);
     pp_analog_free(x);
     teardown_of(&f);
+}
+
+/* Known inputs keep their scales. */
+static void compensation_with_scales(void **state)
+{
+    scale_exact = PP_QSCALE_TILE;
+    compensation_brings_back_what_drift_takes(state);
+    scale_exact = PP_QSCALE_STATIC;
 }
 
 static void ideal_layers_have_no_error(void **state)
@@ -449,6 +483,11 @@ static void narrow_dacs_and_ranges(void **state)
     assert_null(pp_analog_warning(x, 0));
     pp_analog_free(x);
     f.arch.dac_levels_bits = 3;
+    f.q->rescales = true; /* codes made anew have widths of their own */
+    x = NULL;
+    assert_int_equal(pp_analog_new(&x, f.q, &f.arch, f.m, &f.device, &f.noise, &f.data, NULL), PP_EUNSUPPORTED);
+    assert_non_null(strstr(pp_error_text(), "dac_levels_bits"));
+    f.q->rescales = false;
     f.arch.adc_range = PP_ADC_RANGE_PERCENTILE;
     f.arch.adc_percentile = 50;
     x = make(&f, NULL);
@@ -464,6 +503,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_devices_equal_the_integers),
+        cmocka_unit_test(exact_devices_with_scales),       cmocka_unit_test(fast_equals_plain_with_scales),
+        cmocka_unit_test(compensation_with_scales),
         cmocka_unit_test(exact_devices_behind_rotations), cmocka_unit_test(exact_devices_with_converters),
         cmocka_unit_test(fast_equals_plain),
         cmocka_unit_test(threads_and_batches_do_not_matter),

@@ -20,12 +20,15 @@ typedef struct mapped {
 } mapped;
 
 static const char *rotation; /* blocks of rotated inputs; NULL: none */
+static int scale_of;         /* pp_qscale: codes made anew, of 5 bits */
 static int rotate_at;        /* PRODUCER: those of d and g, whose streams have one reader */
 
 static void map_net(mapped *x, pp_network *net, uint64_t seed, const setting *s)
 {
     pp_quant_options q = default_options();
     q.psum_bits = 12; /* rounding of partial sums shows */
+    q.activation_scale = scale_of;
+    q.abits = scale_of != PP_QSCALE_STATIC ? 5 : q.abits;
     q.rotate = rotation ? PP_ROTATE_INPUT : PP_ROTATE_NONE;
     q.rotation_block = rotation;
     q.rotate_at = rotate_at;
@@ -120,6 +123,13 @@ static void reference(void **state)
 }
 
 /* Gates that wait for a whole map, norms, shuffles, slices, upsampling, depthwise convolutions. */
+static void scales_of_firings(void **state)
+{
+    for (scale_of = PP_QSCALE_TILE; scale_of <= PP_QSCALE_TOKEN; scale_of++)
+        reference(state);
+    scale_of = PP_QSCALE_STATIC;
+}
+
 static void modern_operators(void **state)
 {
     (void)state;
@@ -276,7 +286,7 @@ static void bad_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference), cmocka_unit_test(modern_operators), cmocka_unit_test(rotated_inputs), cmocka_unit_test(rotated_at_the_producer), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
+        cmocka_unit_test(reference), cmocka_unit_test(scales_of_firings), cmocka_unit_test(modern_operators), cmocka_unit_test(rotated_inputs), cmocka_unit_test(rotated_at_the_producer), cmocka_unit_test(smallest_buffers), cmocka_unit_test(extrapolated),
         cmocka_unit_test(buffers),   cmocka_unit_test(bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
