@@ -45,6 +45,24 @@ static const char *clip_name(const pp_session *s)
     return text != NULL ? text : "";
 }
 
+/* Layers whose inputs are rotated, and those that are not although quant.rotate asks for it. */
+static void add_rotated(pp_json *json, const pp_qnetwork *q)
+{
+    int64_t rotated = 0;
+    if (q->options.rotate == PP_ROTATE_NONE)
+        return;
+    pp_json *left = pp_json_add_list(json, "not_rotated");
+    for (uint32_t i = 0; i < q->stages->n; i++) {
+        rotated += q->stage[i].rotate != NULL;
+        if (q->stage[i].not_rotated == NULL)
+            continue;
+        pp_json *j = pp_json_add_object(left, NULL);
+        pp_json_add_text(j, "layer", q->stages->stage[i].name);
+        pp_json_add_text(j, "reason", q->stage[i].not_rotated);
+    }
+    pp_json_add_i64(json, "rotated", rotated);
+}
+
 static pp_status print_json(const pp_session *s)
 {
     pp_json *json = pp_json_object();
@@ -56,6 +74,7 @@ static pp_status print_json(const pp_session *s)
     pp_json_add_text(json, "kvbits", NULL);
     pp_json_add_i64(json, "seed", s->run_options.seed);
     pp_json_add_f64(json, "invariance_error", 0); /* nothing is rotated */
+    add_rotated(json, s->q);
     pp_json_add_f64(json, "kurtosis_before", mean_kurtosis(s->q));
     pp_json_add_f64(json, "kurtosis_after", mean_kurtosis(s->q));
     if (s->accuracy.has_quant) {
@@ -114,6 +133,9 @@ static pp_status print_rotations(const pp_session *s)
         printf("\nrotated inputs; ADC range: rms of the column sums as a share of the largest\n\n");
         pp_table_print(t, stdout);
     }
+    for (uint32_t i = 0; i < s->stages->n && status == PP_OK; i++)
+        if (s->q->stage[i].not_rotated != NULL)
+            printf("not rotated: %s: %s\n", s->stages->stage[i].name, s->q->stage[i].not_rotated);
     pp_table_free(t);
     pp_qnetwork_free(plain);
     return status;

@@ -101,6 +101,8 @@ static pp_status bind_all(pp_session *s)
         s->quant.psum_bits = s->arch.psum_bits;
     if (!pp_config_is_set(s->config, "quant", "rotation_rows"))
         s->quant.rotation_rows = s->arch.rows;
+    if (!pp_config_is_set(s->config, "quant", "rotation_cols"))
+        s->quant.rotation_cols = s->arch.cols / pp_arch_slices(&s->arch, (uint32_t)s->quant.wbits);
     s->quant.activation_scale = s->lm_graph.act_scale; /* one knob for both */
     float_weights(s);
     /* Patches that somebody chose by hand are not mixed with copies that the mapper chooses. */

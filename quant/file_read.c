@@ -81,6 +81,7 @@ static pp_status read_options(const pp_node *root, pp_quant_options *o)
     o->rotation_block = "full";
     o->rotate_layers = "";
     o->rotation_rows = 256;
+    o->rotation_cols = 0;
     o->activation_scale = PP_QSCALE_STATIC;
     o->stream_bits = o->abits;
     if (pp_node_get(map, "activation_scale")) {
@@ -94,6 +95,8 @@ static pp_status read_options(const pp_node *root, pp_quant_options *o)
         PP_TRY(need_choice(map, "rotate_at", pp_rotate_at_name, PP_ROTATE_PRODUCER + 1, &o->rotate_at));
     PP_TRY(need_text(map, "rotation_block", &o->rotation_block));
     PP_TRY(need_text(map, "rotate_layers", &o->rotate_layers));
+    if (o->rotate_at == PP_ROTATE_PRODUCER || pp_node_get(map, "rotation_cols")) /* the producer's blocks follow it */
+        PP_TRY(need_i64(map, "rotation_cols", 0, 65536, &o->rotation_cols));
     return need_i64(map, "rotation_rows", 0, 65536, &o->rotation_rows);
 }
 

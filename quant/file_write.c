@@ -91,6 +91,7 @@ static void add_options(pp_json *root, const pp_quant_options *o)
     pp_json_add_text(j, "rotation_block", o->rotation_block);
     pp_json_add_text(j, "rotate_layers", o->rotate_layers);
     pp_json_add_i64(j, "rotation_rows", o->rotation_rows);
+    pp_json_add_i64(j, "rotation_cols", o->rotation_cols);
     pp_json_add_text(j, "activation_scale", pp_qscale_name(o->activation_scale));
     pp_json_add_i64(j, "stream_bits", o->stream_bits);
 }

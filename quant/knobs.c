@@ -31,11 +31,14 @@ static const pp_knob knobs[] = {
      "where it is done: in the cores of the layer that reads, or in the digital unit of the one layer that writes, before its "
      "requantization: channels carry rotated codes, nothing else may read them", FIELD(rotate_at)},
     {"quant", "rotation_block", PP_KNOB_TEXT, "", "array_rows", 0, 0, NULL,
-     "channels that are mixed: full, array_rows (those on the rows of one array) or a number", FIELD(rotation_block)},
+     "channels that are mixed: full, array_rows (those on the rows, at the producer the columns, of one array) or a number",
+     FIELD(rotation_block)},
     {"quant", "rotate_layers", PP_KNOB_TEXT, "", "", 0, 0, NULL,
-     "names of the layers to rotate, separated by commas; empty: all with 4 or more channels and no groups", FIELD(rotate_layers)},
+     "names of the layers to rotate, separated by commas; empty: all that can be (the others are listed with the reason)", FIELD(rotate_layers)},
     {"quant", "rotation_rows", PP_KNOB_INT, "", "256", 1, 65536, NULL,
      "rows of an array, for rotation_block=array_rows; arch.rows unless set", FIELD(rotation_rows)},
+    {"quant", "rotation_cols", PP_KNOB_INT, "", "256", 1, 65536, NULL,
+     "channels that an array writes, for rotation_block=array_rows at the producer; what arch.cols holds unless set", FIELD(rotation_cols)},
 };
 
 pp_knob_table pp_quant_knobs(void)

@@ -115,8 +115,10 @@ static pp_status layout_stage(pp_qnetwork *q, uint32_t index, bool values)
         if (values)
             PP_TRY(check_sum(stage, krows, s->wbits));
         s->krows = (uint32_t)krows;
-        if (pp_stage_rotates(q, index))
+        if (pp_stage_rotates(q, index, &s->not_rotated))
             PP_TRY(pp_qrotate_new(&s->rotate, q, index));
+        if (s->not_rotated && q->options.rotate_layers[0] != '\0')
+            return pp_fail(PP_EUNSUPPORTED, "quant.rotate_layers: layer '%s' cannot be rotated: %s", stage->name, s->not_rotated);
     }
     pp_format_set(&q->stream[index + 1], stream_bits(&q->options), stream_signed(q, stage));
     const pp_op *op = &q->net->ops[stage->first_op];
@@ -137,6 +139,7 @@ static pp_status fill_layout(pp_qnetwork *q, bool values)
     q->options.rotate_layers = pp_arena_strdup(arena, q->options.rotate_layers ? q->options.rotate_layers : "");
     if (!q->options.rotation_block || !q->options.rotate_layers)
         return PP_ENOMEM;
+    PP_TRY(pp_qrotate_check_names(q));
     pp_format_set(&q->stream[0], stream_bits(&q->options), input_signed(q->net));
     for (uint32_t i = 0; i < q->stages->n; i++)
         PP_TRY(layout_stage(q, i, values));

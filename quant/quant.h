@@ -52,6 +52,7 @@ typedef struct pp_quant_options {
     const char *rotation_block;  /* full | array_rows (default) | channels of a block */
     const char *rotate_layers;   /* names of stages, comma-separated; "" or NULL: all that can be */
     int64_t rotation_rows;  /* rows of an array, for array_rows; follows arch.rows. 0: no limit */
+    int64_t rotation_cols;  /* channels that an array writes, for array_rows at the producer; follows arch.cols. 0: no limit */
     int activation_scale;   /* pp_qscale, default STATIC; its knob is that of language models (workloads/lm_graph.h) */
     int64_t stream_bits;    /* of streams, from abits to 8; 0: abits, with scales a tile or token 8 */
 } pp_quant_options;
@@ -91,6 +92,7 @@ typedef struct pp_qstage {
     int64_t *out_mult;         /* [cout] psum units -> output code; NULL on the last stage */
     uint32_t out_shift;
     pp_qrotate *rotate;        /* transform in front of the matrix; NULL: none */
+    const char *not_rotated;   /* why quant.rotate leaves this matrix's input as it is; NULL: rotated, or not asked for */
     const pp_qrotate *rotate_out; /* the reader's, done here on the way to the stream; NULL: none */
     /* quality */
     double weight_sqnr_db;     /* of the weights */

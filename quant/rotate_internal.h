@@ -5,12 +5,15 @@
 #include "quant/quant_internal.h"
 #include "quant/rotate_stage.h"
 
-/* Whether the options rotate the input of this stage: a matrix without groups, at least 4 channels, listed. */
-bool pp_stage_rotates(const pp_qnetwork *q, uint32_t stage);
+/* Whether the options rotate the input of this stage: a matrix without groups, at least 4 channels, listed. *why: what stands
+ * in the way where they ask for it, else NULL. */
+bool pp_stage_rotates(const pp_qnetwork *q, uint32_t stage, const char **why);
+/* PP_EINVAL: quant.rotate_layers has a name that no layer with a matrix has. */
+pp_status pp_qrotate_check_names(const pp_qnetwork *q);
 /* Fraction bits and width of a producer's words before the transform; the most channels that one transforms. */
 enum { PP_ROTATE_FRACTION = 8, PP_ROTATE_WORD = 24, PP_ROTATE_OUT_MAX = 4096 };
-/* Gives the rotations to the stages that write their streams, where the options say so. PP_EUNSUPPORTED names the layer
- * whose input cannot be rotated there, and what stands in the way. */
+/* Gives the rotations to the stages that write their streams, where the options say so. What cannot be rotated there stays
+ * plain, with its reason; PP_EUNSUPPORTED names the layer and the reason when quant.rotate_layers asks for it. */
 pp_status pp_qrotate_place(pp_qnetwork *q);
 /* pp_qstage_tail with one of the two transforms. */
 typedef void pp_qrotate_out_fn(const pp_qnetwork *q, uint32_t stage, uint32_t lo, uint32_t hi, int64_t *x);

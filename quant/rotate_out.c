@@ -2,6 +2,7 @@
 #include "quant/rotate_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- which stage ---- */
@@ -23,31 +24,56 @@ static uint32_t other_readers(const pp_stages *stages, uint32_t stream, uint32_t
     return n;
 }
 
-static pp_status place(pp_qnetwork *q, uint32_t stage)
+/* Why the writer of a stage's input cannot transform it: new memory; NULL with PP_OK: it can. */
+static pp_status obstacle(const pp_qnetwork *q, uint32_t stage, char **why)
 {
     const pp_stage *st = &q->stages->stage[stage];
     const uint32_t stream = st->inputs[0].stream;
-    static const char rule[] = "quant.rotate_at=producer needs one matrix layer that writes and one that reads "
-                               "(quant.rotate_layers names the layers to rotate)";
+    const pp_stage *from = stream > 0 ? &q->stages->stage[stream - 1] : NULL;
     char names[256];
-    if (stream == 0)
-        return pp_fail(PP_EUNSUPPORTED, "layer '%s' reads the network's input: %s", st->name, rule);
-    const pp_stage *from = &q->stages->stage[stream - 1];
-    if (from->matrix == PP_NONE)
-        return pp_fail(PP_EUNSUPPORTED, "layer '%s' reads '%s' (%s), which would see rotated values: %s", st->name, from->name,
-                       pp_op_kind_name(q->net->ops[from->first_op].kind), rule);
-    if (other_readers(q->stages, stream, stage, names, sizeof names))
-        return pp_fail(PP_EUNSUPPORTED, "layer '%s' is not alone in reading '%s', %s does too: %s", st->name, from->name, names,
-                       rule);
-    if (from->out.c != st->in.c || st->in.c > PP_ROTATE_OUT_MAX)
-        return pp_fail(PP_EUNSUPPORTED, "layer '%s' has %u input channels, '%s' writes %u: quant.rotate_at=producer needs the same number, at most %d",
-                       st->name, st->in.c, from->name, from->out.c, PP_ROTATE_OUT_MAX);
+    *why = NULL;
+    if (from == NULL)
+        *why = pp_strf("it reads the network's input");
+    else if (from->matrix == PP_NONE)
+        *why = pp_strf("it reads '%s' (%s), which has no matrix", from->name, pp_op_kind_name(q->net->ops[from->first_op].kind));
+    else if (other_readers(q->stages, stream, stage, names, sizeof names))
+        *why = pp_strf("it is not alone in reading '%s', %s does too", from->name, names);
+    else if (from->out.c != st->in.c || st->in.c > PP_ROTATE_OUT_MAX)
+        *why = pp_strf("it has %u input channels, '%s' writes %u: expected the same number, at most %d", st->in.c, from->name,
+                       from->out.c, PP_ROTATE_OUT_MAX);
+    else
+        return PP_OK;
+    return *why ? PP_OK : PP_ENOMEM;
+}
+
+static void give_to_writer(pp_qnetwork *q, uint32_t stage)
+{
+    const uint32_t stream = q->stages->stage[stage].inputs[0].stream;
     pp_qrotate *r = q->stage[stage].rotate;
     r->at_producer = true;
     r->plain_signed = q->stream[stream].is_signed;
     q->stage[stream - 1].rotate_out = r;
     q->stream[stream] = r->format;
-    return PP_OK;
+}
+
+static pp_status place(pp_qnetwork *q, uint32_t stage)
+{
+    char *why;
+    pp_status status = PP_OK;
+    PP_TRY(obstacle(q, stage, &why));
+    if (why == NULL) {
+        give_to_writer(q, stage);
+    } else if (q->options.rotate_layers[0] != '\0') {
+        status = pp_fail(PP_EUNSUPPORTED, "quant.rotate_layers: layer '%s' cannot be rotated by its writer (quant.rotate_at=producer): %s",
+                         q->stages->stage[stage].name, why);
+    } else {
+        pp_qrotate_free(q->stage[stage].rotate);
+        q->stage[stage].rotate = NULL;
+        q->stage[stage].not_rotated = pp_arena_strdup(((pp_qowner *)q->owner)->arena, why);
+        status = q->stage[stage].not_rotated ? PP_OK : PP_ENOMEM;
+    }
+    free(why);
+    return status;
 }
 
 pp_status pp_qrotate_place(pp_qnetwork *q)

@@ -77,7 +77,10 @@ static pp_status add_block(pp_qrotate *r, uint32_t first, uint32_t size)
 static pp_status make_blocks(pp_qrotate *r, const pp_quant_options *o, uint32_t taps)
 {
     uint32_t *sizes = NULL, n = 0, first = 0;
-    PP_TRY(pp_qrotate_blocks(o->rotation_block, r->channels, taps, (uint32_t)o->rotation_rows, &sizes, &n));
+    /* The cores that write have one tap a channel and as many channels as columns. */
+    const bool writer = o->rotate_at == PP_ROTATE_PRODUCER;
+    PP_TRY(pp_qrotate_blocks(o->rotation_block, r->channels, writer ? 1 : taps,
+                             (uint32_t)(!writer ? o->rotation_rows : o->rotation_cols > 0 ? o->rotation_cols : INT32_MAX), &sizes, &n));
     r->order = pp_calloc(n, sizeof *r->order);
     r->block = pp_calloc(n, sizeof *r->block);
     pp_status status = r->order && r->block ? PP_OK : PP_ENOMEM;
@@ -103,12 +106,37 @@ static bool listed(const char *list, const char *name)
     return false;
 }
 
-bool pp_stage_rotates(const pp_qnetwork *q, uint32_t stage)
+bool pp_stage_rotates(const pp_qnetwork *q, uint32_t stage, const char **why)
 {
     const pp_stage *st = &q->stages->stage[stage];
+    *why = NULL;
     if (q->options.rotate != PP_ROTATE_INPUT || st->matrix == PP_NONE || !listed(q->options.rotate_layers, st->name))
         return false;
-    return pp_qgeom_of(q->net, st).groups == 1 && st->in.c >= 4;
+    if (pp_qgeom_of(q->net, st).groups != 1)
+        *why = "a grouped convolution, whose groups do not mix";
+    else if (st->in.c < 4)
+        *why = "fewer than 4 input channels";
+    return *why == NULL;
+}
+
+static bool has_matrix(const pp_stages *stages, const char *name, size_t n)
+{
+    for (uint32_t s = 0; s < stages->n; s++)
+        if (stages->stage[s].matrix != PP_NONE && strlen(stages->stage[s].name) == n && strncmp(stages->stage[s].name, name, n) == 0)
+            return true;
+    return false;
+}
+
+pp_status pp_qrotate_check_names(const pp_qnetwork *q)
+{
+    const char *at = q->options.rotate_layers;
+    while (q->options.rotate == PP_ROTATE_INPUT && at && *at) {
+        const size_t n = strcspn(at, ",");
+        if (!has_matrix(q->stages, at, n))
+            return pp_fail(PP_EINVAL, "quant.rotate_layers: %s has no layer with a matrix named '%.*s'", q->net->name, (int)n, at);
+        at += n + (at[n] == ',');
+    }
+    return PP_OK;
 }
 
 pp_status pp_qrotate_new(pp_qrotate **out, const pp_qnetwork *q, uint32_t stage)

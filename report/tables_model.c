@@ -173,6 +173,7 @@ typedef struct quant_row {
     uint32_t wbits, psum_shift;
     double weight_sqnr_db, out_sqnr_db, kurtosis, acc_max, acc_rms;
     uint8_t rotated;
+    char not_rotated[160];
     uint32_t rotation_blocks;
     double plain_max_rms, plain_sqnr_db, rotated_kurtosis, rotated_max_rms, rotated_sqnr_db;
 } quant_row;
@@ -187,6 +188,7 @@ static const pp_h5_column quant_columns[] = {
     PP_H5_COLUMN(quant_row, acc_max, PP_H5_F64, "", "largest accumulator seen, calibration images"),
     PP_H5_COLUMN(quant_row, acc_rms, PP_H5_F64, "", "root mean square of accumulators, calibration images"),
     PP_H5_COLUMN(quant_row, rotated, PP_H5_BOOL, "", "1: inputs are rotated in front of the DACs"),
+    PP_H5_COLUMN(quant_row, not_rotated, PP_H5_TEXT, "", "why its input is not rotated, where quant.rotate asks for it; else empty"),
     PP_H5_COLUMN(quant_row, rotation_blocks, PP_H5_U32, "", "blocks of the rotation; this and the next are 0 without one"),
     PP_H5_COLUMN(quant_row, plain_max_rms, PP_H5_F64, "", "largest |value| / rms of the input before the rotation"),
     PP_H5_COLUMN(quant_row, plain_sqnr_db, PP_H5_F64, "dB", "signal to quantization noise of the input before the rotation"),
@@ -252,6 +254,8 @@ pp_status pp_write_quant_tables(hid_t file, const pp_report_input *in)
         const pp_qstage *s = &q->stage[i];
         rows[i] = (quant_row){.wbits = s->wbits, .psum_shift = s->psum_shift, .weight_sqnr_db = s->weight_sqnr_db,
                               .out_sqnr_db = s->out_sqnr_db, .kurtosis = s->kurtosis, .acc_max = s->acc_max, .acc_rms = s->acc_rms};
+        if (s->not_rotated)
+            PP_PUT(rows[i].not_rotated, s->not_rotated);
         if (s->rotate)
             put_rotation(&rows[i], s->rotate);
         PP_PUT(rows[i].name, q->stages->stage[i].name);

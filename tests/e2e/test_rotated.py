@@ -61,17 +61,47 @@ class Rotated(Case):
         if not SHORT:
             self.assertGreater(result["top1_crossbar"], 0.8)
 
+    def test_producer_by_itself(self):
+        """Without names: every layer that can be, the others with their reasons."""
+        report = self.path("itself.h5")
+        self.json("run", example(FILE), *FEW, *settings(quant__rotate_at="producer", workload__images=2), "-o", report)
+        with h5py.File(report) as f:
+            rows = f["/quant/stages"]
+            names = [n.decode() if isinstance(n, bytes) else n for n in rows["name"]]
+            why = [n.decode() if isinstance(n, bytes) else n for n in rows["not_rotated"]]
+            rotated = dict(zip(names, rows["rotated"]))
+            self.assertEqual(sum(rotated.values()), 15 + 1)  # second layers of blocks, and the one behind the pooling
+            self.assertTrue(all(rotated["stage%d.block%d.conv2" % (s, b)] for s in (1, 2, 3) for b in range(1, 6)))
+            self.assertTrue(all(bool(w) != bool(rotated[n]) for n, w in zip(names, why)))
+
     def test_producer_refusals(self):
         at = settings(quant__rotate_at="producer", workload__images=0)
-        self.refused("run", example(FILE), *at, rc=1, words=["stage1.block1.conv1", "stage1.block1.conv2", "quant.rotate_at=producer"])
+        self.refused("run", example(FILE), *at, *settings(quant__rotate_layers="stage1.block1.conv1"), rc=1,
+                     words=["stage1.block1.conv1", "stage1.block1.conv2", "quant.rotate_at=producer"])
+        self.refused("run", example(FILE), *at, *settings(quant__rotate_layers="stage9"), rc=1, words=["'stage9'"])
         self.refused("run", example(FILE), *at, *settings(quant__rotate_layers=LAYERS[2], quant__rotation_block="full", arch__cols=32), rc=1,
                      words=["stage3.block1.conv1", "rotation block", "column tile"])
 
-    def test_scales_are_static(self):
-        for scale in ("tile", "token"):
-            self.refused("run", example(FILE), *settings(quant__activation_scale=scale, workload__images=0), rc=1,
-                         words=["quant.activation_scale", "resnet32", "static"])
-            self.refused("map", example(FILE), *settings(quant__activation_scale=scale), rc=1, words=["quant.activation_scale"])
+    def test_scales(self):
+        """Scales a tile or a token: moved values equal the reference, searches cost time, whole vectors traffic."""
+        plans, traffic, held = {}, {}, {}
+        for scale in ("static", "tile", "token"):
+            report = self.path(scale + ".h5")
+            result = self.json("run", example(FILE), *FEW, *settings(
+                quant__rotate="none", quant__abits=4, quant__activation_scale=scale, quant__stream_bits=8, arch__rotate_lanes=1,
+                simulate__execute=1, workload__images=4, quant__calib_images=4), "-o", report)
+            self.assertEqual(result["executed"], 1)
+            with h5py.File(report) as f:
+                plans[scale] = f["/mapping/plan"]["mvm_latency_ps"]
+                traffic[scale] = f["/energy/stages"]["wire_pj"].sum()
+                held[scale] = f["/energy/stages"]["buffer_pj"].sum()
+        self.assertTrue((plans["tile"][:-1] > plans["static"][:-1]).all())
+        self.assertTrue((plans["token"] >= plans["tile"]).all())
+        self.assertGreater(plans["token"].sum(), plans["tile"].sum())
+        self.assertGreater(held["token"], held["tile"])  # row tiles hold whole vectors
+        self.assertEqual(traffic["tile"], traffic["static"])
+        self.refused("run", example(FILE), *settings(quant__abits=6, quant__stream_bits=5, workload__images=0), rc=1,
+                     words=["quant.stream_bits", "6"])
 
     def test_table(self):
         out = self.done("quantize", "resnet32-cifar10", "--set", "quant.rotate=input", "--set", "quant.calib_images=2",

@@ -271,23 +271,28 @@ static void producer_fast_equals_definition(void **state)
 }
 
 /* Integer reference and fast executor, all streams' last word: the logits. */
+static void check_fast(const fixture *f)
+{
+    float fast[16 * 5], image[11 * 9 * 3];
+    int16_t codes[11 * 9 * 3], **streams;
+    logits_of(f, fast);
+    for (uint32_t i = 0; i < 3; i++) {
+        double logits[5];
+        pp_dataset_normalise(f->images, f->net, i, image);
+        pp_quantize_input(f->q, image, codes);
+        ok(pp_qref_run(f->q, NULL, codes, &streams, logits));
+        for (uint32_t c = 0; c < 5; c++)
+            assert_true(fast[i * 5 + c] == (float)logits[c]);
+        pp_qref_free(f->q, streams);
+    }
+}
+
 static void producer_reference_equals_fast(void **state)
 {
     (void)state;
     for (size_t b = 0; b < 3; b++) {
         fixture f = at_producer(95 + b, blocks[b], 4);
-        float fast[16 * 5], image[11 * 9 * 3];
-        int16_t codes[11 * 9 * 3], **streams;
-        logits_of(&f, fast);
-        for (uint32_t i = 0; i < 3; i++) {
-            double logits[5];
-            pp_dataset_normalise(f.images, f.net, i, image);
-            pp_quantize_input(f.q, image, codes);
-            ok(pp_qref_run(f.q, NULL, codes, &streams, logits));
-            for (uint32_t c = 0; c < 5; c++)
-                assert_true(fast[i * 5 + c] == (float)logits[c]);
-            pp_qref_free(f.q, streams);
-        }
+        check_fast(&f);
         free_fixture(&f);
     }
 }
@@ -322,6 +327,52 @@ static void refused_at_producer(const fixture *f, const char *layers, const char
     assert_int_equal(pp_quantize(&q, f->net, f->stages, &o, f->images, NULL), PP_EUNSUPPORTED);
     if (!strstr(pp_error_text(), word) || !strstr(pp_error_text(), other))
         fail_msg("%s and %s expected in: %s", word, other, pp_error_text());
+}
+
+/* Without names every layer that can be is rotated; the others say why. */
+static void producer_takes_what_it_can(void **state)
+{
+    (void)state;
+    pp_quant_options o = default_options();
+    o.rotate = PP_ROTATE_INPUT;
+    o.rotate_at = PP_ROTATE_PRODUCER;
+    o.rotation_block = "array_rows";
+    o.rotation_cols = 6; /* blocks of 4 and 2 at most */
+    fixture f = make_fixture(98, o);
+    uint32_t rotated = 0, left = 0;
+    ok(pp_qnetwork_check(f.q));
+    for (uint32_t s = 0; s < f.stages->n; s++) {
+        const pp_qstage *q = &f.q->stage[s];
+        assert_true(f.stages->stage[s].matrix == PP_NONE ? !q->rotate && !q->not_rotated : !q->rotate == (q->not_rotated != NULL));
+        rotated += q->rotate != NULL;
+        left += q->not_rotated != NULL;
+        for (uint32_t b = 0; q->rotate && b < q->rotate->n_blocks; b++)
+            assert_true(q->rotate->order[q->rotate->block[b].order].h->n <= 6);
+        if (strcmp(f.stages->stage[s].name, "a") == 0)
+            assert_non_null(strstr(q->not_rotated, "fewer than 4"));
+        if (strcmp(f.stages->stage[s].name, "e") == 0)
+            assert_non_null(strstr(q->not_rotated, "not alone"));
+    }
+    assert_true(rotated >= 2 && left >= 2);
+    check_fast(&f);
+    free_fixture(&f);
+}
+
+static void names_are_checked(void **state)
+{
+    (void)state;
+    pp_qnetwork *q;
+    fixture f = make_fixture(97, default_options());
+    pp_quant_options o = default_options();
+    o.rotate = PP_ROTATE_INPUT;
+    o.rotation_block = "full";
+    o.rotate_layers = "d,nobody";
+    assert_int_equal(pp_quantize(&q, f.net, f.stages, &o, f.images, NULL), PP_EINVAL);
+    assert_non_null(strstr(pp_error_text(), "'nobody'"));
+    o.rotate_layers = "a";
+    assert_int_equal(pp_quantize(&q, f.net, f.stages, &o, f.images, NULL), PP_EUNSUPPORTED);
+    assert_non_null(strstr(pp_error_text(), "'a'"));
+    free_fixture(&f);
 }
 
 /* Another reader, and an operator in between, are named. */
@@ -381,6 +432,7 @@ int main(void)
         cmocka_unit_test(reads_back),           cmocka_unit_test(producer_writes_rotated_codes),
         cmocka_unit_test(producer_fast_equals_definition), cmocka_unit_test(producer_reference_equals_fast),
         cmocka_unit_test(producer_network_stays), cmocka_unit_test(producer_refusals),
+        cmocka_unit_test(producer_takes_what_it_can),      cmocka_unit_test(names_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
