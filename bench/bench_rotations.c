@@ -9,6 +9,7 @@
 
 #include "workloads/dense.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,62 @@ static void bench_gptq(size_t n)
     free(code);
 }
 
+/* Upper factor of the inverse in double, from the last row up: h^-1 = u^T u. */
+static void inverse_in_double(double *h, double *u, size_t n)
+{
+    /* P h P = L L^T in place, then rows of L^-1. */
+    double *l = pp_calloc(n * n, sizeof *l);
+    if (l == NULL)
+        stop("memory");
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++) {
+            double sum = h[(n - 1 - i) * n + (n - 1 - j)];
+            for (size_t k = 0; k < j; k++)
+                sum -= l[i * n + k] * l[j * n + k];
+            l[i * n + j] = i == j ? sqrt(sum) : sum / l[j * n + j];
+        }
+    for (size_t c = 0; c < n; c++) /* column c of L^-1, turned */
+        for (size_t i = c; i < n; i++) {
+            double sum = i == c;
+            for (size_t k = c; k < i; k++)
+                sum -= l[i * n + k] * u[(n - 1 - k) * n + (n - 1 - c)];
+            u[(n - 1 - i) * n + (n - 1 - c)] = sum / l[i * n + i];
+        }
+    free(l);
+}
+
+/* The factor in single precision, in one buffer, against double: inputs as correlated as neighbours 0.99 apart. */
+static void bench_factor(size_t n)
+{
+    float *x = fill(2 * n * n), *h = fill(n * n);
+    double *wide = pp_calloc(n * n, sizeof *wide), *u = pp_calloc(n * n, sizeof *u), worst = 0, mean = 0;
+    if (wide == NULL || u == NULL)
+        stop("memory");
+    for (size_t r = 0; r < 2 * n; r++)
+        for (size_t i = 1; i < n; i++)
+            x[r * n + i] += 0.99f * x[r * n + i - 1];
+    if (pp_dense_gram(pool, x, 2 * n, n, 1, 0, h) != PP_OK)
+        stop("hessian");
+    pp_dense_mirror(h, n);
+    for (size_t i = 0; i < n; i++)
+        mean += (double)h[i * n + i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        h[i * n + i] += (float)(0.01 * mean);
+    for (size_t i = 0; i < n * n; i++)
+        wide[i] = (double)h[i];
+    inverse_in_double(wide, u, n);
+    if (pp_dense_inverse_cholesky(h, n) != PP_OK)
+        stop("cholesky");
+    for (size_t i = 0; i < n; i++) /* against the diagonal, which errors are divided by */
+        for (size_t j = i; j < n; j++)
+            worst = fmax(worst, fabs((double)h[i * n + j] - u[i * n + j]) / u[i * n + i]);
+    printf("gptq's factor of order %zu in single precision: largest error against double, over the row's diagonal: %.1e\n", n, worst);
+    free(x);
+    free(h);
+    free(wide);
+    free(u);
+}
+
 int main(int argc, char **argv)
 {
     const unsigned threads = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1;
@@ -167,6 +224,7 @@ int main(int argc, char **argv)
     bench_hadamard(4096);
     bench_hadamard(14336);
     bench_gptq(d);
+    bench_factor(d < 768 ? d : 768);
     bench_learn(PP_LEARNER_SGD, "sgd", d, rows, 3);
     bench_learn(PP_LEARNER_CAYLEY, "cayley", d, rows, 3);
     pp_pool_free(pool);

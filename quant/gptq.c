@@ -56,21 +56,39 @@ static pp_status sort_columns(uint32_t *order, const float *h, size_t n)
     return PP_OK;
 }
 
-/* to[i][j] = from[i][order[j]], rows too when square. */
-static pp_status permute(float *a, size_t rows, size_t cols, const uint32_t *order, bool square)
+/* Columns of each row: new j is old order[j]. */
+static pp_status permute_columns(float *a, size_t rows, size_t cols, const uint32_t *order)
 {
-    float *copy = pp_alloc(square ? rows * cols : cols, sizeof *copy);
-    if (copy == NULL)
+    float *row = pp_alloc(cols, sizeof *row);
+    if (row == NULL)
         return PP_ENOMEM;
-    if (square)
-        memcpy(copy, a, rows * cols * sizeof *a);
     for (size_t i = 0; i < rows; i++) {
-        const float *from = square ? copy + order[i] * cols : memcpy(copy, a + i * cols, cols * sizeof *a);
+        memcpy(row, a + i * cols, cols * sizeof *a);
         for (size_t j = 0; j < cols; j++)
-            a[i * cols + j] = from[order[j]];
+            a[i * cols + j] = row[order[j]];
     }
-    free(copy);
+    free(row);
     return PP_OK;
+}
+
+/* New row i is old row order[i], cycle by cycle, a row of memory beside. */
+static pp_status permute_rows(float *a, size_t n, const uint32_t *order)
+{
+    float *first = pp_alloc(n, sizeof *first);
+    uint8_t *done = pp_calloc(n, 1);
+    const pp_status status = first != NULL && done != NULL ? PP_OK : PP_ENOMEM;
+    for (size_t start = 0; start < n && status == PP_OK; start++) {
+        if (done[start])
+            continue;
+        memcpy(first, a + start * n, n * sizeof *a);
+        size_t at = start;
+        for (; done[at] = 1, order[at] != start; at = order[at])
+            memcpy(a + at * n, a + order[at] * n, n * sizeof *a);
+        memcpy(a + at * n, first, n * sizeof *a);
+    }
+    free(first);
+    free(done);
+    return status;
 }
 
 /* ---- Hessian ---- */
@@ -90,22 +108,21 @@ static double prepare(float *h, float *w, size_t rows, size_t n)
     return mean;
 }
 
-/* Damped inverse Cholesky; on failure the damping grows tenfold, up to the mean itself. */
+/* Damped inverse Cholesky in place; on failure the damping grows tenfold, up to the mean itself. */
 static pp_status invert(float *h, size_t n, double mean, double damping)
 {
-    float *copy = pp_alloc(n * n, sizeof *copy);
-    pp_status status = copy != NULL ? PP_ERANGE : PP_ENOMEM;
-    if (copy != NULL)
-        memcpy(copy, h, n * n * sizeof *h);
+    float *diagonal = pp_alloc(n, sizeof *diagonal);
+    pp_status status = diagonal != NULL ? PP_ERANGE : PP_ENOMEM;
+    for (size_t i = 0; diagonal != NULL && i < n; i++)
+        diagonal[i] = h[i * n + i];
     for (double d = damping; status == PP_ERANGE && d <= fmax(1, damping); d *= 10) {
-        memcpy(h, copy, n * n * sizeof *h);
         for (size_t i = 0; i < n; i++)
-            h[i * n + i] += (float)(d * mean);
+            h[i * n + i] = diagonal[i] + (float)(d * mean);
         status = pp_dense_inverse_cholesky(h, n);
         if (d == 0)
             break;
     }
-    free(copy);
+    free(diagonal);
     return status;
 }
 
@@ -197,8 +214,9 @@ static pp_status solve(gptq *p, pp_pool *pool, double mean)
         PP_TRY(pp_pool_run(pool, p->rows, scale_rows, p));
     if (p->g->act_order) {
         PP_TRY(sort_columns(p->order, p->u, p->cols));
-        PP_TRY(permute(p->u, p->cols, p->cols, p->order, true));
-        PP_TRY(permute(p->w, p->rows, p->cols, p->order, false));
+        PP_TRY(permute_rows(p->u, p->cols, p->order));
+        PP_TRY(permute_columns(p->u, p->cols, p->cols, p->order));
+        PP_TRY(permute_columns(p->w, p->rows, p->cols, p->order));
     }
     PP_TRY(invert(p->u, p->cols, mean, p->g->damping));
     PP_TRY(run_blocks(p, pool));

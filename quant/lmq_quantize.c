@@ -12,9 +12,9 @@ enum { CHUNK_ROWS = 2048 };
 
 typedef struct hessians {
     const pp_lmq *q;
-    size_t rows;                 /* of this chunk */
-    float *x[PP_LMQ_PLACES];     /* [CHUNK_ROWS or a window][width] */
-    float *h[PP_LMQ_PLACES];     /* [width][width] */
+    size_t rows;                 /* of a chunk */
+    float *x[PP_LMQ_PLACES];     /* [rows][width] */
+    float *h[PP_LMQ_PLACES];     /* [width][width], the upper triangle until a matrix needs it */
 } hessians;
 
 static pp_status keep_inputs(void *payload, const pp_lm_activation *a)
@@ -43,19 +43,30 @@ static pp_status keep_inputs(void *payload, const pp_lm_activation *a)
     return PP_OK;
 }
 
-static void free_hessians(hessians *p)
+static void free_inputs(hessians *p)
 {
     for (unsigned i = 0; i < PP_LMQ_PLACES; i++) {
         free(p->x[i]);
-        free(p->h[i]);
+        p->x[i] = NULL;
     }
 }
 
-static pp_status make_hessians(hessians *p, size_t rows)
+static void free_hessians(hessians *p)
 {
+    free_inputs(p);
+    for (unsigned i = 0; i < PP_LMQ_PLACES; i++) {
+        free(p->h[i]);
+        p->h[i] = NULL;
+    }
+}
+
+/* Of one layer: they live from its forward pass to the last matrix that reads each. */
+static pp_status make_hessians(hessians *p)
+{
+    free_hessians(p);
     for (unsigned i = 0; i < PP_LMQ_PLACES; i++) {
         const size_t width = pp_lmq_width_(&p->q->config, i);
-        p->x[i] = pp_alloc(rows * width, sizeof(float));
+        p->x[i] = pp_alloc(p->rows * width, sizeof(float));
         p->h[i] = pp_alloc(width * width, sizeof(float));
         if (p->x[i] == NULL || p->h[i] == NULL)
             return PP_ENOMEM;
@@ -94,9 +105,7 @@ static pp_status each_chunk(job *j, uint32_t layer, bool collect)
         status = pp_lm_exec_layer(j->exec, layer, &batch, hidden, collect ? NULL : hidden);
         for (unsigned p = 0; p < PP_LMQ_PLACES && collect && status == PP_OK; p++) {
             const size_t w = pp_lmq_width_(&j->q->config, p);
-            const float *x = j->hessian.x[p];
-            status = pp_dense_product(j->q->pool, true, false, w, w, batch.n_rows, 2.0f, x, w, x, w,
-                                      first == 0 ? 0.0f : 1.0f, j->hessian.h[p], w);
+            status = pp_dense_gram(j->q->pool, j->hessian.x[p], batch.n_rows, w, 2.0f, first == 0 ? 0.0f : 1.0f, j->hessian.h[p]);
         }
     }
     free(windows);
@@ -111,7 +120,11 @@ static pp_status collect(job *j, uint32_t layer)
     hooks.sites |= PP_LM_SITE_BIT(PP_LM_SITE_ATTN_IN) | PP_LM_SITE_BIT(PP_LM_SITE_O_IN) |
                    PP_LM_SITE_BIT(PP_LM_SITE_FFN_IN);
     pp_lm_exec_set_hooks(j->exec, &hooks);
-    return each_chunk(j, layer, true);
+    PP_TRY(make_hessians(&j->hessian));
+    const pp_status status = each_chunk(j, layer, true);
+    free_inputs(&j->hessian);
+    pp_lm_exec_drop(j->exec, layer); /* float weights: memory for what follows */
+    return status;
 }
 
 static pp_status propagate(job *j, uint32_t layer)
@@ -124,18 +137,32 @@ static pp_status propagate(job *j, uint32_t layer)
 
 /* ---- one matrix ---- */
 
-static pp_status gptq(job *j, unsigned place, const pp_lmq_tensor *t, float *w)
+/* Whether no later matrix of the layer reads the inputs of kind k. */
+static bool last_of_place(const pp_lmq *q, uint32_t layer, unsigned k)
+{
+    for (unsigned i = k + 1; i < PP_LMQ_KINDS; i++)
+        if (q->tensor[(size_t)layer * PP_LMQ_KINDS + i].rows > 0 && pp_lmq_place_(pp_lmq_kind_[i]) == pp_lmq_place_(pp_lmq_kind_[k]))
+            return false;
+    return true;
+}
+
+/* The last matrix of a place (down_proj, whose Hessian is the largest, is alone) destroys its Hessian in place. */
+static pp_status gptq(job *j, unsigned place, bool last, const pp_lmq_tensor *t, float *w)
 {
     const size_t n = t->cols;
     pp_gptq_options g = pp_gptq_defaults();
     g.act_order = j->q->o.act_order;
     g.static_groups = j->q->o.static_groups || g.act_order;
-    float *h = pp_alloc(n * n, sizeof *h);
+    float *h = last ? j->hessian.h[place] : pp_alloc(n * n, sizeof *h);
     if (h == NULL)
         return PP_ENOMEM;
-    memcpy(h, j->hessian.h[place], n * n * sizeof *h);
+    if (!last)
+        memcpy(h, j->hessian.h[place], n * n * sizeof *h);
+    pp_dense_mirror(h, n);
     const pp_status status = pp_quantize_gptq(&t->w, &g, j->q->pool, w, t->rows, n, h, t->code, t->scale);
     free(h);
+    if (last)
+        j->hessian.h[place] = NULL;
     return status;
 }
 
@@ -160,7 +187,7 @@ static pp_status quantize_matrix(job *j, uint32_t layer, unsigned k)
         status = copy != NULL ? PP_OK : PP_ENOMEM;
         if (status == PP_OK) {
             memcpy(copy, w, count * sizeof *copy);
-            status = gptq(j, pp_lmq_place_(kind), t, copy);
+            status = gptq(j, pp_lmq_place_(kind), last_of_place(q, layer, k), t, copy);
         }
     } else if (status == PP_OK) {
         status = pp_quantize_rtn(&t->w, q->pool, w, t->rows, t->cols, code, scale);
@@ -226,7 +253,7 @@ static pp_status prepare_gptq(job *j, size_t n_tokens)
     const size_t length = j->windows[0].n, rows = j->n_windows * length;
     j->chunk = CHUNK_ROWS / length > 0 ? CHUNK_ROWS / length : 1;
     j->hessian.q = q;
-    PP_TRY(make_hessians(&j->hessian, j->chunk * length));
+    j->hessian.rows = j->chunk * length;
     PP_TRY(pp_lm_exec_new(&j->exec, &q->config, &source, &hooks, &e));
     j->hidden = pp_alloc(rows * q->config.hidden, sizeof *j->hidden);
     const pp_lm_batch batch = {j->tokens, j->windows, j->n_windows, rows};

@@ -18,7 +18,7 @@ void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info
 void strtri_(const char *uplo, const char *diag, const int *n, float *a, const int *lda, int *info,
              size_t uplo_length, size_t diag_length);
 
-enum { ROWS_MIN = 64, ITEMS = 16, ROWS_MAX = 1024 };
+enum { ROWS_MIN = 64, ITEMS = 16, ROWS_MAX = 1024, GRAM_BLOCK = 256, MIRROR_BLOCK = 64 };
 
 typedef struct product {
     bool ta, tb;
@@ -175,18 +175,76 @@ static void reverse(float *a, size_t n)
     }
 }
 
+/* Reversed h, whose row-major lower triangle was overwritten, as it was. */
+static void bring_back(float *h, size_t n, const float *diagonal)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < i; j++)
+            h[i * n + j] = h[j * n + i];
+        h[i * n + i] = diagonal[i];
+    }
+    reverse(h, n);
+}
+
+static pp_status invert_factor(float *h, size_t n)
+{
+    int order = (int)n, info = 0;
+    PP_TRY(cholesky_lower(h, n));
+    strtri_("U", "N", &order, h, &order, &info, 1, 1);
+    return info == 0 ? PP_OK : pp_fail(PP_ERANGE, "triangular matrix of order %zu is singular (row %d)", n, info);
+}
+
 pp_status pp_dense_inverse_cholesky(float *h, size_t n)
 {
     (void)pp_blas_prepare();
-    int order = (int)n, info = 0;
+    float *diagonal = pp_alloc(n, sizeof *diagonal);
+    if (diagonal == NULL)
+        return PP_ENOMEM;
     /* P h P = L L^T, so h^-1 = (P L^-1 P)^T (P L^-1 P), and P L^-1 P is upper triangular. */
     reverse(h, n);
-    PP_TRY(cholesky_lower(h, n));
-    strtri_("U", "N", &order, h, &order, &info, 1, 1);
-    if (info != 0)
-        return pp_fail(PP_ERANGE, "triangular matrix of order %zu is singular (row %d)", n, info);
-    reverse(h, n);
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 0; i < n; i++)
+        diagonal[i] = h[i * n + i];
+    const pp_status status = invert_factor(h, n);
+    if (status == PP_OK)
+        reverse(h, n);
+    else
+        bring_back(h, n, diagonal);
+    for (size_t i = 1; i < n && status == PP_OK; i++)
         memset(h + i * n, 0, i * sizeof *h);
+    free(diagonal);
+    return status;
+}
+
+typedef struct gram {
+    const float *x;
+    float *h;
+    size_t rows, n;
+    float alpha, beta;
+} gram;
+
+/* Rows [first, first + GRAM_BLOCK) of h, from their diagonal block on. */
+static pp_status gram_block(void *payload, size_t item, unsigned worker)
+{
+    const gram *g = payload;
+    (void)worker;
+    const size_t first = item * GRAM_BLOCK, m = g->n - first < GRAM_BLOCK ? g->n - first : GRAM_BLOCK;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)m, (blasint)(g->n - first), (blasint)g->rows, g->alpha, g->x + first,
+                (blasint)g->n, g->x + first, (blasint)g->n, g->beta, g->h + first * g->n + first, (blasint)g->n);
     return PP_OK;
+}
+
+pp_status pp_dense_gram(pp_pool *pool, const float *x, size_t rows, size_t n, float alpha, float beta, float *h)
+{
+    (void)pp_blas_prepare();
+    gram g = {x, h, rows, n, alpha, beta};
+    return pp_pool_run(pool, (n + GRAM_BLOCK - 1) / GRAM_BLOCK, gram_block, &g);
+}
+
+void pp_dense_mirror(float *h, size_t n)
+{
+    for (size_t bi = 0; bi < n; bi += MIRROR_BLOCK)
+        for (size_t bj = bi; bj < n; bj += MIRROR_BLOCK)
+            for (size_t i = bi; i < n && i < bi + MIRROR_BLOCK; i++)
+                for (size_t j = bj > i ? bj : i + 1; j < n && j < bj + MIRROR_BLOCK; j++)
+                    h[j * n + i] = h[i * n + j];
 }

@@ -21,8 +21,14 @@ pp_status pp_dense_qr(float *a, size_t n);
 pp_status pp_dense_qr_near(pp_pool *pool, float *a, size_t n, unsigned passes);
 /* Symmetric positive definite h[n][n] -> upper triangular u (in place, zeros below) with
  * h^-1 = u^T u, as GPTQ uses it. One Cholesky of the matrix in reverse order and one triangular inverse.
- * PP_ERANGE when h is not positive definite. */
+ * PP_ERANGE when h is not positive definite: h is as it was. No memory beyond n floats. */
 pp_status pp_dense_inverse_cholesky(float *h, size_t n);
+/* Second moments h[n][n] <- beta h + alpha x^T x of x[rows][n], in blocks: on and above the diagonal blocks of 256 alone.
+ * The rest of h is not touched (untouched pages of a large new array are no memory); beta 0 does not read h. Same bits for
+ * any number of threads. */
+pp_status pp_dense_gram(pp_pool *pool, const float *x, size_t rows, size_t n, float alpha, float beta, float *h);
+/* Lower triangle <- upper triangle. */
+void pp_dense_mirror(float *h, size_t n);
 /* x <- x r^-1, or x r^-T when transposed, for x[rows][n] and upper triangular r[n][n]. */
 void pp_dense_solve_right_upper(const float *r, size_t n, bool transposed, float *x, size_t rows);
 

@@ -180,19 +180,24 @@ static void gptq_slow(const float *w, size_t n, const double *h, double damping,
 
 enum { COLS = 96, OUTS = 20, SAMPLES = 400 };
 
-static double *hessian_of(float **x)
+static double *hessian_from(float **x, float correlation, size_t samples)
 {
     double *h = calloc(COLS * COLS, sizeof *h);
     float *g = gaussian(SAMPLES * COLS, 5);
     for (size_t r = 0; r < SAMPLES; r++)
         for (size_t i = 1; i < COLS; i++)
-            g[r * COLS + i] += 0.8f * g[r * COLS + i - 1]; /* correlated inputs */
-    for (size_t r = 0; r < SAMPLES; r++)
+            g[r * COLS + i] += correlation * g[r * COLS + i - 1]; /* correlated inputs */
+    for (size_t r = 0; r < samples; r++)
         for (size_t i = 0; i < COLS; i++)
             for (size_t j = 0; j < COLS; j++)
                 h[i * COLS + j] += (double)g[r * COLS + i] * (double)g[r * COLS + j];
     *x = g;
     return h;
+}
+
+static double *hessian_of(float **x)
+{
+    return hessian_from(x, 0.8f, SAMPLES);
 }
 
 static void to_float(const double *h, float *f)
@@ -240,6 +245,38 @@ static void gptq_equals_the_slow_algorithm(void **state)
     free(h);
     free(code);
     free(hessian);
+}
+
+/* Single precision in one buffer against the definition in double, also where H has no inverse but for the damping: the same
+ * error of the outputs, whatever few codes differ. */
+static void gptq_in_single_precision(void **state)
+{
+    (void)state;
+    const float correlation[] = {0, 0.8f, 0.99f, 0.9f};
+    const size_t samples[] = {SAMPLES, SAMPLES, SAMPLES, COLS / 3};
+    for (size_t k = 0; k < 4; k++) {
+        float *x, *w = gaussian(OUTS * COLS, 16 + k), *q = malloc(OUTS * COLS * sizeof *q), *h = malloc(COLS * COLS * sizeof *h);
+        float scale[OUTS], *slow = malloc(OUTS * COLS * sizeof *slow);
+        uint8_t *code = malloc(OUTS * COLS);
+        double *hessian = hessian_from(&x, correlation[k], samples[k]);
+        const pp_weight_options o = {.format = PP_INT4, .clip = true, .norm = 2.4};
+        const pp_gptq_options g = pp_gptq_defaults();
+        to_float(hessian, h);
+        memcpy(q, w, OUTS * COLS * sizeof *q);
+        assert_ok(pp_quantize_gptq(&o, &g, NULL, q, OUTS, COLS, h, code, scale));
+        for (size_t r = 0; r < OUTS; r++)
+            gptq_slow(w + r * COLS, COLS, hessian, g.damping, scale[r], slow + r * COLS);
+        const double ratio = output_error(x, w, q) / output_error(x, w, slow);
+        if (!(ratio > 0.98 && ratio < 1.02))
+            fail_msg("case %zu: error %g times that in double", k, ratio);
+        free(x);
+        free(w);
+        free(q);
+        free(h);
+        free(slow);
+        free(code);
+        free(hessian);
+    }
 }
 
 static void gptq_beats_rounding_with_every_option(void **state)
@@ -295,7 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_are_the_nearest_values),   cmocka_unit_test(error_budgets_hold),
         cmocka_unit_test(clip_search_finds_the_best_step), cmocka_unit_test(groups_have_their_own_scales),
-        cmocka_unit_test(activations_by_hand),            cmocka_unit_test(gptq_equals_the_slow_algorithm),
+        cmocka_unit_test(activations_by_hand),            cmocka_unit_test(gptq_equals_the_slow_algorithm), cmocka_unit_test(gptq_in_single_precision),
         cmocka_unit_test(gptq_beats_rounding_with_every_option), cmocka_unit_test(dead_columns_become_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
