@@ -46,10 +46,12 @@ static void work_free(work *w)
     pp_network_free(w->net);
 }
 
+/* A cut is seen: the text ends in three points. */
 static void put_text(char *field, size_t size, const char *text)
 {
     memset(field, 0, size);
-    snprintf(field, size, "%s", text != NULL ? text : "");
+    if (snprintf(field, size, "%s", text != NULL ? text : "") >= (int)size)
+        memcpy(field + size - 4, "...", 3);
 }
 #define PUT(field, text) put_text(field, sizeof(field), text)
 
@@ -343,11 +345,11 @@ pp_status pp_compare_run(pp_comparison *out, pp_session *s, const pp_compare_opt
     *out = (pp_comparison){.seed = (uint64_t)s->run_options.seed, .n_rows = (uint32_t)(n * VARIANTS)};
     PUT(out->normalise, pp_normalise_name(options->normalise));
     PUT(out->reference, options->fabric[0]);
-    PUT(out->command, s->command);
+    out->command = pp_strdup(s->command);
     out->row = pp_calloc(out->n_rows, sizeof *out->row);
     j.pair = pp_calloc(n, sizeof *j.pair);
     j.fabric = pp_calloc(options->n_fabrics, sizeof *j.fabric);
-    if (out->row == NULL || j.pair == NULL || j.fabric == NULL)
+    if (out->command == NULL || out->row == NULL || j.pair == NULL || j.fabric == NULL)
         goto done;
     PP_GOTO(done, status, parse_fabrics(&j, s));
     list_pairs(options, j.pair);

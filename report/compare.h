@@ -11,11 +11,11 @@
 typedef struct pp_compare_row {
     uint32_t pair; /* rows of one pair stand together */
     bool main;     /* the pair's row in short tables: own port model, best placement */
-    char network[64], fabric[96];
+    char network[256], fabric[256];
     uint32_t array_rows, array_cols;
     char ports[16]; /* per_link, or the number of ports a core */
     char effort[8]; /* best or naive */
-    char placement[64], routing[16];
+    char placement[256], routing[16];
     uint32_t tiles, cores_used, cores;
     char certificate[16];
     uint32_t flows, single_channel_flows, max_hops;
@@ -43,16 +43,16 @@ typedef struct pp_compare_row {
 /* Fabrics of a network from lightest to heaviest load of the busiest channel (required / rate), one order for
  * each normalisation; port model and placement of the main rows. */
 typedef struct pp_compare_order {
-    char network[64];
+    char network[256];
     uint32_t array_rows, array_cols;
     char normalise[16];
-    char order[512]; /* "5pp 0.51 < torus 0.77 < mesh 1.02": share of the channel's rate that is needed */
+    char order[4096]; /* "5pp 0.51 < torus 0.77 < mesh 1.02": share of the channel's rate that is needed */
 } pp_compare_order;
 
 typedef struct pp_comparison {
     char normalise[16];
-    char reference[96]; /* fabric whose budget the others are brought to: the first of the list */
-    char command[512];
+    char reference[256]; /* fabric whose budget the others are brought to: the first of the list */
+    char *command; /* owned; NULL once read back */
     uint64_t seed;
     uint32_t n_rows, n_orders;
     pp_compare_row *row;

@@ -10,10 +10,12 @@
 /* ---- what changes with the normalisation ---- */
 
 /* An order without its figures: every third word ("5pp 0.51 < mesh 1.02": name, figure, sign). */
-static void names_of(char out[512], const char *order)
+#define ORDER_MAX sizeof((pp_compare_order *)0)->order
+
+static void names_of(char out[ORDER_MAX], const char *order)
 {
     size_t n = 0, word = 0;
-    for (const char *c = order; *c != 0 && n < 511; c++) {
+    for (const char *c = order; *c != 0 && n < ORDER_MAX - 1; c++) {
         word += *c == ' ';
         if (word % 3 != 1)
             out[n++] = *c;
@@ -23,7 +25,7 @@ static void names_of(char out[512], const char *order)
 
 static bool same_order(const pp_compare_order *a, const pp_compare_order *b)
 {
-    char x[512], y[512];
+    char x[ORDER_MAX], y[ORDER_MAX];
     names_of(x, a->order);
     names_of(y, b->order);
     return strcmp(x, y) == 0;

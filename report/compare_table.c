@@ -9,26 +9,25 @@
 #include <string.h>
 
 #define TEXT(field, text) PP_H5_COLUMN(pp_compare_row, field, PP_H5_TEXT, "", text)
+#define WIDE(field, least, text) PP_H5_TEXT_COLUMN(pp_compare_row, field, least, text)
 #define U32(field, units, text) PP_H5_COLUMN(pp_compare_row, field, PP_H5_U32, units, text)
 #define U64(field, units, text) PP_H5_COLUMN(pp_compare_row, field, PP_H5_U64, units, text)
 #define F64(field, units, text) PP_H5_COLUMN(pp_compare_row, field, PP_H5_F64, units, text)
 #define BOOL(field, text) PP_H5_COLUMN(pp_compare_row, field, PP_H5_BOOL, "", text)
-#define FACTOR(name, index, what)                                                                                      \
-    {                                                                                                                  \
-        "width_factor_" name, PP_H5_F64, offsetof(pp_compare_row, factor) + (index) * sizeof(double), sizeof(double),  \
-            "", "width of its channels, relative to given, when all fabrics have the same " what                       \
-    }
+#define FACTOR(name_, index, what)                                                                                     \
+    {.name = "width_factor_" name_, .kind = PP_H5_F64, .offset = offsetof(pp_compare_row, factor) + (index) * sizeof(double), \
+     .size = sizeof(double), .units = "", .description = "width of its channels, relative to given, when all fabrics have the same " what}
 
 const pp_h5_column pp_compare_columns[] = {
     U32(pair, "", "network, array size and fabric; rows of a pair differ in ports and effort"),
     BOOL(main, "1: the pair's row in short tables"),
-    TEXT(network, "network"),
-    TEXT(fabric, "fabric with its sizes"),
+    WIDE(network, 64, "network"),
+    WIDE(fabric, 96, "fabric with its sizes"),
     U32(array_rows, "", "rows of a crossbar"),
     U32(array_cols, "", "columns of a crossbar"),
     TEXT(ports, "ports a core: per_link, or how many"),
     TEXT(effort, "best: placement and routes by search; naive: cores in order or snake, fixed routing"),
-    TEXT(placement, "placement chosen"),
+    WIDE(placement, 64, "placement chosen"),
     TEXT(routing, "routing"),
     U32(tiles, "", "tiles"),
     U32(cores_used, "", "cores that hold a tile"),
@@ -72,11 +71,11 @@ const pp_h5_column pp_compare_columns[] = {
 const size_t pp_compare_n_columns = sizeof pp_compare_columns / sizeof *pp_compare_columns;
 
 static const pp_h5_column order_columns[] = {
-    PP_H5_COLUMN(pp_compare_order, network, PP_H5_TEXT, "", "network"),
+    PP_H5_TEXT_COLUMN(pp_compare_order, network, 64, "network"),
     PP_H5_COLUMN(pp_compare_order, array_rows, PP_H5_U32, "", "rows of a crossbar"),
     PP_H5_COLUMN(pp_compare_order, array_cols, PP_H5_U32, "", "columns of a crossbar"),
     PP_H5_COLUMN(pp_compare_order, normalise, PP_H5_TEXT, "", "what is the same for all fabrics"),
-    PP_H5_COLUMN(pp_compare_order, order, PP_H5_TEXT, "",
+    PP_H5_TEXT_COLUMN(pp_compare_order, order, 512,
                  "fabrics by the share of its rate that the busiest channel needs"),
 };
 static const pp_h5_column head_columns[] = {
@@ -91,8 +90,10 @@ void pp_comparison_free(pp_comparison *c)
 {
     free(c->row);
     free(c->order);
+    free(c->command);
     c->row = NULL;
     c->order = NULL;
+    c->command = NULL;
     c->n_rows = c->n_orders = 0;
 }
 

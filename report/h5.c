@@ -136,6 +136,8 @@ static pp_status make_dataset(hid_t file, const char *path, hid_t file_type, hid
 
 pp_status pp_h5_scalar(hid_t file, const char *path, const pp_h5_column *c, const void *row)
 {
+    if (c->kind == PP_H5_TEXT)
+        return pp_h5_text(file, path, (const char *)row + c->offset, c->description);
     hid_t file_type = column_type(c, true), memory_type = column_type(c, false), space = H5Screate(H5S_SCALAR);
     pp_status status = make_dataset(file, path, file_type, memory_type, space, (const char *)row + c->offset, c->units,
                                     c->description);
@@ -216,9 +218,16 @@ static pp_status write_rows(hid_t file, const char *path, const char *descriptio
 
 static const char *string_at(const void *rows, size_t stride, size_t row, const pp_h5_column *c)
 {
-    const char *text = NULL;
-    memcpy(&text, (const char *)rows + row * stride + c->offset, sizeof text);
+    const char *at = (const char *)rows + row * stride + c->offset, *text = NULL;
+    if (c->kind == PP_H5_TEXT)
+        return at;
+    memcpy(&text, at, sizeof text);
     return text != NULL ? text : "";
+}
+
+static bool is_fitted(const pp_h5_column *c)
+{
+    return c->kind == PP_H5_STRING || (c->kind == PP_H5_TEXT && c->least > 0);
 }
 
 static size_t field_size(const pp_h5_column *c)
@@ -227,13 +236,14 @@ static size_t field_size(const pp_h5_column *c)
     return c->kind == PP_H5_TEXT || c->kind == PP_H5_STRING ? c->size : size[c->kind];
 }
 
-/* Columns of packed rows, each STRING wide enough for all of its texts; returns the size of a row. */
+/* Columns of packed rows, each fitted one wide enough for all of its texts; returns the size of a row. */
 static size_t pack_columns(pp_h5_column *out, const pp_h5_column *columns, size_t n_columns, const void *rows, size_t stride, size_t n)
 {
     size_t at = 0;
     for (size_t c = 0; c < n_columns; c++) {
         out[c] = columns[c];
-        for (size_t i = 0; columns[c].kind == PP_H5_STRING && i < n; i++) {
+        out[c].size = columns[c].kind == PP_H5_TEXT && columns[c].least > 0 ? columns[c].least : columns[c].size;
+        for (size_t i = 0; is_fitted(&columns[c]) && i < n; i++) {
             const size_t length = strlen(string_at(rows, stride, i, &columns[c]));
             out[c].size = length > out[c].size ? length : out[c].size;
         }
@@ -246,7 +256,7 @@ static size_t pack_columns(pp_h5_column *out, const pp_h5_column *columns, size_
 static void pack_row(char *to, const pp_h5_column *out, const void *rows, size_t stride, size_t row, const pp_h5_column *columns, size_t n_columns)
 {
     for (size_t c = 0; c < n_columns; c++) {
-        if (columns[c].kind == PP_H5_STRING) {
+        if (is_fitted(&columns[c])) {
             const char *text = string_at(rows, stride, row, &columns[c]);
             memcpy(to + out[c].offset, text, strlen(text));
         } else {
@@ -260,7 +270,7 @@ pp_status pp_h5_table(hid_t file, const char *path, const char *description, con
 {
     bool strings = false;
     for (size_t c = 0; c < n_columns; c++)
-        strings = strings || columns[c].kind == PP_H5_STRING;
+        strings = strings || is_fitted(&columns[c]);
     if (!strings)
         return write_rows(file, path, description, columns, n_columns, rows, stride, n);
     pp_h5_column *out = pp_alloc(n_columns, sizeof *out);

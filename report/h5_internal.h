@@ -17,13 +17,19 @@ typedef struct pp_h5_column {
     pp_h5_kind kind;
     size_t offset, size; /* size: of a text field (char array) */
     const char *units, *description;
+    size_t least;        /* of a TEXT in a table: the file's field is as wide as the longest, at least this; 0: size */
 } pp_h5_column;
 
 #define PP_H5_COLUMN(type, field, kind_, units_, description_) \
-    {#field, kind_, offsetof(type, field), sizeof((type *)0)->field, units_, description_}
+    {.name = #field, .kind = kind_, .offset = offsetof(type, field), .size = sizeof((type *)0)->field, .units = units_, \
+     .description = description_}
+/* A TEXT whose field in a file's tables has `least_` bytes, or more where a text is longer. */
+#define PP_H5_TEXT_COLUMN(type, field, least_, description_) \
+    {.name = #field, .kind = PP_H5_TEXT, .offset = offsetof(type, field), .size = sizeof((type *)0)->field, .units = "", \
+     .description = description_, .least = least_}
 /* A STRING; its field has at least `least` bytes. */
-#define PP_H5_STRING_COLUMN(type, field, least, description_) \
-    {#field, PP_H5_STRING, offsetof(type, field), least, "", description_}
+#define PP_H5_STRING_COLUMN(type, field, least_, description_) \
+    {.name = #field, .kind = PP_H5_STRING, .offset = offsetof(type, field), .size = least_, .units = "", .description = description_}
 
 /* Silences HDF5's own messages; once before any call. */
 void pp_h5_quiet(void);

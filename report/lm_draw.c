@@ -65,7 +65,7 @@ typedef struct figure {
 static pp_status draw(const figure *f, const pp_lm_summary *s, const pp_lm_tables *t, const char *note, const char *path,
                       bool force)
 {
-    char title[160];
+    char title[400];
     snprintf(title, sizeof title, "%s: %s", s->network, f->what);
     pp_plot *plot = NULL;
     double *v = columns(f->rows, f->columns);

@@ -33,7 +33,7 @@ typedef struct pp_lm_run {
 } pp_lm_run;
 
 typedef struct pp_lm_summary {
-    char network[64], fabric[160], preset[32], certificate[16], placement[96], scenario[16], model_of_time[16], kv_tier[16];
+    char network[256], fabric[1024], preset[64], certificate[16], placement[256], scenario[16], model_of_time[16], kv_tier[16];
     uint64_t parameters, macs;
     int64_t wbits, abits, kvbits, array_rows, array_cols;
     uint32_t blocks;
@@ -44,7 +44,7 @@ typedef struct pp_lm_summary {
     double max_channel_required_gbps, mean_channel_required_gbps, max_port_required_gbps; /* at the bound of the interval */
     uint64_t bound_initiation_interval_ps, bound_attention_ps, initiation_interval_ps;
     double bound_latency_us, latency_first_us;
-    char bound_by[96], slowest[96];
+    char bound_by[256], slowest[256];
     uint32_t sequences, exact_edges, bound_edges;
     uint64_t prefill_tokens, decode_tokens;
     double throughput_tokens_s, prefill_tokens_s, decode_tokens_s;
@@ -60,7 +60,7 @@ typedef struct pp_lm_summary {
     uint32_t sequences_high;
     uint64_t events;
     double extrapolated_share;
-    char cost_preset[32], energy_boundary[16], energy_unpriced[160];
+    char cost_preset[32], energy_boundary[16], energy_unpriced[512];
     double energy_per_token_nj, mvm_nj, digital_nj, buffer_nj, router_nj, wire_nj, static_nj, dram_nj, kv_nj;
     double power_w, tops, tops_per_w;
 } pp_lm_summary;
@@ -71,7 +71,7 @@ void pp_lm_summary_json(const pp_lm_summary *s, pp_json *object);
 
 /* An operator of one kind of instance, over all of them. */
 typedef struct pp_lm_operator_row {
-    char part[16], name[40], kind[16], binding[16];
+    char part[16], name[96], kind[16], binding[16];
     uint32_t instances, row_tiles, col_tiles, copies, cores;
     uint64_t tiles;
     uint64_t interval_ps, latency_ps; /* attention: at the longest context of the run */
@@ -82,7 +82,7 @@ typedef struct pp_lm_operator_row {
     double energy_pj;                 /* a token of the run, all instances */
 } pp_lm_operator_row;
 typedef struct pp_lm_level_row {
-    char name[24], fabric[96];
+    char name[128], fabric[256];
     uint32_t groups_used, size, gateways, channels_used;
     double channel_gbps, max_bits, mean_bits, up_bits;
     double max_ps;                    /* most loaded channel, a token */
@@ -103,7 +103,7 @@ typedef struct pp_lm_progress_row {
 typedef struct pp_lm_context_row {
     uint32_t context;
     uint64_t interval_ps, latency_ps, attention_ps; /* bounds: tokens together; one alone, way back included; slowest unit */
-    char bound_by[96];
+    char bound_by[256];
     uint64_t fill_sequences;          /* decoding sequences of that context that fill the pipeline */
     uint64_t fit_sequences;           /* that the KV memory holds; 0: no limit */
     uint64_t kv_bytes_sequence;
@@ -111,7 +111,7 @@ typedef struct pp_lm_context_row {
 /* A token in an operator of one block. */
 typedef struct pp_lm_pipeline_row {
     uint32_t token, sequence, position;
-    char part[24], name[40];
+    char part[24], name[96];
     uint64_t ready_ps, start_ps, end_ps; /* inputs there; server taken from start to end */
 } pp_lm_pipeline_row;
 typedef struct pp_lm_tables {

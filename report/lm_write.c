@@ -9,7 +9,7 @@
 #define OP(field, kind, units, text) PP_H5_COLUMN(pp_lm_operator_row, field, kind, units, text)
 static const pp_h5_column operator_columns[] = {
     OP(part, PP_H5_TEXT, "", "embedding, block or end"),
-    OP(name, PP_H5_TEXT, "", "operator"),
+    PP_H5_TEXT_COLUMN(pp_lm_operator_row, name, 40, "operator"),
     OP(kind, PP_H5_TEXT, "", "linear (on crossbars), attention, or digital"),
     OP(instances, PP_H5_U32, "", "instances of the part"),
     OP(row_tiles, PP_H5_U32, "", "crossbars that a column of the matrix is cut into"),
@@ -29,8 +29,8 @@ static const pp_h5_column operator_columns[] = {
 };
 #define LEVEL(field, kind, units, text) PP_H5_COLUMN(pp_lm_level_row, field, kind, units, text)
 static const pp_h5_column level_columns[] = {
-    LEVEL(name, PP_H5_TEXT, "", "level, from the innermost on"),
-    LEVEL(fabric, PP_H5_TEXT, "", "fabric inside one group"),
+    PP_H5_TEXT_COLUMN(pp_lm_level_row, name, 24, "level, from the innermost on"),
+    PP_H5_TEXT_COLUMN(pp_lm_level_row, fabric, 96, "fabric inside one group"),
     LEVEL(groups_used, PP_H5_U32, "", "groups with a used core"),
     LEVEL(size, PP_H5_U32, "", "members of a group"),
     LEVEL(gateways, PP_H5_U32, "", "ways up of a group"),
@@ -69,7 +69,7 @@ static const pp_h5_column context_columns[] = {
     CONTEXT(interval_ps, PP_H5_U64, "ps", "bound: time between tokens of that context"),
     CONTEXT(latency_ps, PP_H5_U64, "ps", "bound: decode time per token of one sequence, way back included"),
     CONTEXT(attention_ps, PP_H5_U64, "ps", "slowest attention unit"),
-    CONTEXT(bound_by, PP_H5_TEXT, "", "what sets the interval"),
+    PP_H5_TEXT_COLUMN(pp_lm_context_row, bound_by, 96, "what sets the interval"),
     CONTEXT(fill_sequences, PP_H5_U64, "", "decoding sequences that fill the pipeline"),
     CONTEXT(fit_sequences, PP_H5_U64, "", "sequences of that context that the KV memory holds; 0: no limit"),
     CONTEXT(kv_bytes_sequence, PP_H5_U64, "B", "keys and values of one sequence"),

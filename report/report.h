@@ -52,7 +52,7 @@ void pp_report_close(pp_report *r);
 
 /* The summary: one struct, filled from a finished run or from a report file, printed the same way. */
 typedef struct pp_summary {
-    char network[64], fabric[96], certificate[16], placement[96], data[64], kernel[16], switching[16], preset[32];
+    char network[256], fabric[512], certificate[16], placement[256], data[256], kernel[16], switching[16], preset[64];
     uint64_t parameters, macs;
     int64_t wbits, abits, adc_bits, array_rows, array_cols, lanes;
     uint32_t n_stages, n_tiles, cores_used, n_cores, unroll_max, copies_max, n_flows, single_channel_flows, max_hops, images, executed;
@@ -60,15 +60,15 @@ typedef struct pp_summary {
     uint64_t initiation_interval_ps, bound_initiation_interval_ps, events;
     double max_channel_required_gbps, mean_channel_required_gbps, max_port_required_gbps, channel_gbps;
     double max_channel_utilisation;
-    char bound_by[96];       /* what sets the interval: "core of conv1", "channel r0c1 -> r0c2" ... */
-    char slowest_stage[64];
-    char cost_preset[32], energy_boundary[16], energy_unpriced[128]; /* actions that nobody priced: "router wire" */
+    char bound_by[512];      /* what sets the interval: "core of conv1", "channel r0c1 -> r0c2" ... */
+    char slowest_stage[256];
+    char cost_preset[32], energy_boundary[16], energy_unpriced[512]; /* actions that nobody priced: "router wire" */
     double energy_per_inference_pj, power_w, tops, tops_per_w, tops_peak, array_utilisation;
     double mvm_pj, digital_pj, buffer_pj, router_pj, wire_pj, static_pj, dram_pj;
     double area_mm2, tops_per_mm2;
     bool has_energy, has_area;
-    char congested_channel[96]; /* the channel that packets waited longest for; "" when nobody waited */
-    char congested_by[192];     /* whose packets it served meanwhile: "conv2 61 %, conv3 39 %" */
+    char congested_channel[512]; /* the channel that packets waited longest for; "" when nobody waited */
+    char congested_by[1024];    /* whose packets it served meanwhile: "conv2 61 %, conv3 39 %" */
     double congested_wait_us;   /* an inference, summed over its packets */
     bool has_timing, has_float, has_quant, has_crossbar;
     uint32_t eval_images;

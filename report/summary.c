@@ -101,16 +101,11 @@ bool pp_summary_has(const pp_summary *s, pp_summary_part part)
     }
 }
 
-static void copy_text(char *out, size_t size, const char *text)
-{
-    memset(out, 0, size); /* reports hold the whole field */
-    snprintf(out, size, "%s", text != NULL ? text : "");
-}
-#define COPY(field, text) copy_text(field, sizeof field, text)
+#define COPY(field, text) pp_put_text(field, sizeof field, text)
 
 static void name_channel(const pp_fabric *f, uint32_t channel, char *out, size_t size)
 {
-    char from[32], to[32];
+    char from[240], to[240];
     pp_vertex_label(f, f->channel[channel].src, from, sizeof from);
     pp_vertex_label(f, f->channel[channel].dst, to, sizeof to);
     snprintf(out, size, "%s %s -> %s", f->channel[channel].kind == PP_CHANNEL_NETWORK ? "channel" : "port", from, to);
@@ -119,9 +114,9 @@ static void name_channel(const pp_fabric *f, uint32_t channel, char *out, size_t
 static void fill_bound(pp_summary *out, const pp_report_input *in)
 {
     const pp_bounds *b = &in->mapping->bounds;
-    char text[96] = "input feed";
+    char text[512] = "input feed";
     if (b->interval_ps == b->core_ps && b->core_tile != PP_NONE)
-        snprintf(text, sizeof text, "core of %.80s", in->stages->stage[in->mapping->tile[b->core_tile].stage].name);
+        snprintf(text, sizeof text, "core of %s", in->stages->stage[in->mapping->tile[b->core_tile].stage].name);
     else if (b->interval_ps == b->channel_ps && b->channel != PP_NONE)
         name_channel(in->fabric, b->channel, text, sizeof text);
     else if (b->interval_ps == b->port_ps && b->port != PP_NONE)
@@ -174,7 +169,7 @@ static void name_causes(pp_summary *out, const pp_report_input *in, const pp_con
         if (most == NULL || most->caused_ps == 0 || used >= sizeof out->congested_by)
             return;
         last = most;
-        const int m = snprintf(out->congested_by + used, sizeof out->congested_by - used, "%s%.40s %.0f %%", k > 0 ? ", " : "",
+        const int m = snprintf(out->congested_by + used, sizeof out->congested_by - used, "%s%s %.0f %%", k > 0 ? ", " : "",
                                in->stages->stage[most->stage].name, 100.0 * (double)most->caused_ps / wait_ps);
         used += m > 0 ? (size_t)m : 0;
     }

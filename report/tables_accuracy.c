@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static const pp_h5_column row_columns[] = {
-    PP_H5_COLUMN(pp_study_row, model, PP_H5_TEXT, "", "network"),
+    PP_H5_TEXT_COLUMN(pp_study_row, model, 64, "network"),
     PP_H5_COLUMN(pp_study_row, time_s, PP_H5_F64, "s", "time of the evaluation, from device.time_origin"),
     PP_H5_COLUMN(pp_study_row, compensation, PP_H5_TEXT, "", "drift compensation"),
     PP_H5_COLUMN(pp_study_row, seeds, PP_H5_U32, "", "draws of all devices"),
@@ -23,35 +23,35 @@ static const pp_h5_column draw_columns[] = {
 };
 
 static const pp_h5_column snr_columns[] = {
-    PP_H5_COLUMN(pp_study_snr, model, PP_H5_TEXT, "", "network"),
-    PP_H5_COLUMN(pp_study_snr, layer, PP_H5_TEXT, "", "layer"),
+    PP_H5_TEXT_COLUMN(pp_study_snr, model, 64, "network"),
+    PP_H5_TEXT_COLUMN(pp_study_snr, layer, 64, "layer"),
     PP_H5_COLUMN(pp_study_snr, time_s, PP_H5_F64, "s", "time of the evaluation"),
     PP_H5_COLUMN(pp_study_snr, local_db, PP_H5_F64, "dB", "signal to noise of its sums, inputs exact"),
     PP_H5_COLUMN(pp_study_snr, total_db, PP_H5_F64, "dB", "signal to noise of its stream, all layers before it noisy"),
 };
 
 static const pp_h5_column clip_columns[] = {
-    PP_H5_COLUMN(pp_study_clip, model, PP_H5_TEXT, "", "network"),
-    PP_H5_COLUMN(pp_study_clip, layer, PP_H5_TEXT, "", "layer"),
+    PP_H5_TEXT_COLUMN(pp_study_clip, model, 64, "network"),
+    PP_H5_TEXT_COLUMN(pp_study_clip, layer, 64, "layer"),
     PP_H5_COLUMN(pp_study_clip, clipped_share, PP_H5_F64, "", "conversions beyond the range, of all on the calibration data"),
 };
 
 static const pp_h5_column leave_columns[] = {
-    PP_H5_COLUMN(pp_study_leave, model, PP_H5_TEXT, "", "network"),
-    PP_H5_COLUMN(pp_study_leave, layer, PP_H5_TEXT, "", "layer on ideal devices; none: no layer"),
+    PP_H5_TEXT_COLUMN(pp_study_leave, model, 64, "network"),
+    PP_H5_TEXT_COLUMN(pp_study_leave, layer, 64, "layer on ideal devices; none: no layer"),
     PP_H5_COLUMN(pp_study_leave, time_s, PP_H5_F64, "s", "time of the evaluation"),
     PP_H5_COLUMN(pp_study_leave, top1, PP_H5_F64, "", "top-1 (language models: bits per byte)"),
     PP_H5_COLUMN(pp_study_leave, gain, PP_H5_F64, "", "gained over no layer ideal: top-1, or fewer bits per byte"),
 };
 
 typedef struct model_row {
-    char model[64];
+    char model[256];
     double top1_float, quantized;
     uint64_t arrays, cells, useful_cells, devices, reads, conversions, compensation_reads;
 } model_row;
 
 static const pp_h5_column model_columns[] = {
-    PP_H5_COLUMN(model_row, model, PP_H5_TEXT, "", "network"),
+    PP_H5_TEXT_COLUMN(model_row, model, 64, "network"),
     PP_H5_COLUMN(model_row, top1_float, PP_H5_F64, "", "with float weights and activations (language models: bits per byte)"),
     PP_H5_COLUMN(model_row, quantized, PP_H5_F64, "", "language models: bits per byte of the quantized executor without crossbars"),
     PP_H5_COLUMN(model_row, arrays, PP_H5_U64, "", "crossbars"),

@@ -4,18 +4,18 @@
 #include <stdlib.h>
 
 typedef struct action_row {
-    char action[24], unit[16], class[16], boundary[16], source[96];
+    const char *action, *unit, *class, *boundary, *source;
     uint8_t included;
     double count, figure_fj, energy_pj;
     int64_t year, node_nm;
 } action_row;
 
 static const pp_h5_column action_columns[] = {
-    PP_H5_COLUMN(action_row, action, PP_H5_TEXT, "", "action"),
-    PP_H5_COLUMN(action_row, unit, PP_H5_TEXT, "", "what one of it is"),
-    PP_H5_COLUMN(action_row, class, PP_H5_TEXT, "", "class in the breakdown"),
-    PP_H5_COLUMN(action_row, boundary, PP_H5_TEXT, "", "smallest boundary that holds it"),
-    PP_H5_COLUMN(action_row, source, PP_H5_TEXT, "", "who gives the figure; empty: nobody, not priced"),
+    PP_H5_STRING_COLUMN(action_row, action, 24, "action"),
+    PP_H5_STRING_COLUMN(action_row, unit, 16, "what one of it is"),
+    PP_H5_STRING_COLUMN(action_row, class, 16, "class in the breakdown"),
+    PP_H5_STRING_COLUMN(action_row, boundary, 16, "smallest boundary that holds it"),
+    PP_H5_STRING_COLUMN(action_row, source, 96, "who gives the figure; empty: nobody, not priced"),
     PP_H5_COLUMN(action_row, included, PP_H5_BOOL, "", "inside the boundary of the totals"),
     PP_H5_COLUMN(action_row, count, PP_H5_F64, "", "actions an inference"),
     PP_H5_COLUMN(action_row, figure_fj, PP_H5_F64, "fJ", "energy of one; static power: fJ/ns = uW"),
@@ -30,11 +30,11 @@ static pp_status write_actions(hid_t file, const pp_energy *e)
     for (int a = 0; a < PP_ACTION_COUNT; a++) {
         const pp_figure *f = &e->cost->energy[a];
         action_row *r = &rows[a];
-        PP_PUT(r->action, pp_action_name((pp_action)a));
-        PP_PUT(r->unit, pp_action_unit((pp_action)a));
-        PP_PUT(r->class, pp_energy_class_name(pp_action_class((pp_action)a)));
-        PP_PUT(r->boundary, pp_boundary_name(pp_action_boundary((pp_action)a)));
-        PP_PUT(r->source, f->source != NULL ? f->source : "");
+        r->action = pp_action_name((pp_action)a);
+        r->unit = pp_action_unit((pp_action)a);
+        r->class = pp_energy_class_name(pp_action_class((pp_action)a));
+        r->boundary = pp_boundary_name(pp_action_boundary((pp_action)a));
+        r->source = f->source != NULL ? f->source : "";
         r->included = (int)pp_action_boundary((pp_action)a) <= e->cost->boundary;
         r->count = e->total.count[a];
         r->figure_fj = f->value;
@@ -47,15 +47,15 @@ static pp_status write_actions(hid_t file, const pp_energy *e)
 }
 
 typedef struct area_row {
-    char component[16], source[96];
+    const char *component, *source;
     uint64_t count;
     double figure_um2, area_mm2;
     int64_t year, node_nm;
 } area_row;
 
 static const pp_h5_column area_columns[] = {
-    PP_H5_COLUMN(area_row, component, PP_H5_TEXT, "", "component"),
-    PP_H5_COLUMN(area_row, source, PP_H5_TEXT, "", "who gives the figure; empty: nobody, not priced"),
+    PP_H5_STRING_COLUMN(area_row, component, 16, "component"),
+    PP_H5_STRING_COLUMN(area_row, source, 96, "who gives the figure; empty: nobody, not priced"),
     PP_H5_COLUMN(area_row, count, PP_H5_U64, "", "how many the fabric's cores have"),
     PP_H5_COLUMN(area_row, figure_um2, PP_H5_F64, "um2", "area of one"),
     PP_H5_COLUMN(area_row, area_mm2, PP_H5_F64, "mm2", "area of all"),
@@ -69,8 +69,8 @@ static pp_status write_area(hid_t file, const pp_report_input *in)
     for (int c = 0; c < PP_COMPONENT_COUNT; c++) {
         const pp_figure *f = &in->energy->cost->area[c];
         area_row *r = &rows[c];
-        PP_PUT(r->component, pp_component_name((pp_component)c));
-        PP_PUT(r->source, f->source != NULL ? f->source : "");
+        r->component = pp_component_name((pp_component)c);
+        r->source = f->source != NULL ? f->source : "";
         r->count = pp_component_count((pp_component)c, in->arch, in->fabric->n_cores);
         r->figure_um2 = f->value;
         r->area_mm2 = 1e-6 * (double)r->count * f->value;
@@ -82,15 +82,16 @@ static pp_status write_area(hid_t file, const pp_report_input *in)
 }
 
 typedef struct stage_row {
-    char stage[64];
+    const char *stage;
     double energy_pj, class_pj[PP_CLASS_COUNT], macs, utilisation;
 } stage_row;
 
 #define CLASS_COLUMN(name_, class_, text_)                                                                             \
-    {name_, PP_H5_F64, offsetof(stage_row, class_pj) + PP_CLASS_##class_ * sizeof(double), sizeof(double), "pJ", text_}
+    {.name = name_, .kind = PP_H5_F64, .offset = offsetof(stage_row, class_pj) + PP_CLASS_##class_ * sizeof(double), \
+     .size = sizeof(double), .units = "pJ", .description = text_}
 
 static const pp_h5_column stage_columns[] = {
-    PP_H5_COLUMN(stage_row, stage, PP_H5_TEXT, "", "stage; the last row is what belongs to none"),
+    PP_H5_STRING_COLUMN(stage_row, stage, 64, "stage; the last row is what belongs to none"),
     PP_H5_COLUMN(stage_row, energy_pj, PP_H5_F64, "pJ", "energy an inference inside the boundary"),
     CLASS_COLUMN("mvm_pj", MVM, "of it, analog MVMs with their converters"),
     CLASS_COLUMN("digital_pj", DIGITAL, "of it, digital operations"),
@@ -111,7 +112,7 @@ static pp_status write_stages(hid_t file, const pp_report_input *in)
         return PP_ENOMEM;
     for (uint32_t s = 0; s <= e->n_stages; s++) {
         const pp_energy_row *from = &e->stage[s];
-        PP_PUT(rows[s].stage, s < e->n_stages ? in->stages->stage[s].name : "(chip)");
+        rows[s].stage = s < e->n_stages ? in->stages->stage[s].name : "(chip)";
         rows[s].energy_pj = 1e-3 * from->energy_fj;
         for (int k = 0; k < PP_CLASS_COUNT; k++)
             rows[s].class_pj[k] = 1e-3 * from->class_fj[k];

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 
 typedef struct core_row {
-    char label[32];
+    const char *label;
     uint32_t core, vertex;
     int64_t row, column, plane;
 } core_row;
 
 static const pp_h5_column core_columns[] = {
-    PP_H5_COLUMN(core_row, label, PP_H5_TEXT, "", "name of the core's vertex"),
+    PP_H5_STRING_COLUMN(core_row, label, 32, "name of the core's vertex"),
     PP_H5_COLUMN(core_row, core, PP_H5_U32, "", "core"),
     PP_H5_COLUMN(core_row, vertex, PP_H5_U32, "", "vertex of the fabric"),
     PP_H5_COLUMN(core_row, row, PP_H5_I64, "core pitch", "row"),
@@ -21,17 +21,20 @@ static const pp_h5_column core_columns[] = {
 static pp_status write_cores(hid_t file, const pp_fabric *f)
 {
     core_row *rows = pp_calloc(f->n_cores, sizeof *rows);
-    if (rows == NULL)
+    char (*place)[32] = pp_calloc(f->n_cores, sizeof *place); /* names made of coordinates; a file's own may be longer */
+    if (rows == NULL || place == NULL) {
+        free(rows);
+        free(place);
         return PP_ENOMEM;
+    }
     for (uint32_t i = 0; i < f->n_cores; i++) {
         const pp_vertex *v = &f->vertex[f->core_vertex[i]];
         rows[i] = (core_row){.core = i, .vertex = f->core_vertex[i], .row = v->coord[0], .column = v->coord[1], .plane = v->coord[2]};
-        char label[32];
-        pp_vertex_label(f, f->core_vertex[i], label, sizeof label);
-        PP_PUT(rows[i].label, label);
+        rows[i].label = v->name != NULL ? v->name : pp_vertex_label(f, f->core_vertex[i], place[i], sizeof place[i]);
     }
     pp_status status = pp_h5_table(file, "/fabric/cores", "cores of the fabric", core_columns,
                                    sizeof core_columns / sizeof *core_columns, rows, sizeof *rows, f->n_cores);
+    free(place);
     free(rows);
     return status;
 }
@@ -110,14 +113,14 @@ pp_status pp_write_fabric_tables(hid_t file, const pp_report_input *in)
 /* ---- /mapping ---- */
 
 typedef struct plan_row {
-    char stage[64], reduction[8];
+    const char *stage, *reduction;
     uint32_t patch_y, patch_x, copies, row_tiles, col_tiles, first_tile, n_tiles, positions, out_positions, reads;
     uint64_t mvm_interval_ps, mvm_latency_ps, busy_ps;
 } plan_row;
 
 static const pp_h5_column plan_columns[] = {
-    PP_H5_COLUMN(plan_row, stage, PP_H5_TEXT, "", "stage"),
-    PP_H5_COLUMN(plan_row, reduction, PP_H5_TEXT, "", "how partial sums are added"),
+    PP_H5_STRING_COLUMN(plan_row, stage, 64, "stage"),
+    PP_H5_STRING_COLUMN(plan_row, reduction, 8, "how partial sums are added"),
     PP_H5_COLUMN(plan_row, patch_y, PP_H5_U32, "pixel", "height of the patch that one MVM computes"),
     PP_H5_COLUMN(plan_row, patch_x, PP_H5_U32, "pixel", "width of that patch"),
     PP_H5_COLUMN(plan_row, copies, PP_H5_U32, "", "copies that share the positions"),
@@ -146,8 +149,8 @@ static pp_status write_plan(hid_t file, const pp_report_input *in)
                              .col_tiles = p->col_tiles, .first_tile = p->first_tile, .n_tiles = p->n_tiles,
                              .positions = p->positions, .out_positions = p->out_positions, .reads = p->mvm.reads,
                              .mvm_interval_ps = p->mvm.interval_ps, .mvm_latency_ps = p->mvm.latency_ps, .busy_ps = p->busy_ps};
-        PP_PUT(rows[i].stage, in->stages->stage[i].name);
-        PP_PUT(rows[i].reduction, p->row_tiles > 1 ? reductions[p->reduction] : "none");
+        rows[i].stage = in->stages->stage[i].name;
+        rows[i].reduction = p->row_tiles > 1 ? reductions[p->reduction] : "none";
     }
     pp_status status = pp_h5_table(file, "/mapping/plan", "how each stage is laid out", plan_columns,
                                    sizeof plan_columns / sizeof *plan_columns, rows, sizeof *rows, m->n_stages);

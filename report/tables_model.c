@@ -9,20 +9,27 @@
 void pp_put_text(char *field, size_t size, const char *text)
 {
     memset(field, 0, size);
-    snprintf(field, size, "%s", text != NULL ? text : "");
+    const int n = snprintf(field, size, "%s", text != NULL ? text : "");
+    if (n >= 0 && (size_t)n < size)
+        return;
+    size_t at = size - 4; /* a cut is seen: it ends in ..., behind a whole character */
+    while (at > 0 && ((unsigned char)field[at] & 0xc0) == 0x80)
+        at--;
+    memset(field + at, 0, size - at);
+    memcpy(field + at, "...", 3);
 }
 
 /* ---- /run/config ---- */
 
 typedef struct config_row {
-    char section[16], name[32], unit[16], value[256];
+    const char *section, *name, *unit, *value;
 } config_row;
 
 static const pp_h5_column config_columns[] = {
-    PP_H5_COLUMN(config_row, section, PP_H5_TEXT, "", "section of the run file"),
-    PP_H5_COLUMN(config_row, name, PP_H5_TEXT, "", "setting"),
-    PP_H5_COLUMN(config_row, unit, PP_H5_TEXT, "", "unit of the value"),
-    PP_H5_COLUMN(config_row, value, PP_H5_TEXT, "", "resolved value; files by name without their folder"),
+    PP_H5_STRING_COLUMN(config_row, section, 16, "section of the run file"),
+    PP_H5_STRING_COLUMN(config_row, name, 32, "setting"),
+    PP_H5_STRING_COLUMN(config_row, unit, 16, "unit of the value"),
+    PP_H5_STRING_COLUMN(config_row, value, 256, "resolved value; files by name without their folder"),
 };
 
 /* Settings that may name a file. In reports they stand without the folder: the content hash identifies
@@ -38,39 +45,36 @@ static bool may_be_path(const pp_knob *k)
     return false;
 }
 
-/* "file:a/b.graphml" -> "file:b.graphml", "a/b.json" -> "b.json". */
-static void put_path(char *field, size_t size, const char *value)
+/* "file:a/b.graphml" -> "file:b.graphml", "a/b.json" -> "b.json"; in the arena where it is not a part of `value`. */
+static const char *without_folder(const char *value, pp_arena *arena)
 {
     const char *slash = strrchr(value, '/');
-    bool prefixed = strncmp(value, "file:", 5) == 0;
-    char text[256];
-    snprintf(text, sizeof text, "%s%s", slash != NULL && prefixed ? "file:" : "", slash != NULL ? slash + 1 : value);
-    pp_put_text(field, size, text);
-}
-
-static void put_value(config_row *row, const pp_knob *k, const char *value)
-{
-    if (may_be_path(k))
-        put_path(row->value, sizeof row->value, value);
-    else
-        PP_PUT(row->value, value);
+    if (slash == NULL || strncmp(value, "file:", 5) != 0)
+        return slash != NULL ? slash + 1 : value;
+    char *text = pp_strf("file:%s", slash + 1);
+    const char *kept = text != NULL ? pp_arena_strdup(arena, text) : NULL;
+    free(text);
+    return kept;
 }
 
 pp_status pp_write_config_table(hid_t file, const pp_report_input *in)
 {
     size_t n = pp_config_count(in->config);
     config_row *rows = pp_calloc(n, sizeof *rows);
-    if (rows == NULL)
-        return PP_ENOMEM;
-    for (size_t i = 0; i < n; i++) {
+    pp_arena *arena = NULL;
+    pp_status status = rows != NULL ? pp_arena_new(&arena) : PP_ENOMEM;
+    for (size_t i = 0; i < n && status == PP_OK; i++) {
         const pp_knob *k = pp_config_knob(in->config, i);
-        PP_PUT(rows[i].section, k->section);
-        PP_PUT(rows[i].name, k->name);
-        PP_PUT(rows[i].unit, k->unit);
-        put_value(&rows[i], k, pp_config_text(in->config, k->section, k->name));
+        const char *value = pp_config_text(in->config, k->section, k->name);
+        if (may_be_path(k) && value != NULL)
+            value = without_folder(value, arena);
+        rows[i] = (config_row){k->section, k->name, k->unit, value};
+        status = may_be_path(k) && value == NULL ? PP_ENOMEM : PP_OK;
     }
-    pp_status status = pp_h5_table(file, "/run/config", "every setting of the run, resolved", config_columns,
+    if (status == PP_OK)
+        status = pp_h5_table(file, "/run/config", "every setting of the run, resolved", config_columns,
                                    sizeof config_columns / sizeof *config_columns, rows, sizeof *rows, n);
+    pp_arena_free(arena);
     free(rows);
     return status;
 }
@@ -78,14 +82,14 @@ pp_status pp_write_config_table(hid_t file, const pp_report_input *in)
 /* ---- /workload ---- */
 
 typedef struct operator_row {
-    char name[64], kind[16];
+    const char *name, *kind;
     uint32_t in_h, in_w, in_c, out_h, out_w, out_c;
     uint64_t parameters, macs;
 } operator_row;
 
 static const pp_h5_column operator_columns[] = {
-    PP_H5_COLUMN(operator_row, name, PP_H5_TEXT, "", "operator"),
-    PP_H5_COLUMN(operator_row, kind, PP_H5_TEXT, "", "kind"),
+    PP_H5_STRING_COLUMN(operator_row, name, 64, "operator"),
+    PP_H5_STRING_COLUMN(operator_row, kind, 16, "kind"),
     PP_H5_COLUMN(operator_row, in_h, PP_H5_U32, "pixel", "height of its first input"),
     PP_H5_COLUMN(operator_row, in_w, PP_H5_U32, "pixel", "width of its first input"),
     PP_H5_COLUMN(operator_row, in_c, PP_H5_U32, "channel", "channels of its first input"),
@@ -106,8 +110,8 @@ static pp_status write_operators(hid_t file, const pp_network *net)
         rows[i] = (operator_row){.in_h = op->in.h, .in_w = op->in.w, .in_c = op->in.c, .out_h = op->out.h,
                                  .out_w = op->out.w, .out_c = op->out.c, .parameters = pp_op_parameters(op),
                                  .macs = pp_op_macs(op)};
-        PP_PUT(rows[i].name, op->name);
-        PP_PUT(rows[i].kind, pp_op_kind_name(op->kind));
+        rows[i].name = op->name;
+        rows[i].kind = pp_op_kind_name(op->kind);
     }
     pp_status status = pp_h5_table(file, "/workload/operators", "operators of the network, in order", operator_columns,
                                    sizeof operator_columns / sizeof *operator_columns, rows, sizeof *rows, net->n_ops);
@@ -116,14 +120,14 @@ static pp_status write_operators(hid_t file, const pp_network *net)
 }
 
 typedef struct stage_row {
-    char name[64], activation[8];
+    const char *name, *activation;
     uint32_t fire_h, fire_w, fire_c, out_h, out_w, out_c, inputs;
     uint8_t matrix, add, pool;
 } stage_row;
 
 static const pp_h5_column stage_columns[] = {
-    PP_H5_COLUMN(stage_row, name, PP_H5_TEXT, "", "stage: named by its matrix operator"),
-    PP_H5_COLUMN(stage_row, activation, PP_H5_TEXT, "", "activation at the end of its datapath"),
+    PP_H5_STRING_COLUMN(stage_row, name, 64, "stage: named by its matrix operator"),
+    PP_H5_STRING_COLUMN(stage_row, activation, 8, "activation at the end of its datapath"),
     PP_H5_COLUMN(stage_row, fire_h, PP_H5_U32, "pixel", "height of the map that it fires over"),
     PP_H5_COLUMN(stage_row, fire_w, PP_H5_U32, "pixel", "width of the map that it fires over"),
     PP_H5_COLUMN(stage_row, fire_c, PP_H5_U32, "channel", "channels of that map"),
@@ -146,8 +150,8 @@ static pp_status write_stages(hid_t file, const pp_stages *stages)
         rows[i] = (stage_row){.fire_h = s->fire.h, .fire_w = s->fire.w, .fire_c = s->fire.c, .out_h = s->out.h,
                               .out_w = s->out.w, .out_c = s->out.c, .inputs = s->n_inputs,
                               .matrix = s->matrix != PP_NONE, .add = s->add != PP_NONE, .pool = s->pool != PP_NONE};
-        PP_PUT(rows[i].name, s->name);
-        PP_PUT(rows[i].activation, pp_act_name(s->act));
+        rows[i].name = s->name;
+        rows[i].activation = pp_act_name(s->act);
     }
     pp_status status = pp_h5_table(file, "/workload/stages", "stages, in order; stage s makes stream s + 1", stage_columns,
                                    sizeof stage_columns / sizeof *stage_columns, rows, sizeof *rows, stages->n);
@@ -157,9 +161,12 @@ static pp_status write_stages(hid_t file, const pp_stages *stages)
 
 pp_status pp_write_workload_tables(hid_t file, const pp_report_input *in)
 {
-    char model[256];
-    put_path(model, sizeof model, in->model);
-    PP_TRY(pp_h5_text(file, "/workload/model", model, "network as the run file names it, without folders"));
+    pp_arena *arena = NULL;
+    PP_TRY(pp_arena_new(&arena));
+    const char *model = without_folder(in->model, arena);
+    const pp_status status = model != NULL ? pp_h5_text(file, "/workload/model", model, "network as the run file names it, without folders") : PP_ENOMEM;
+    pp_arena_free(arena);
+    PP_TRY(status);
     PP_TRY(pp_h5_text(file, "/workload/weights_file", in->net->weights_file, "file of the weights"));
     PP_TRY(pp_h5_text(file, "/workload/weights_sha256", in->net->weights_sha256, "SHA-256 of that file"));
     PP_TRY(write_operators(file, in->net));
@@ -169,7 +176,7 @@ pp_status pp_write_workload_tables(hid_t file, const pp_report_input *in)
 /* ---- /quant ---- */
 
 typedef struct quant_row {
-    char name[64];
+    const char *name;
     uint32_t wbits, psum_shift;
     double weight_sqnr_db, out_sqnr_db, kurtosis, acc_max, acc_rms;
     uint8_t rotated;
@@ -179,7 +186,7 @@ typedef struct quant_row {
 } quant_row;
 
 static const pp_h5_column quant_columns[] = {
-    PP_H5_COLUMN(quant_row, name, PP_H5_TEXT, "", "stage"),
+    PP_H5_STRING_COLUMN(quant_row, name, 64, "stage"),
     PP_H5_COLUMN(quant_row, wbits, PP_H5_U32, "bit", "bits of a weight"),
     PP_H5_COLUMN(quant_row, psum_shift, PP_H5_U32, "bit", "right shift of accumulators to partial sums"),
     PP_H5_COLUMN(quant_row, weight_sqnr_db, PP_H5_F64, "dB", "signal to quantization noise of the weights"),
@@ -258,7 +265,7 @@ pp_status pp_write_quant_tables(hid_t file, const pp_report_input *in)
             PP_PUT(rows[i].not_rotated, s->not_rotated);
         if (s->rotate)
             put_rotation(&rows[i], s->rotate);
-        PP_PUT(rows[i].name, q->stages->stage[i].name);
+        rows[i].name = q->stages->stage[i].name;
     }
     pp_status status = pp_h5_table(file, "/quant/stages", "quantization of each stage", quant_columns,
                                    sizeof quant_columns / sizeof *quant_columns, rows, sizeof *rows, n);

@@ -4,8 +4,9 @@
 #include "report/h5_internal.h"
 
 #define ROW(field, kind, units, text) PP_H5_COLUMN(pp_quant_row, field, kind, units, text)
-#define LAYER(field, kind, units, text) \
-    {#field, kind, offsetof(pp_quant_layer, mean.field), sizeof((pp_quant_layer *)0)->mean.field, units, text}
+#define LAYER(field, kind_, units_, text) \
+    {.name = #field, .kind = kind_, .offset = offsetof(pp_quant_layer, mean.field), .size = sizeof((pp_quant_layer *)0)->mean.field, \
+     .units = units_, .description = text}
 
 static const pp_h5_column row_columns[] = {
     ROW(method, PP_H5_TEXT, "", "rotation and quantizer of weights"),

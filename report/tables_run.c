@@ -27,13 +27,13 @@ static pp_status write_images(hid_t file, const pp_run_result *r)
 }
 
 typedef struct stage_time_row {
-    char stage[64];
+    const char *stage;
     uint64_t firings, first_fire_ps, first_done_ps, last_done_ps, busy_ps, wait_input_ps, wait_room_ps;
     double utilisation;
 } stage_time_row;
 
 static const pp_h5_column stage_time_columns[] = {
-    PP_H5_COLUMN(stage_time_row, stage, PP_H5_TEXT, "", "stage"),
+    PP_H5_STRING_COLUMN(stage_time_row, stage, 64, "stage"),
     PP_H5_COLUMN(stage_time_row, firings, PP_H5_U64, "", "firings, all copies and inferences"),
     PP_H5_COLUMN(stage_time_row, first_fire_ps, PP_H5_U64, "ps", "first inference: first firing starts"),
     PP_H5_COLUMN(stage_time_row, first_done_ps, PP_H5_U64, "ps", "first inference: first result"),
@@ -55,7 +55,7 @@ static pp_status write_stage_times(hid_t file, const pp_report_input *in)
         rows[i] = (stage_time_row){.firings = s->firings, .first_fire_ps = s->first_fire_ps, .first_done_ps = s->first_done_ps,
                                    .last_done_ps = s->last_done_ps, .busy_ps = s->busy_ps, .wait_input_ps = s->wait_input_ps,
                                    .wait_room_ps = s->wait_room_ps, .utilisation = s->utilisation};
-        PP_PUT(rows[i].stage, in->stages->stage[i].name);
+        rows[i].stage = in->stages->stage[i].name;
     }
     pp_status status = pp_h5_table(file, "/timing/stages", "what each stage did", stage_time_columns,
                                    sizeof stage_time_columns / sizeof *stage_time_columns, rows, sizeof *rows, r->n_stages);
@@ -143,14 +143,14 @@ static pp_status write_channel_times(hid_t file, const pp_run_result *r)
 
 typedef struct congestion_row {
     uint32_t channel;
-    char stage[64];
+    const char *stage;
     uint64_t bits, waited_ps, caused_ps;
     double caused_share;
 } congestion_row;
 
 static const pp_h5_column congestion_columns[] = {
     PP_H5_COLUMN(congestion_row, channel, PP_H5_U32, "", "channel (row of /fabric/channels)"),
-    PP_H5_COLUMN(congestion_row, stage, PP_H5_TEXT, "", "stage whose packets these are"),
+    PP_H5_STRING_COLUMN(congestion_row, stage, 64, "stage whose packets these are"),
     PP_H5_COLUMN(congestion_row, bits, PP_H5_U64, "bit", "that it puts on the channel, an inference"),
     PP_H5_COLUMN(congestion_row, waited_ps, PP_H5_U64, "ps", "its packets waited for the channel"),
     PP_H5_COLUMN(congestion_row, caused_ps, PP_H5_U64, "ps", "packets waited while the channel served its packets"),
@@ -202,7 +202,7 @@ static pp_status write_congestion(hid_t file, const pp_report_input *in)
             continue;
         rows[kept] = (congestion_row){.channel = c[i].channel, .bits = c[i].bits, .waited_ps = c[i].waited_ps,
                                       .caused_ps = c[i].caused_ps, .caused_share = (double)c[i].caused_ps / (double)wait_ps};
-        PP_PUT(rows[kept].stage, in->stages->stage[c[i].stage].name);
+        rows[kept].stage = in->stages->stage[c[i].stage].name;
         kept++;
     }
     if (status == PP_OK)

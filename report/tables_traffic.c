@@ -5,15 +5,15 @@
 #include <stdlib.h>
 
 typedef struct curve_row {
-    char fabric[96], routing[16], pattern[64];
+    const char *fabric, *routing, *pattern;
     uint32_t points;
     double saturation_rate;
 } curve_row;
 
 static const pp_h5_column curve_columns[] = {
-    PP_H5_COLUMN(curve_row, fabric, PP_H5_TEXT, "", "fabric"),
-    PP_H5_COLUMN(curve_row, routing, PP_H5_TEXT, "", "routing function"),
-    PP_H5_COLUMN(curve_row, pattern, PP_H5_TEXT, "", "traffic pattern"),
+    PP_H5_STRING_COLUMN(curve_row, fabric, 96, "fabric"),
+    PP_H5_STRING_COLUMN(curve_row, routing, 16, "routing function"),
+    PP_H5_STRING_COLUMN(curve_row, pattern, 64, "traffic pattern"),
     PP_H5_COLUMN(curve_row, points, PP_H5_U32, "", "loads"),
     PP_H5_COLUMN(curve_row, saturation_rate, PP_H5_F64, "flit/core/cycle", "highest load that is stable; NaN: not looked for"),
 };
@@ -83,9 +83,9 @@ static pp_status write_curves(hid_t file, const pp_traffic_curve *curves, size_t
     for (size_t i = 0; i < n; i++) {
         rows[i].points = (uint32_t)curves[i].n;
         rows[i].saturation_rate = curves[i].saturation;
-        PP_PUT(rows[i].fabric, curves[i].fabric);
-        PP_PUT(rows[i].routing, curves[i].routing);
-        PP_PUT(rows[i].pattern, curves[i].pattern);
+        rows[i].fabric = curves[i].fabric;
+        rows[i].routing = curves[i].routing;
+        rows[i].pattern = curves[i].pattern;
     }
     const pp_status status = pp_h5_table(file, "/traffic/curves", "one fabric each", curve_columns,
                                          sizeof curve_columns / sizeof *curve_columns, rows, sizeof *rows, n);

@@ -20,7 +20,7 @@ static inline bool trace_is_complete(const trace_view *v)
     return v->stats.kept == v->stats.events;
 }
 
-#define TRACE_LABEL_MAX 96
+#define TRACE_LABEL_MAX 600
 /* "r0c3": core of a tile; "r0c1 -> r0c2", "inject 0 of r0c1": a channel. */
 void trace_core_label(const trace_view *v, uint32_t tile, char label[TRACE_LABEL_MAX]);
 void trace_channel_label(const trace_view *v, uint32_t channel, char label[TRACE_LABEL_MAX]);

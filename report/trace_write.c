@@ -17,7 +17,7 @@ void trace_core_label(const trace_view *v, uint32_t tile, char label[TRACE_LABEL
 void trace_channel_label(const trace_view *v, uint32_t channel, char label[TRACE_LABEL_MAX])
 {
     const pp_channel *c = &v->in->fabric->channel[channel];
-    char from[40], to[40];
+    char from[256], to[256];
     pp_vertex_label(v->in->fabric, c->src, from, sizeof from);
     pp_vertex_label(v->in->fabric, c->dst, to, sizeof to);
     if (c->kind == PP_CHANNEL_NETWORK)
@@ -31,7 +31,7 @@ void trace_flow_label(const trace_view *v, uint32_t flow, char label[TRACE_LABEL
 {
     const pp_mapping *m = v->in->mapping;
     const pp_flow *f = &m->flow[flow];
-    (void)snprintf(label, TRACE_LABEL_MAX, "%.44s -> %.44s", v->in->stages->stage[m->tile[f->src].stage].name,
+    (void)snprintf(label, TRACE_LABEL_MAX, "%.256s -> %.256s", v->in->stages->stage[m->tile[f->src].stage].name,
                    v->in->stages->stage[m->tile[f->dst].stage].name);
 }
 

@@ -9,7 +9,8 @@
 static void put(char *field, size_t size, const char *text)
 {
     memset(field, 0, size);
-    (void)snprintf(field, size, "%s", text);
+    if (snprintf(field, size, "%s", text) >= (int)size)
+        memcpy(field + size - 4, "...", 3); /* a cut is seen */
 }
 #define PUT(field, text) put(field, sizeof(field), text)
 

@@ -7,7 +7,7 @@
 
 /* One mean over the seeds. */
 typedef struct pp_study_row {
-    char model[64];
+    char model[256];
     double time_s;
     char compensation[16];
     uint32_t seeds, images; /* language models: tokens */
@@ -23,25 +23,25 @@ typedef struct pp_study_draw {
 } pp_study_draw;
 
 typedef struct pp_study_snr {
-    char model[64], layer[64];
+    char model[256], layer[256];
     double time_s;
     double local_db, total_db; /* see pp_analog_snr; of the first seed */
 } pp_study_snr;
 
 /* Converters of a layer, as their ranges were chosen before the first draw. */
 typedef struct pp_study_clip {
-    char model[64], layer[64];
+    char model[256], layer[256];
     double clipped_share; /* of conversions on the calibration data */
 } pp_study_clip;
 
 /* One layer on ideal devices, the others as they are. Language models: bits per byte; a gain is fewer of them. */
 typedef struct pp_study_leave {
-    char model[64], layer[64]; /* "none": all layers as they are */
+    char model[256], layer[256]; /* "none": all layers as they are */
     double time_s, top1, gain; /* gain over "none" */
 } pp_study_leave;
 
 typedef struct pp_study_model {
-    char model[64];
+    char model[256];
     double top1_float;  /* float weights and activations; bits per byte for language models */
     double quantized;   /* bits per byte of the quantized executor without crossbars; 0 for networks */
     pp_analog_counts counts;

@@ -73,6 +73,47 @@ class Report(Case):
         self.assertEqual(sorted(written - listed), [], "not in the page")
         self.assertEqual(sorted(listed - written), [], "not in the report")
 
+    def test_no_text_is_cut(self):
+        """Long names of tasks, cores, files, settings and commands stand whole in reports, pages and JSON."""
+        long = {n: n + "-" + n[0] * 150 for n in ("sample", "window", "fft-a", "fft-b", "detect", "track", "log")}
+        with open(example("taskgraph.graphml")) as f:
+            graph = f.read()
+        for old, new in long.items():
+            graph = graph.replace(f'"{old}"', f'"{new}"')
+        with open(example("fabric-own.graphml")) as f:
+            fabric = f.read()
+        for i in range(36):
+            fabric = fabric.replace(f'"s{i}"', f'"s{i}-{"c" * 140}"')
+        fabric_name = "f" * 190 + ".graphml"
+        self.write("t" * 180 + ".graphml", graph)
+        self.write(fabric_name, fabric)
+        run = self.write("long.yaml", f"workload:\n  model: {'t' * 180}.graphml\n  images: 0\nsimulate:\n  images: 3\nfabric:\n  kind: file:{fabric_name}\n  rate_gbps: 1\n")
+        report = self.path("long.h5")
+        more = [w for i in range(30) for w in ("--set", f"simulate.images={i + 3}")]
+        keys = self.json("run", run, "-o", report, "--force", *more)
+        self.assertIn("t" * 180, keys["network"])
+        with h5py.File(report) as f:
+            self.assertEqual({text(n) for n in f["workload/stages"]["name"]} - {"end"}, set(long.values()))
+            for path, column in (("timing/stages", "stage"), ("mapping/plan", "stage"), ("energy/stages", "stage"), ("quant/stages", "name")):
+                if path in f and len(f[path]):
+                    self.assertLessEqual({text(n) for n in f[path][column]} - {"end", "(chip)"}, set(long.values()), path)
+            self.assertEqual(text(f["fabric/cores"]["label"][0]), "s0-" + "c" * 140)
+            self.assertIn("f" * 190, text(f["fabric/fabric"][()]))
+            self.assertIn(text(f["timing/slowest_stage"][()]), long.values())
+            settings_of = {text(r["name"]): text(r["value"]) for r in f["run/config"]}
+            self.assertEqual(settings_of["kind"], "file:" + fabric_name)
+            self.assertIn("simulate.images=32", text(f["run/command"][()]))
+            self.assertGreater(len(text(f["run/command"][()])), 600)
+        self.assertNotIn("...", json.dumps(keys))
+        self.assertEqual(self.json("report", "show", report)["fabric"], keys["fabric"])
+        compared = self.path("long-compare.h5")
+        kinds = "5pp,mesh,torus,ring"
+        self.done("compare", "--networks", "lenet5", "--fabrics", kinds, "--images", 1, *[w for i in range(30) for w in ("--set", f"simulate.images={i + 1}")], "-o", compared)
+        with h5py.File(compared) as f:
+            command = text(f["run/command"][()])
+        self.assertGreater(len(command), 600)
+        self.assertTrue(command.endswith("--set simulate.images=30"), command)
+
     def test_figures_are_those_of_json(self):
         found = {path.rsplit("/", 1)[1]: value for path, (value, _) in datasets(self.report).items()}
         seen = 0
