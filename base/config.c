@@ -329,8 +329,16 @@ static pp_status unknown_section(const pp_config *config, const char *where, con
     if (!names)
         return PP_ENOMEM;
     const char *near = pp_nearest(section, names, n);
+    char all[256] = "";
+    for (size_t i = 0; i < n; i++) {
+        size_t first = 0, used = strlen(all);
+        while (strcmp(names[first], names[i]) != 0)
+            first++;
+        if (first == i)
+            (void)snprintf(all + used, sizeof all - used, " %s", names[i]);
+    }
     const pp_status status = near ? pp_fail(PP_EFORMAT, "%s: unknown section; did you mean %s?", where, near)
-                                  : pp_fail(PP_EFORMAT, "%s: unknown section", where);
+                                  : pp_fail(PP_EFORMAT, "%s: unknown section; expected one of%s", where, all);
     free(names);
     return status;
 }

@@ -38,6 +38,11 @@ typedef struct pp_output {
 pp_status pp_output_begin(pp_output *o, const char *path, bool force);
 pp_status pp_output_commit(pp_output *o);
 void pp_output_abort(pp_output *o);
+/* For a process that is told to end: removes the temporaries of all outputs under way. Async-signal-safe. A file that
+ * stands beside such a temporary is removed, too, between pp_temporary_add and pp_temporary_drop of its name (borrowed). */
+void pp_temporaries_remove(void);
+void pp_temporary_add(char *path);
+void pp_temporary_drop(char *path);
 /* begin + write + commit of `size` bytes. */
 pp_status pp_output_write(const char *path, const void *data, size_t size, bool force);
 

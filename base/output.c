@@ -4,11 +4,46 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---- temporaries under way ---- */
+
+#define UNDER_WAY_MAX 256
+static _Atomic(char *) under_way[UNDER_WAY_MAX]; /* more than these are not removed when a signal comes */
+
+void pp_temporary_add(char *path)
+{
+    for (size_t i = 0; path != NULL && i < UNDER_WAY_MAX; i++) {
+        char *none = NULL;
+        if (atomic_compare_exchange_strong(&under_way[i], &none, path))
+            return;
+    }
+}
+
+void pp_temporary_drop(char *path)
+{
+    for (size_t i = 0; path != NULL && i < UNDER_WAY_MAX; i++) {
+        char *own = path;
+        if (atomic_compare_exchange_strong(&under_way[i], &own, NULL))
+            return;
+    }
+}
+
+void pp_temporaries_remove(void)
+{
+    for (size_t i = 0; i < UNDER_WAY_MAX; i++) {
+        const char *path = atomic_load(&under_way[i]);
+        if (path != NULL)
+            (void)unlink(path);
+    }
+}
+
+/* ---- outputs ---- */
 
 /* lstat: a link is not a regular file either; replacing it would not write where it points. */
 static pp_status check_target(const char *path, bool force)
@@ -52,6 +87,7 @@ pp_status pp_output_begin(pp_output *o, const char *path, bool force)
     PP_TRY(check_folder(path));
     o->path = pp_strdup(path);
     o->temporary = pp_strf("%s.%ld.tmp", path, (long)getpid());
+    pp_temporary_add(o->temporary);
     if (o->path && o->temporary)
         return PP_OK;
     pp_output_abort(o);
@@ -89,6 +125,7 @@ static pp_status put_in_place(const pp_output *o)
 
 static void forget(pp_output *o)
 {
+    pp_temporary_drop(o->temporary);
     free(o->path);
     free(o->temporary);
     o->path = o->temporary = NULL;

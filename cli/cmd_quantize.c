@@ -181,6 +181,8 @@ static pp_status quantize(pp_session *s, const pp_parsed *p)
 
 static int run(const pp_parsed *p)
 {
+    if (p->n_operands == 1 && strcmp(p->operand[0], "compare") == 0)
+        return pp_finish(pp_fail(PP_EUSAGE, "quantize compare: expected MODEL behind it"));
     if (p->n_operands == 2 && strcmp(p->operand[0], "compare") == 0) {
         if (!pp_quantize_is_lm(p->operand[1]))
             return pp_finish(pp_fail(PP_EUSAGE, "quantize compare: %s is not a language model", p->operand[1]));

@@ -349,6 +349,25 @@ static pp_status write_table(const sweep *s, const char *path, bool force)
 
 /* ---- the command ---- */
 
+/* The settings that all points share must be right, and those of the grid must be there; their values are a point's own. */
+static pp_status check_settings(const sweep *s)
+{
+    pp_session session;
+    pp_status status = pp_session_open(&session, s->args, s->args->operand[0]);
+    for (size_t i = 0; i < s->n_axes && status == PP_OK; i++) {
+        char section[64];
+        const char *dot = strchr(s->axis[i].key, '.');
+        (void)snprintf(section, sizeof section, "%.*s", dot != NULL ? (int)(dot - s->axis[i].key) : 0, s->axis[i].key);
+        if (dot != NULL && pp_config_text(session.config, section, dot + 1) != NULL)
+            continue;
+        char *assignment = pp_strf("%s=%s", s->axis[i].key, s->axis[i].value[0]);
+        status = assignment != NULL ? pp_config_set(session.config, assignment) : PP_ENOMEM; /* says what is wrong with it */
+        free(assignment);
+    }
+    pp_session_close(&session);
+    return status;
+}
+
 static pp_status identify(sweep *s)
 {
     pp_file *file;
@@ -375,6 +394,7 @@ static pp_status prepare(sweep *s, const char *path, bool force)
     if (s->n_axes == 0)
         return pp_fail(PP_EUSAGE, "sweep: expected --grid section.key=value,value,...");
     PP_TRY(identify(s));
+    PP_TRY(check_settings(s));
     pp_status status = pp_output_begin(&probe, path, force);
     pp_output_abort(&probe);
     PP_TRY(status);

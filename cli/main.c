@@ -1,9 +1,11 @@
 /* pentaprism: dispatch to the commands. */
 #include "cli/commands.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void help(FILE *f)
 {
@@ -46,20 +48,57 @@ static int dispatch(const pp_command *command, int argc, char **argv)
     return rc;
 }
 
+/* Told to end: nothing half-written stays, and the shell sees which signal it was. */
+static void on_end(int number)
+{
+    static const char plain[] = "pentaprism: interrupted\n", wiped[] = "\r\033[Kpentaprism: interrupted\n"; /* a bar may stand there */
+    pp_temporaries_remove();
+    const ssize_t told = isatty(STDERR_FILENO) ? write(STDERR_FILENO, wiped, sizeof wiped - 1) : write(STDERR_FILENO, plain, sizeof plain - 1);
+    (void)told;
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void watch_signals(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, not a death */
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction old, now = {.sa_handler = on_end, .sa_flags = SA_RESTART};
+        sigemptyset(&now.sa_mask);
+        if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup stays in force */
+            (void)sigaction(ends[i], &now, NULL);
+    }
+}
+
+/* Results that did not reach stdout are a failure. A reader that has gone away (head) needs no line: the usual death. */
+static int end(int rc)
+{
+    const bool bad = fflush(stdout) != 0 || ferror(stdout) != 0;
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (!bad || rc != 0)
+        return rc;
+    if (poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
+    return pp_finish(pp_fail(PP_EIO, "stdout: cannot be written (disk full?)"));
+}
+
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, not a death */
+    watch_signals();
     if (argc < 2)
         return pp_finish(pp_fail(PP_EUSAGE, "expected a command (see pentaprism --help)"));
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help(stdout);
-        return 0;
+        return end(0);
     }
     const char *word = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
     const pp_command *c;
     for (size_t i = 0; (c = pp_command_at(i)) != NULL; i++) {
         if (strcmp(c->name, word) == 0)
-            return dispatch(c, argc - 2, argv + 2);
+            return end(dispatch(c, argc - 2, argv + 2));
     }
     return unknown(argv[1]);
 }

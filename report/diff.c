@@ -440,6 +440,8 @@ static void tell_names(differ *d)
         return;
     }
     fprintf(d->f, "A  %s  (%s)\nB  %s  (%s)\n", d->a->path, schema_of(d->a), d->b->path, schema_of(d->b));
+    if (strcmp(schema_of(d->a), schema_of(d->b)) != 0)
+        fputs("A and B are reports of different kinds: only what both have is compared.\n", d->f);
 }
 
 pp_status pp_report_diff(const pp_content *a, const pp_content *b, const pp_diff_options *options, void *stdio_file, pp_json *json,

@@ -248,12 +248,14 @@ pp_status trace_write_vcd(const char *path, const trace_view *v, const trace_dep
     replay r = {.v = v};
     char *raw = pp_strf("%s.vcd", path);
     pp_status status = raw != NULL ? open_replay(&r, depth, n_depth) : PP_ENOMEM;
+    pp_temporary_add(raw);
     if (status == PP_OK) {
         status = run(&r, path);
         if (status == PP_OK)
             status = copy(&r, path, raw);
         (void)remove(raw);
     }
+    pp_temporary_drop(raw);
     free(raw);
     close_replay(&r);
     return status;

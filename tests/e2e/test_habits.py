@@ -5,7 +5,9 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 from harness import BIN, SHORT, Case, call, example, settings
@@ -34,6 +36,74 @@ def on_terminal(*args, out=True, env=None, timeout=300):
     os.close(parent)
     assert p.wait(timeout) == 0, text
     return text.decode()
+
+
+class Newcomer(Case):
+    """What somebody does who has never seen the program: one clear line, exit status 2 for wrong usage and 1 for the rest, nothing left."""
+
+    def test_too_little_or_too_much(self):
+        for args, words in (([], ["expected a command"]), (["run"], ["run: expected FILE.yaml"]), (["simulate"], ["FILE.yaml"]), (["infer"], ["FILE.yaml"]),
+                            (["model"], ["list", "show"]), (["model", "show"], ["show MODEL"]), (["fabric"], ["FABRIC"]), (["fabric", "export", "mesh:rows=2,cols=2"], ["-o"]),
+                            (["traffic"], ["FABRIC"]), (["compare"], ["--networks"]), (["map"], ["--network"]), (["quantize"], ["MODEL"]),
+                            (["quantize", "compare"], ["compare: expected MODEL"]), (["report"], ["html FILE.h5"]), (["report", "html"], ["html FILE.h5"]), (["report", "diff", "a.h5"], ["A.h5 B.h5"]),
+                            (["sweep", JOSHI], ["-o"]), (["completion"], ["bash"]), (["run", JOSHI, "more"], ["more"]), (["run", JOSHI, "--nosuch"], ["--nosuch"]),
+                            (["run", JOSHI, "-o"], ["needs a value"]), (["run", JOSHI, "-j", "0"], ["--threads"]), (["run", JOSHI, "--set", "simulate.images"], ["section.key=value"])):
+            self.refused(*args, rc=2, words=words, cwd=self.folder)
+
+    def test_files_that_are_none(self):
+        binary, empty = self.write("binary", bytes(range(256)) * 8), self.write("empty", "")
+        folder = self.path("folder")
+        os.makedirs(folder, exist_ok=True)
+        for bad in (binary, empty, folder, self.path("nosuch")):
+            for args in (["run", bad], ["infer", bad], ["sweep", bad, "--grid", "fabric.lanes=1", "-o", self.path("s.csv")], ["model", "show", bad], ["quantize", bad], ["fabric", "show", f"file:{bad}"],
+                         ["map", "--network", bad, "--fabric", "mesh"], ["map", "--verify", bad], ["report", "show", bad], ["report", "html", bad], ["report", "csv", bad, "stages"],
+                         ["report", "diff", bad, bad], ["run", JOSHI, "--set", f"workload.model={bad}"]):
+                self.refused(*args, words=[os.path.basename(bad)], cwd=self.folder)
+
+    def test_settings_that_are_none(self):
+        for setting, words in (("nosuch.key=1", ["unknown section", "simulate"]), ("simulate.nosuch=1", ["nosuch"]), ("simulate.images=abc", ["integer"]), ("simulate.images=0", ["from 1"]),
+                               ("simulate.images=1e3", ["integer"]), ("fabric.kind=meshes", ["meshes"]), ("fabric.kind=mesh:rows=0", ["rows"]), ("arch.rows=1000000000", ["arch.rows"]), ("quant.wbits=99", ["quant.wbits"]),
+                               ("simulate.switching=fast", ["switching"])):
+            self.refused("run", JOSHI, "--set", setting, words=words, cwd=self.folder)
+
+    def test_outputs_that_cannot_be(self):
+        os.makedirs(self.path("folder"), exist_ok=True)
+        for out, words in ((self.path("no/such/x.h5"), ["folder"]), ("/dev/full", ["not a regular file"]), (self.path("folder"), ["not a regular file"]), ("", ["name of a file"]), (self.write("have.h5", "x"), ["exists"])):
+            self.refused("run", JOSHI, "-o", out, words=words, cwd=self.folder)
+
+    def test_stdout_that_takes_nothing(self):
+        for args in (["--help"], ["run", "--help"], ["version"], ["knobs"], ["knobs", "--json"], ["model", "list"], ["model", "show", "resnet20"], ["fabric", "list"], ["fabric", "show", "mesh:rows=2,cols=2"],
+                     ["report", "csv"], ["completion", "bash"], ["man", "run"], ["map", "--network", "lenet5", "--fabric", "mesh"], ["traffic", "mesh:rows=2,cols=2", "--rate", "0.1", "--precision", "0.3"]):
+            with open("/dev/full", "w") as full:
+                r = subprocess.run([BIN, *args], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, cwd=self.folder)
+            self.assertEqual(r.returncode, 1, args)
+            self.assertRegex(r.stderr, r"\Apentaprism: .*cannot be written.*\n\Z", args)
+        r = subprocess.run(["bash", "-c", f"{BIN} knobs | head -1; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True)
+        self.assertEqual((r.stdout.splitlines()[-1], r.stderr), ("141", ""))  # a reader that has enough
+
+    def test_reports_of_different_kinds(self):
+        a, b = self.path("a.h5"), self.path("b.h5")
+        self.done("simulate", JOSHI, "--set", "simulate.images=2", "-o", a)
+        self.done("traffic", "mesh:rows=2,cols=2", "--rates", "0.1", "--precision", "0.3", "-o", b)
+        r = self.done("report", "diff", a, b)
+        for words in ("different kinds", "pentaprism-report/1", "pentaprism-traffic/1", "/timing/stages", "/traffic/points"):
+            self.assertIn(words, r.out)
+        self.assertEqual(call("report", "diff", a, b, "--exit-code").rc, 1)
+
+    def test_stopped_in_the_middle(self):
+        """Ctrl-C and kill: one line, the signal's own exit status, no half-written file."""
+        before = self.tree()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            p = subprocess.Popen([BIN, "simulate", JOSHI, "--set", f"simulate.images={100 if SHORT else 400}", "--set", "fabric.kind=mesh", "-o", self.path("x.h5"), "--trace", self.path("x.vcd"),
+                                  "--trace-limit", "2000000", "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            end = time.monotonic() + 120
+            while time.monotonic() < end and p.poll() is None and not [f for f in os.listdir(self.folder) if f.startswith("x.vcd.") and f.endswith(".vcd")]:
+                time.sleep(0.005)
+            self.assertIsNone(p.poll(), "it is writing the trace")
+            p.send_signal(number)
+            self.assertEqual((p.wait(60), p.stderr.read()), (-number, "pentaprism: interrupted\n"))
+            p.stderr.close()
+            self.assertEqual(self.tree(), before)
 
 
 class Hints(Case):

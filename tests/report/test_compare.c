@@ -32,7 +32,8 @@ static void make(pp_comparison *c)
     *c = (pp_comparison){.n_rows = 3, .seed = 7};
     snprintf(c->normalise, sizeof c->normalise, "channel");
     snprintf(c->reference, sizeof c->reference, "a");
-    snprintf(c->command, sizeof c->command, "pentaprism compare");
+    c->command = pp_strdup("pentaprism compare");
+    assert_non_null(c->command);
     c->row = pp_calloc(3, sizeof *c->row);
     assert_non_null(c->row);
     c->row[0] = row(0, true, "a:rows=1,cols=2", 5.0, 1.0);
