@@ -116,7 +116,7 @@ static void unknown_names_are_answered_with_near_ones(void **state)
     check_refused("arch:\n  rows: 3\n  temperature: 3\n", RUN ":3: arch.temperature: unknown key");
     check_refused("workload:\n  rows: 3\n", RUN ":2: workload.rows: unknown key; did you mean arch.rows?");
     check_refused("\narhc:\n  rows: 3\n", RUN ":2: arhc: unknown section; did you mean arch?");
-    check_refused("thermal: {}\n", RUN ":1: thermal: unknown section");
+    check_refused("thermal: {}\n", RUN ":1: thermal: unknown section; expected one of arch workload");
     check_set_refused("arch.rowz=3", PP_EFORMAT, "--set arch.rowz=3: unknown key; did you mean arch.rows?");
     check_set_refused("arhc.rows=3", PP_EFORMAT, "--set arhc.rows=3: unknown section; did you mean arch?");
 }
