@@ -31,7 +31,7 @@ static void put_edge(model *m, uint32_t from, uint32_t to, uint32_t server)
     pp_token_actor *a = &m->net.actor[from];
     if (a->n_hops++ == 0)
         a->hop_first = m->hops;
-    m->net.hop[m->hops++] = (pp_token_hop){20000, 5000, 20000, server, to, 0, 0, PP_NONE, 0};
+    m->net.hop[m->hops++] = (pp_token_hop){20000, 5000, 20000, server, to, 0, 0, PP_NONE, 0, 0};
     m->net.actor[to].inputs++;
 }
 

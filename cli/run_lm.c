@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HOPS UINT64_C(200000000) /* of all tokens in lockstep; more only if its coarsest needs more */
+
 typedef struct lm_run {
     pp_session *s;
     pp_lm_config config;
@@ -113,12 +115,20 @@ static pp_status fill_pipeline(lm_run *r)
     return status;
 }
 
+/* Lockstep as fine as some seconds allow. */
+static pp_status lockstep(lm_run *r)
+{
+    const uint64_t tokens = tokens_of(&r->setup), most = tokens > 0 ? HOPS / tokens : HOPS;
+    const pp_lm_lockstep_options o = {.hops_most = most > 0 ? most : 1};
+    return pp_lm_actors_lockstep(&r->actors, r->s->lm, 0, &o);
+}
+
 static pp_status simulate(lm_run *r)
 {
     pp_session *s = r->s;
     pp_progress bar;
     PP_TRY(s->sim_options.exact ? pp_lm_actors_exact(&r->actors, s->lm, &s->arch, (uint32_t)s->quant.psum_bits, 0, 0)
-                                : pp_lm_actors_new(&r->actors, s->lm, 0));
+                                : lockstep(r));
     if (s->tokens.entry == PP_ENTRY_PACED) {
         pp_token_bounds b;
         PP_TRY(pp_token_bounds_at(&b, &r->actors->net, 1));

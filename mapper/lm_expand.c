@@ -11,6 +11,7 @@ typedef struct expansion {
     const pp_lm_mapping *m;
     const pp_lm_ctx *ctx;
     uint32_t *tile_of_core;
+    uint32_t first, n;        /* instances */
     uint32_t instance, edge;
     pp_hier_tree tree;
     PP_VEC(pp_lm_tile) tiles;
@@ -91,7 +92,7 @@ static bool add_tile(expansion *e, uint32_t part, uint32_t k, uint32_t t)
 static pp_status add_tiles(expansion *e)
 {
     const pp_lm_graph *g = e->m->graph;
-    for (uint32_t i = 0; i < e->m->n_instances; i++) {
+    for (uint32_t i = e->first > 0 ? e->first - 1 : 0; i < e->first + e->n; i++) {
         const uint32_t part = e->m->instance[i].part;
         e->instance = i;
         for (uint32_t k = 0; k < e->x->stages_max; k++) {
@@ -168,12 +169,13 @@ pp_lm_where pp_lm_where_in(const pp_lm_mapping *m, uint32_t instance)
 static pp_status add_nets(expansion *e)
 {
     const pp_lm_mapping *m = e->m;
-    for (uint32_t i = 0; i < m->n_instances; i++) {
+    for (uint32_t i = e->first; i < e->first + e->n; i++) {
         const pp_lm_where w = pp_lm_where_in(m, i);
         e->instance = i;
         for (uint32_t local = 0; local < pp_lm_edges(e->ctx, w.part); local++) {
             e->edge = pp_lm_edge_index(m, i, local);
-            if (e->edge != PP_NONE)
+            const bool back = i == 0 && pp_lm_edge_is_in(e->ctx, w.part, local);
+            if (e->edge != PP_NONE && !(back && e->n < m->n_instances))
                 PP_TRY(pp_lm_visit_edge(e->ctx, &w, local, add_net, e));
         }
     }
@@ -203,14 +205,10 @@ static void take(expansion *e)
     x->n_ends = (uint32_t)e->ends.len;
 }
 
-pp_status pp_lm_mapping_expand(pp_lm_expanded **out, const pp_lm_mapping *m, uint64_t max_tiles)
+pp_status pp_lm_mapping_expand_some(pp_lm_expanded **out, const pp_lm_mapping *m, uint32_t first, uint32_t n)
 {
-    const uint64_t most = max_tiles > 0 ? max_tiles : TILES_MAX;
-    expansion e = {.m = m, .ctx = &m->store->x};
+    expansion e = {.m = m, .ctx = &m->store->x, .first = first, .n = n};
     *out = NULL;
-    if (m->cores_used > most)
-        return pp_fail(PP_ERANGE, "%s: %u cores are too many to take one by one; at most %" PRIu64, m->graph->config.name,
-                       m->cores_used, most);
     e.x = pp_calloc(1, sizeof *e.x);
     pp_status status = e.x ? prepare(&e) : PP_ENOMEM;
     if (status == PP_OK)
@@ -228,4 +226,24 @@ pp_status pp_lm_mapping_expand(pp_lm_expanded **out, const pp_lm_mapping *m, uin
     else
         pp_lm_expanded_free(e.x);
     return status;
+}
+
+pp_status pp_lm_mapping_expand(pp_lm_expanded **out, const pp_lm_mapping *m, uint64_t max_tiles)
+{
+    const uint64_t most = max_tiles > 0 ? max_tiles : TILES_MAX;
+    *out = NULL;
+    if (m->cores_used > most)
+        return pp_fail(PP_ERANGE, "%s: %u cores are too many to take one by one; at most %" PRIu64, m->graph->config.name,
+                       m->cores_used, most);
+    return pp_lm_mapping_expand_some(out, m, 0, m->n_instances);
+}
+
+const pp_arch *pp_lm_mapping_arch(const pp_lm_mapping *m)
+{
+    return &m->store->arch;
+}
+
+uint32_t pp_lm_mapping_psum_bits(const pp_lm_mapping *m)
+{
+    return m->store->x.psum_bits;
 }

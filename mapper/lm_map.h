@@ -231,6 +231,10 @@ pp_status pp_lm_mapping_dump(char **out, const pp_lm_mapping *m);
  * by the first that is whole), and the time in lockstep with nothing else under way. */
 pp_status pp_lm_latency(uint64_t *bound_ps, uint64_t *alone_ps, const pp_lm_mapping *m, uint64_t context);
 
+/* What the mapping was made with; borrowed. */
+const pp_arch *pp_lm_mapping_arch(const pp_lm_mapping *m);
+uint32_t pp_lm_mapping_psum_bits(const pp_lm_mapping *m);
+
 /* What lies on each core of an instance's places: operator of its part (index in the part) by place, PP_NONE where
  * a place is left free. out[n_places of the instance]. */
 pp_status pp_lm_mapping_operators(const pp_lm_mapping *m, uint32_t instance, uint32_t *out);
@@ -294,6 +298,9 @@ typedef struct pp_lm_expanded {
 } pp_lm_expanded;
 /* PP_ERANGE beyond `max_tiles` (0: 65,536). */
 pp_status pp_lm_mapping_expand(pp_lm_expanded **out, const pp_lm_mapping *m, uint64_t max_tiles);
+/* Instances [first, first + n) alone, of any size, with their edges from the instance before (its tiles are listed, too);
+ * what comes back from the end only when all are asked for. */
+pp_status pp_lm_mapping_expand_some(pp_lm_expanded **out, const pp_lm_mapping *m, uint32_t first, uint32_t n);
 void pp_lm_expanded_free(pp_lm_expanded *x);
 /* Tile (copy, col, row) of stage k (of its template) of an instance. */
 uint32_t pp_lm_expanded_tile(const pp_lm_expanded *x, const pp_lm_mapping *m, uint32_t instance, uint32_t k,

@@ -61,6 +61,19 @@ static const pp_lm_edge *edge_of_server(const pp_lm_mapping *m, uint32_t instanc
     return NULL;
 }
 
+static void channel_name(const pp_lm_run *r, const pp_lm_channel_user *u, char *out, size_t size)
+{
+    const pp_lm_stage *stage = r->mapping->stage;
+    char place[32];
+    place_name(r, u->instance, place, sizeof place);
+    if (u->to == PP_NONE)
+        snprintf(out, size, "a channel of %s, %s", stage[u->from].name, place);
+    else if (u->to == u->from)
+        snprintf(out, size, "channels: partial sums of %s, %s", stage[u->from].name, place);
+    else
+        snprintf(out, size, "channels: %s to %s, %s", stage[u->from].name, stage[u->to].name, place);
+}
+
 void pp_lm_server_name(const pp_lm_run *r, uint32_t server, char *out, size_t size)
 {
     const pp_lm_actors *x = r->actors;
@@ -73,8 +86,12 @@ void pp_lm_server_name(const pp_lm_run *r, uint32_t server, char *out, size_t si
         snprintf(out, size, "%s of %s", m->stage[x->actor[a].stage].name, place);
         return;
     }
+    if (x->user != NULL && server >= x->first_channel && server - x->first_channel < x->n_channels) {
+        channel_name(r, &x->user[server - x->first_channel], out, size);
+        return;
+    }
     const uint32_t instance = x->server_instance[server];
-    if (x->first_server == NULL) {
+    if (x->first_server == NULL || x->user != NULL) {
         snprintf(out, size, "a channel");
         return;
     }

@@ -17,6 +17,9 @@ typedef struct run {
     size_t *window;        /* [sequences + 1] x->first, for the crossbars */
     pp_lm_cache_codec codec; /* of keys and values; bytes 0: floats */
     uint64_t kv_bytes;     /* codes of all that is cached now */
+    uint32_t *first_op;    /* [instances + 1] operators of all instances, in a row */
+    uint32_t *actors;      /* [operators] that work on one: groups of its tiles */
+    uint32_t *fires;       /* [tokens][operators] of these have fired */
 } run;
 
 /* ---- operators of the graph ---- */
@@ -106,12 +109,25 @@ static pp_status sample(run *r, uint32_t sequence, uint32_t position)
     return PP_OK;
 }
 
+static uint32_t operator_of(const run *r, const pp_lm_actor *a)
+{
+    const pp_lm_mapping *m = r->in->m;
+    return r->first_op[a->instance] + a->stage - m->template_[m->instance[a->instance].template_].first_stage;
+}
+
+/* An operator is computed when the last of its actors has the token. */
+static bool is_last(const run *r, const pp_lm_actor *a, uint32_t token)
+{
+    const uint32_t op = operator_of(r, a);
+    return ++r->fires[(size_t)token * r->first_op[r->in->m->n_instances] + op] >= r->actors[op];
+}
+
 static pp_status fired(void *payload, uint32_t actor, uint32_t sequence, uint32_t position)
 {
     run *r = payload;
     const pp_lm_mapping *m = r->in->m;
     const pp_lm_actor *a = &r->in->actors->actor[actor];
-    if (a->stage == PP_NONE)
+    if (a->stage == PP_NONE || !is_last(r, a, r->x->first[sequence] + position))
         return PP_OK;
     const pp_lm_op *op = &m->graph->op[m->stage[a->stage].op];
     if (op->kind == PP_LM_OP_SAMPLE)
@@ -157,6 +173,25 @@ static pp_status prompts(run *r)
             r->known[x->first[i] + p] = true;
         }
     }
+    return PP_OK;
+}
+
+static pp_status operators(run *r)
+{
+    const pp_lm_mapping *m = r->in->m;
+    const pp_lm_actors *x = r->in->actors;
+    r->first_op = pp_calloc((size_t)m->n_instances + 1, sizeof *r->first_op);
+    if (r->first_op == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < m->n_instances; i++)
+        r->first_op[i + 1] = r->first_op[i] + m->template_[m->instance[i].template_].n_stages;
+    r->actors = pp_calloc(r->first_op[m->n_instances], sizeof *r->actors);
+    r->fires = pp_calloc(r->x->tokens * r->first_op[m->n_instances], sizeof *r->fires);
+    if (r->actors == NULL || r->fires == NULL)
+        return PP_ENOMEM;
+    for (uint32_t a = 0; a < x->net.n_actors; a++)
+        if (x->actor[a].stage != PP_NONE)
+            r->actors[operator_of(r, &x->actor[a])]++;
     return PP_OK;
 }
 
@@ -284,6 +319,8 @@ pp_status pp_lm_execute(pp_lm_execution **out, const pp_lm_execute_input *in)
     r.x->n_sequences = in->n_sequences;
     pp_status status = prompts(&r);
     if (status == PP_OK)
+        status = operators(&r);
+    if (status == PP_OK)
         status = executors(&r);
     if (status == PP_OK)
         status = run_prompts(&r);
@@ -303,6 +340,9 @@ pp_status pp_lm_execute(pp_lm_execution **out, const pp_lm_execute_input *in)
     if (in->crossbars != NULL)
         pp_lm_crossbars_tokens(in->crossbars, NULL, 0);
     free(r.window);
+    free(r.first_op);
+    free(r.actors);
+    free(r.fires);
     pp_lm_exec_free(r.exec);
     pp_lmq_integer_free(r.integer);
     if (status == PP_OK)

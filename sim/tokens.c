@@ -192,7 +192,8 @@ static pp_status pass(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t 
 {
     const pp_token_hop *h = &s->net->hop[hop];
     const uint64_t start_ps = h->server == PP_NONE ? time_ps : take_hop(s, hop, &s->link[hop], payload, time_ps);
-    return go_on(s, h, payload, start_ps + h->latency_ps);
+    const uint64_t held_ps = s->net->together && h->server != PP_NONE && h->to == PP_NONE ? h->tail_ps : 0;
+    return go_on(s, h, payload, start_ps + held_ps + h->latency_ps);
 }
 
 /* Whether an event for now would be the next one to fire. */
@@ -201,16 +202,17 @@ static bool nothing_else_now(const pp_token_sim *s)
     return s->kernel == NULL && !(s->queue.used[0] >> (s->now_ps & (PP_QUEUE_SLOTS - 1)) & 1);
 }
 
-/* Servers that one result needs side by side: it asks all of them now and goes on when it has got the last one. */
+/* A chain of servers that one result needs side by side: all are asked here, those that it needs later ahead of time. */
 static pp_status pass_together(pp_token_sim *s, uint32_t hop, uint64_t payload)
 {
-    uint64_t latest_ps = s->now_ps;
+    uint64_t ask_ps = s->now_ps, latest_ps = s->now_ps;
     for (;;) {
         const pp_token_link *l = &s->link[hop];
-        const uint64_t start_ps = take_hop(s, hop, l, payload, s->now_ps);
-        latest_ps = start_ps > latest_ps ? start_ps : latest_ps;
+        const uint64_t done_ps = take_hop(s, hop, l, payload, ask_ps) + l->tail_ps;
+        latest_ps = done_ps > latest_ps ? done_ps : latest_ps;
         if (l->next == PP_NONE)
             return go_on(s, &s->net->hop[hop], payload, latest_ps + s->net->hop[hop].latency_ps);
+        ask_ps += l->after_ps;
         hop = l->next;
     }
 }
@@ -400,11 +402,11 @@ static pp_status new_servers(pp_token_sim *s)
 /* The request behind hop h is the next thing that happens when h's packet does not wait. */
 static bool chained(const pp_token_sim *s, const pp_token_hop *h)
 {
+    if (s->net->together)
+        return pp_token_chained(s->net, h);
     if (h->n_children != 1 || h->to != PP_NONE || h->latency_ps > 0)
         return false;
     const pp_token_hop *next = &s->net->hop[h->child_first];
-    if (s->net->together)
-        return h->server != PP_NONE && next->server != PP_NONE && next->expert == h->expert;
     return next->server != PP_NONE && next->expert == PP_NONE && s->shared[next->server];
 }
 
@@ -415,7 +417,8 @@ static pp_status new_links(pp_token_sim *s)
         return PP_ENOMEM;
     for (uint32_t i = 0; i < s->net->n_hops; i++) {
         const pp_token_hop *h = &s->net->hop[i];
-        s->link[i] = (pp_token_link){h->busy_ps, h->server, chained(s, h) ? h->child_first : PP_NONE};
+        const uint32_t next = chained(s, h) ? h->child_first : PP_NONE;
+        s->link[i] = (pp_token_link){h->busy_ps, h->tail_ps, next != PP_NONE ? s->net->hop[next].after_ps : 0, h->server, next};
     }
     return PP_OK;
 }

@@ -39,6 +39,7 @@ typedef struct pp_token_hop {
     uint32_t child_first, n_children; /* hops that go on from here */
     uint32_t expert;      /* taken only by tokens that chose this expert in `block`; PP_NONE: by all */
     uint32_t block;
+    uint64_t after_ps;    /* behind another hop of a chain (net.together): asked that much later than that one */
 } pp_token_hop;
 #define PP_TOKEN_BACK (UINT32_MAX - 1) /* the sampled token is back at the source */
 
@@ -55,8 +56,9 @@ typedef struct pp_token_net {
     uint32_t experts, experts_per_token; /* 0: none */
     double *expert_weight;  /* [experts] > 0: how often one is chosen */
     bool first_token;       /* not drawn: the first token of a sequence takes expert 0, the others 1 */
-    bool together;          /* a server's hop right behind another one (no latency, nothing beside it) is asked at the same
-                               time as that one; what follows goes on when all have been got */
+    bool together;          /* hops of servers right behind each other (no latency, nothing beside them) are a chain: each is
+                               asked after_ps after the one before it was asked, got or not; what follows goes on when each
+                               has been got for tail_ps */
     bool encoder;           /* no decoding; the context of every token is its sequence */
     uint64_t kv_bytes_token;   /* keys and values of one token, everywhere together */
     uint64_t kv_tokens_max;    /* tokens for which there is room; 0: no limit */

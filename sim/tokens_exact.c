@@ -27,6 +27,8 @@ typedef struct builder {
     const pp_lm_mapping *m;
     const pp_arch *arch;
     const pp_lm_expanded *e;
+    const pp_lm_released *released;    /* results of the instance before the first one */
+    uint32_t first_instance, n_instances, n_released;
     pp_lm_actors *x;
     uint32_t psum_bits;
     uint32_t *tile_node, *tile_server; /* [n_tiles] heads of lists */
@@ -37,6 +39,7 @@ typedef struct builder {
     PP_VEC(owned_server) owned;
     PP_VEC(pp_token_actor) actors;
     PP_VEC(pp_lm_actor) labels;
+    PP_VEC(pp_lm_tile_actor) owners;
     PP_VEC(uint32_t) expert_inputs;
     PP_VEC(pp_token_hop) hops;
     PP_VEC(leaving) leave;
@@ -84,19 +87,21 @@ static uint32_t adder_key(const builder *b, uint32_t stage)
 
 /* ---- actors ---- */
 
-static pp_status add_actor(builder *b, pp_token_actor a, pp_lm_actor label, uint32_t *out)
+static pp_status add_actor(builder *b, pp_token_actor a, pp_lm_actor label, pp_lm_tile_actor owner, uint32_t *out)
 {
     *out = (uint32_t)b->actors.len;
     a.label = *out;
-    return pp_push(&b->actors, a) && pp_push(&b->labels, label) && pp_push(&b->expert_inputs, 0) ? PP_OK : PP_ENOMEM;
+    return pp_push(&b->actors, a) && pp_push(&b->labels, label) && pp_push(&b->owners, owner) && pp_push(&b->expert_inputs, 0) ? PP_OK
+                                                                                                                       : PP_ENOMEM;
 }
 
 static pp_status new_node(builder *b, uint32_t tile, uint32_t stage, node **out)
 {
     const pp_lm_stage *s = &b->m->stage[stage];
     const uint32_t instance = b->e->tile[tile].instance;
-    const bool attends = s->kind == PP_LM_OP_ATTENTION;
-    pp_token_actor a = {.interval_ps = s->interval_ps, .latency_ps = s->latency_ps, .work = PP_NONE};
+    const bool given = instance < b->first_instance; /* its result is there, when released[] says */
+    const bool attends = s->kind == PP_LM_OP_ATTENTION && !given;
+    pp_token_actor a = {.interval_ps = given ? 0 : s->interval_ps, .latency_ps = given ? 0 : s->latency_ps, .work = PP_NONE};
     a.order = s->expert != PP_NONE ? PP_TOKEN_SUBSTREAM : PP_TOKEN_IN_ORDER;
     if (attends) {
         a.work = b->row[b->m->instance[instance].part];
@@ -104,7 +109,7 @@ static pp_status new_node(builder *b, uint32_t tile, uint32_t stage, node **out)
     }
     node n = {.stage = stage, .next = b->tile_node[tile]};
     PP_TRY(server_of(b, tile, s->server, &a.server));
-    PP_TRY(add_actor(b, a, (pp_lm_actor){instance, stage}, &n.first));
+    PP_TRY(add_actor(b, a, (pp_lm_actor){instance, stage}, (pp_lm_tile_actor){instance, stage, tile}, &n.first));
     n.last = n.first;
     if (!pp_push(&b->nodes, n))
         return PP_ENOMEM;
@@ -145,7 +150,8 @@ static pp_status add_sum(builder *b, const pp_lm_net *net, uint32_t end)
         a.server = b->n_servers++;
     else
         PP_TRY(server_of(b, tile, adder_key(b, stage), &a.server));
-    PP_TRY(add_actor(b, a, (pp_lm_actor){b->e->tile[tile].instance, PP_NONE}, sum));
+    PP_TRY(add_actor(b, a, (pp_lm_actor){b->e->tile[tile].instance, PP_NONE},
+                     (pp_lm_tile_actor){b->e->tile[tile].instance, stage, tile}, sum));
     const uint32_t before = n->last;
     n->last = *sum;
     return put_leaving(b, before, PP_NONE, *sum);
@@ -278,7 +284,8 @@ static pp_status make_nodes(builder *b)
 {
     node *n;
     for (uint32_t t = 0; t < b->e->n_tiles; t++)
-        PP_TRY(node_of(b, t, b->e->tile[t].stage, &n));
+        if (b->e->tile[t].instance >= b->first_instance)
+            PP_TRY(node_of(b, t, b->e->tile[t].stage, &n));
     for (uint32_t i = 0; i < b->e->n_nets; i++) {
         const pp_lm_net *net = &b->e->net[i];
         if (net->phases > 1)
@@ -324,12 +331,12 @@ static pp_status make_results(builder *b)
 /* A stage on several tiles is done when the last one is: an actor of no time behind them. */
 static pp_status make_sink(builder *b)
 {
-    const uint32_t last = b->m->n_instances - 1;
+    const uint32_t last = b->first_instance + b->n_instances - 1;
     const pp_lm_template *t = &b->m->template_[b->m->instance[last].template_];
     const uint32_t stage = t->first_stage + b->m->graph->part[t->part].result;
     pp_token_actor a = {.work = PP_NONE, .server = b->n_servers++};
     uint32_t sink;
-    PP_TRY(add_actor(b, a, (pp_lm_actor){last, PP_NONE}, &sink));
+    PP_TRY(add_actor(b, a, (pp_lm_actor){last, PP_NONE}, (pp_lm_tile_actor){last, PP_NONE, PP_NONE}, &sink));
     for (uint32_t tile = 0; tile < b->e->n_tiles; tile++) {
         for (uint32_t i = b->tile_node[tile]; i != PP_NONE && b->e->tile[tile].instance == last; i = b->nodes.data[i].next) {
             if (b->nodes.data[i].stage != stage)
@@ -372,11 +379,22 @@ static pp_status make_back(builder *b)
     return PP_OK;
 }
 
+/* Actors that nothing feeds begin at once; results of the instance before have their times. */
+static uint64_t released_ps(const builder *b, uint32_t actor)
+{
+    for (uint32_t i = 0; i < b->n_released && b->owners.data[actor].instance < b->first_instance; i++) {
+        if (b->released[i].core == b->e->tile[b->owners.data[actor].tile].core)
+            return b->released[i].time_ps;
+    }
+    return 0;
+}
+
 static pp_status make_source(builder *b)
 {
     pp_token_net *net = &b->x->net;
     uint32_t source;
-    PP_TRY(add_actor(b, (pp_token_actor){.work = PP_NONE, .server = b->n_servers++}, (pp_lm_actor){0, PP_NONE}, &source));
+    PP_TRY(add_actor(b, (pp_token_actor){.work = PP_NONE, .server = b->n_servers++}, (pp_lm_actor){0, PP_NONE},
+                     (pp_lm_tile_actor){0, PP_NONE, PP_NONE}, &source));
     net->source = source;
     b->actors.data[source].hop_first = (uint32_t)b->hops.len;
     for (uint32_t a = 0; a < source; a++) {
@@ -384,7 +402,7 @@ static pp_status make_source(builder *b)
             continue;
         b->actors.data[a].inputs = 1;
         b->actors.data[source].n_hops++;
-        PP_TRY(push_hop(b, (pp_token_hop){.server = PP_NONE, .to = a, .expert = PP_NONE}));
+        PP_TRY(push_hop(b, (pp_token_hop){.latency_ps = released_ps(b, a), .server = PP_NONE, .to = a, .expert = PP_NONE}));
     }
     return PP_OK;
 }
@@ -459,36 +477,76 @@ static pp_status build(builder *b)
     return take_over(b);
 }
 
+static void builder_free(builder *b)
+{
+    pp_lm_actors_free(b->x);
+    free(b->tile_node);
+    free(b->tile_server);
+    free(b->channel_server);
+    free(b->row);
+    free(b->end_to);
+    free(b->nodes.data);
+    free(b->owned.data);
+    free(b->actors.data);
+    free(b->labels.data);
+    free(b->owners.data);
+    free(b->expert_inputs.data);
+    free(b->hops.data);
+    free(b->leave.data);
+    free(b->queue.data);
+}
+
+static pp_status make(builder *b, uint32_t max_context)
+{
+    b->x = pp_calloc(1, sizeof *b->x);
+    if (b->x == NULL)
+        return PP_ENOMEM;
+    PP_TRY(pp_lm_actors_attention(b->x, b->m, max_context, &b->row));
+    return build(b);
+}
+
 pp_status pp_lm_actors_exact(pp_lm_actors **out, const pp_lm_mapping *m, const pp_arch *arch, uint32_t psum_bits,
                              uint32_t max_context, uint64_t max_tiles)
 {
     pp_lm_expanded *e = NULL;
-    builder b = {.m = m, .arch = arch, .psum_bits = psum_bits};
     *out = NULL;
-    pp_status status;
-    PP_GOTO(done, status, pp_lm_mapping_expand(&e, m, max_tiles));
-    b.e = e;
-    b.x = pp_calloc(1, sizeof *b.x);
-    PP_GOTO(done, status, b.x != NULL ? PP_OK : PP_ENOMEM);
-    PP_GOTO(done, status, pp_lm_actors_attention(b.x, m, max_context, &b.row));
-    PP_GOTO(done, status, build(&b));
-    *out = b.x;
-    b.x = NULL;
-done:
-    pp_lm_actors_free(b.x);
+    PP_TRY(pp_lm_mapping_expand(&e, m, max_tiles));
+    builder b = {.m = m, .arch = arch, .psum_bits = psum_bits, .e = e, .n_instances = m->n_instances};
+    const pp_status status = make(&b, max_context);
+    if (status == PP_OK) {
+        *out = b.x;
+        b.x = NULL;
+    }
+    builder_free(&b);
     pp_lm_expanded_free(e);
-    free(b.tile_node);
-    free(b.tile_server);
-    free(b.channel_server);
-    free(b.row);
-    free(b.end_to);
-    free(b.nodes.data);
-    free(b.owned.data);
-    free(b.actors.data);
-    free(b.labels.data);
-    free(b.expert_inputs.data);
-    free(b.hops.data);
-    free(b.leave.data);
-    free(b.queue.data);
     return status;
+}
+
+/* ---- some instances, with what belongs to what ---- */
+
+pp_status pp_lm_tile_net_new(pp_lm_tile_net *out, const pp_lm_mapping *m, uint32_t first, uint32_t n,
+                             const pp_lm_released *released, uint32_t n_released)
+{
+    builder b = {.m = m, .arch = pp_lm_mapping_arch(m), .psum_bits = pp_lm_mapping_psum_bits(m), .first_instance = first,
+                 .n_instances = n, .released = released, .n_released = n_released};
+    *out = (pp_lm_tile_net){0};
+    PP_TRY(pp_lm_mapping_expand_some(&out->expanded, m, first, n));
+    b.e = out->expanded;
+    const pp_status status = make(&b, 1);
+    if (status == PP_OK) {
+        out->x = b.x;
+        out->owner = b.owners.data;
+        b.x = NULL;
+        b.owners.data = NULL;
+    }
+    builder_free(&b);
+    return status;
+}
+
+void pp_lm_tile_net_free(pp_lm_tile_net *t)
+{
+    pp_lm_actors_free(t->x);
+    pp_lm_expanded_free(t->expanded);
+    free(t->owner);
+    *t = (pp_lm_tile_net){0};
 }

@@ -40,7 +40,7 @@ typedef struct pp_token_copies {
 
 /* The hop that asks for a shared server behind a hop of no latency, and nothing else happens between the two. */
 typedef struct pp_token_link {
-    uint64_t busy_ps;
+    uint64_t busy_ps, tail_ps, after_ps; /* after_ps: of the next one */
     uint32_t server, next; /* next: hop; PP_NONE */
 } pp_token_link;
 
@@ -96,6 +96,15 @@ typedef struct pp_token_sim {
     PP_VEC(pp_token_leave) leave;
     pp_token_repeat *repeat; /* NULL: exact */
 } pp_token_sim;
+
+/* Whether the hop's one child is the next of a chain (net->together). */
+static inline bool pp_token_chained(const pp_token_net *net, const pp_token_hop *h)
+{
+    if (h->n_children != 1 || h->to != PP_NONE || h->latency_ps > 0 || h->server == PP_NONE)
+        return false;
+    const pp_token_hop *next = &net->hop[h->child_first];
+    return next->server != PP_NONE && next->expert == h->expert;
+}
 
 pp_status pp_token_sim_schedule(pp_token_sim *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload);
 /* Starts `actor` with `token`, whose inputs are there from time_ps on. */

@@ -13,6 +13,7 @@ typedef struct builder {
     PP_VEC(uint32_t) edges;      /* of the actor at work */
     uint32_t *expert_inputs;     /* [actors] hops that only chosen experts send */
     uint32_t *row;               /* [parts] of work_ps; PP_NONE */
+    pp_lm_lockstep_options options;
 } builder;
 
 static const pp_lm_template *template_of(const builder *b, uint32_t instance)
@@ -430,6 +431,20 @@ static pp_status put_sink(builder *b)
     return push_edges(b, true, &net->back_first, &net->n_back);
 }
 
+/* Edges of all instances; the way back is one of them. */
+static void count_edges(builder *b)
+{
+    for (uint32_t i = 0; i < b->m->n_instances; i++) {
+        const pp_lm_template *t = template_of(b, i);
+        const pp_lm_instance *x = &b->m->instance[i];
+        for (uint32_t e = 0; e < t->n_edges + x->n_in; e++) {
+            const bool exact = b->m->edge[e < t->n_edges ? t->first_edge + e : x->first_in + e - t->n_edges].exact;
+            b->x->exact_edges += exact;
+            b->x->bound_edges += !exact;
+        }
+    }
+}
+
 static pp_status build(builder *b, uint32_t max_context)
 {
     pp_token_net *net = &b->x->net;
@@ -438,6 +453,11 @@ static pp_status build(builder *b, uint32_t max_context)
     net->together = true;
     PP_TRY(put_attention(b, max_context));
     put_actors(b);
+    if (b->m->copies_max == 1 && b->m->graph->choices == 0) {
+        count_edges(b);
+        PP_TRY(pp_lm_lockstep(b->x, b->m, b->first_actor, &b->options));
+        return pp_token_net_check(net);
+    }
     for (uint32_t i = 0; i < b->m->n_instances; i++) {
         for (uint32_t k = 0; k < template_of(b, i)->n_stages; k++)
             PP_TRY(put_edges(b, i, template_of(b, i)->first_stage + k));
@@ -451,9 +471,12 @@ static pp_status build(builder *b, uint32_t max_context)
     return pp_token_net_check(net);
 }
 
-pp_status pp_lm_actors_new(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t max_context)
+pp_status pp_lm_actors_lockstep(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t max_context,
+                                const pp_lm_lockstep_options *options)
 {
     builder b = {.m = m};
+    if (options != NULL)
+        b.options = *options;
     *out = NULL;
     b.x = pp_calloc(1, sizeof *b.x);
     pp_status status = b.x != NULL ? build(&b, max_context) : PP_ENOMEM;
@@ -469,6 +492,11 @@ pp_status pp_lm_actors_new(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t 
     return status;
 }
 
+pp_status pp_lm_actors_new(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t max_context)
+{
+    return pp_lm_actors_lockstep(out, m, max_context, NULL);
+}
+
 void pp_lm_actors_free(pp_lm_actors *x)
 {
     if (x == NULL)
@@ -478,5 +506,6 @@ void pp_lm_actors_free(pp_lm_actors *x)
     free(x->server_instance);
     free(x->server_channel);
     free(x->first_server);
+    free(x->user);
     free(x);
 }

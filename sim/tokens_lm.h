@@ -14,19 +14,38 @@ typedef struct pp_lm_actor {
                                    or the sink behind what the last stage gathers */
 } pp_lm_actor;
 
+/* One of those who use a channel's server. */
+typedef struct pp_lm_channel_user {
+    uint32_t channel, instance;
+    uint32_t from, to;          /* mapping.stage[]; equal: partial sums; to PP_NONE: the end */
+} pp_lm_channel_user;
+
 typedef struct pp_lm_actors {
     pp_token_net net;
     pp_lm_actor *actor;         /* [net.n_actors] */
     uint32_t *server_instance;  /* [net.n_servers] */
     uint32_t *first_server;     /* [instances + 1] servers of instance i, as numbered in its template, from here on */
     uint32_t *server_channel;   /* [net.n_servers] tile by tile: channel of the fabric, PP_NONE: none; NULL in lockstep */
+    pp_lm_channel_user *user;   /* [n_channels] lockstep: servers from first_channel on are channels; NULL: see first_server */
+    uint32_t first_channel, n_channels;
     uint32_t exact_edges, bound_edges; /* edges of all instances that are exact, and those marked as upper bound */
     char tier[16];              /* memory of keys and values; "" without attention */
 } pp_lm_actors;
 
-/* O(stages + shares of all instances + max_context). max_context 0: that of the model. Memory for keys and values:
- * kv_tokens_max is what the smallest unit holds. *out is the caller's. */
-pp_status pp_lm_actors_new(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t max_context);
+/* How fine lockstep is. */
+typedef struct pp_lm_lockstep_options {
+    uint64_t hops_most;         /* of a token, at the price of a coarser model, as far as the coarsest goes; 0: the finest */
+    uint64_t window_cores;      /* the model is taken tile by tile in parts of at most so many cores, but two instances;
+                                   0: 16,384. Less memory, the same result but where instances further apart meet */
+} pp_lm_lockstep_options;
+
+/* Lockstep. One copy of each operator and no experts: from one token that goes through all tiles alone
+ * (sim/tokens_lockstep.c), O(n log n) in its packets' channels. Else from the mapping's edges and shares, O(stages +
+ * shares of all instances). max_context 0: that of the model. Memory for keys and values: kv_tokens_max is what the
+ * smallest unit holds. options NULL: the finest. *out is the caller's. */
+pp_status pp_lm_actors_lockstep(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t max_context,
+                                const pp_lm_lockstep_options *options);
+pp_status pp_lm_actors_new(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t max_context); /* the finest */
 /* The same tile by tile and channel by channel, for small models: one actor for each stage on each of its tiles, one
  * server for each channel, additions of partial sums where they happen. Labels of additions, source and sink have no
  * stage; first_server is NULL, no edge is counted. arch and psum_bits as the mapping was made with. PP_ERANGE beyond

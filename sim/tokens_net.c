@@ -140,15 +140,38 @@ static double expert_share(const pp_token_net *net, uint32_t expert)
     return fmin(1, net->expert_weight[expert] / sum * net->experts_per_token);
 }
 
+static void walk_hop(walk *w, uint32_t hop, uint64_t time_ps, double share);
+
+/* A chain's servers are all there at once: what follows goes on when the last has been held long enough. */
+static void walk_chain(walk *w, uint32_t hop, uint64_t time_ps, double share)
+{
+    const pp_token_hop *h = &w->net->hop[hop];
+    uint64_t ask_ps = time_ps, latest_ps = time_ps;
+    for (;; hop = h->child_first, h = &w->net->hop[hop], ask_ps += h->after_ps) {
+        latest_ps = ask_ps + h->tail_ps > latest_ps ? ask_ps + h->tail_ps : latest_ps;
+        if (!w->back)
+            w->busy_ps[h->server] += share * (double)h->busy_ps;
+        if (!pp_token_chained(w->net, h))
+            break;
+    }
+    for (uint32_t i = 0; i < h->n_children; i++)
+        walk_hop(w, h->child_first + i, latest_ps + h->latency_ps, share);
+}
+
 /* share: of the tokens that take the hop. */
 static void walk_hop(walk *w, uint32_t hop, uint64_t time_ps, double share)
 {
     const pp_token_hop *h = &w->net->hop[hop];
     if (h->expert != PP_NONE)
         share = expert_share(w->net, h->expert);
+    if (w->net->together && pp_token_chained(w->net, h)) {
+        walk_chain(w, hop, time_ps, share);
+        return;
+    }
     if (h->server != PP_NONE && !w->back)
         w->busy_ps[h->server] += share * (double)h->busy_ps;
-    const uint64_t head_ps = time_ps + h->latency_ps;
+    const bool held = w->net->together && h->server != PP_NONE && h->to == PP_NONE;
+    const uint64_t head_ps = time_ps + (held ? h->tail_ps : 0) + h->latency_ps;
     if (h->to == PP_TOKEN_BACK) {
         w->back_ps = head_ps + h->tail_ps > w->back_ps ? head_ps + h->tail_ps : w->back_ps;
     } else if (h->to != PP_NONE) {

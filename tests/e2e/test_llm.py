@@ -81,7 +81,7 @@ class Llm(Case):
             self.assertEqual(a[key], b[key], key)
 
     def test_lockstep_against_every_tile(self):
-        """Nothing meets on a fully connected fabric: equal. Elsewhere above, and no bound is beaten."""
+        """Nothing meets on a fully connected fabric: equal. Elsewhere a token alone is, and more of them differ by little."""
         for scenario in ("prefill", "decode", "mixed"):
             more = settings(workload__scenario=scenario)
             lock, _ = self.small(*more, fabric="full")
@@ -93,9 +93,13 @@ class Llm(Case):
             for fabric in ("mesh", "5pp"):
                 lock, _ = self.small(*more, fabric=fabric)
                 exact, _ = self.small(*more, *settings(simulate__exact="true"), fabric=fabric)
-                for key in ("time_s", "time_to_first_token_s"):
-                    self.assertGreaterEqual(lock[key], exact[key])
-                    self.assertLess(lock[key], 1.15 * exact[key])
+                self.assertGreater(lock["time_s"], 0.99 * exact["time_s"])
+                self.assertLess(lock["time_s"], 1.02 * exact["time_s"])
+            one = settings(workload__scenario="prefill", workload__sequences=1, workload__prompt_tokens=1, workload__decode_tokens=0)
+            for fabric in ("mesh", "5pp"):
+                lock, _ = self.small(*one, fabric=fabric)
+                exact, _ = self.small(*one, *settings(simulate__exact="true"), fabric=fabric)
+                self.near(lock["time_s"], exact["time_s"], 1e-12)
                 self.assertEqual(lock["bound_latency_us"], exact["bound_latency_us"])
                 self.assertLessEqual(lock["bound_latency_us"], exact["latency_first_us"])
 
@@ -157,8 +161,10 @@ class Llm(Case):
             operators, pipeline = f["/timing/operators"][()], f["/timing/pipeline"][()]
         for o in operators:
             busy, wait, n = sums[o["part"].decode(), o["name"].decode()]
-            self.assertEqual(n, 192 * o["instances"])
-            self.near(busy / 1e12 / d["time_s"] / o["instances"], o["utilisation_mean"], 1e-9)
+            groups = len({r["object"] for r in fires if (r["part"].split()[0], r["operator"]) == (o["part"].decode(), o["name"].decode())})
+            self.assertGreaterEqual(groups, o["instances"])
+            self.assertEqual(n, 192 * groups)  # tiles that are done at another time are a group of their own
+            self.near(busy / 1e12 / d["time_s"] / groups, o["utilisation_mean"], 1e-9)
             self.near(wait * 1e-3 / n, o["wait_ns"], 1e-9)
         self.assertEqual({(r["sequence"], r["position"]) for r in fires}, {(s, p) for s in range(4) for p in range(48)})
         for r in rows:
@@ -183,12 +189,14 @@ class Llm(Case):
         for e, r in zip(slices, rows):
             self.assertEqual(names[e["pid"], e["tid"]], r["where"])
         # the picture's tokens are those of the trace
-        by = {(r["token"], r["part"], r["operator"]): r for r in fires}
+        by = {}
+        for r in fires:
+            by.setdefault((r["token"], r["part"], r["operator"]), []).append(r)
         self.assertGreater(len(pipeline), 24 * 10)
         for p in pipeline:
-            r = by[int(p["token"]), p["part"].decode(), p["name"].decode()]
-            for key in ("sequence", "position", "ready_ps", "start_ps", "end_ps"):
-                self.assertEqual(int(p[key]), r[key])
+            groups = by[int(p["token"]), p["part"].decode(), p["name"].decode()]
+            for key, of in (("sequence", min), ("position", min), ("ready_ps", min), ("start_ps", min), ("end_ps", max)):
+                self.assertEqual(int(p[key]), of(r[key] for r in groups))
 
     def test_trace_bounds_copies_and_tiles(self):
         d, _, rows, statement, _ = self.trace("--trace-limit", 3000, "--trace-to", 60)
@@ -205,7 +213,7 @@ class Llm(Case):
                         arch__attention_softmax_lanes=4096, arch__attention_kv_gbps=100000)
         d, _, rows, _, _ = self.trace("--trace-limit", 2000000, *more)
         self.assertEqual(d["extrapolated_share"], 0)
-        self.assertEqual(sum(r["operator"] == "q_proj" and r["part"] == "block 0" and r["kind"] == "fire" for r in rows), 600)
+        self.assertEqual(len({r["token"] for r in rows if r["operator"] == "q_proj" and r["part"] == "block 0" and r["kind"] == "fire"}), 600)
 
     def test_arrivals(self):
         trace = self.write("trace.csv", "arrival_s,prompt_tokens,decode_tokens\n0,10,2\n1e-3,20,0\n")
@@ -280,7 +288,7 @@ class Llm(Case):
         d, _ = self.run_once("bytellama-mesh.yaml")
         exact, _ = self.run_once("bytellama-mesh.yaml", *settings(simulate__exact="true"))
         self.assertEqual((d["model_of_time"], exact["model_of_time"]), ("lockstep", "exact"))
-        self.assertGreater(exact["throughput_tokens_s"], d["throughput_tokens_s"])
+        self.near(exact["throughput_tokens_s"], d["throughput_tokens_s"], 0.02 * exact["throughput_tokens_s"])
 
     def test_simulate_is_the_same(self):
         file = self.write("s.yaml", SMALL % "mesh")

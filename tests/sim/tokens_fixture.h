@@ -34,7 +34,7 @@ static inline uint32_t add_hop(builder *b, uint32_t from, uint32_t to, uint64_t 
         b->copies[b->n_servers] = 1;
         server = b->n_servers++;
     }
-    b->hop[b->n_hops] = (pp_token_hop){busy_ps, latency_ps, busy_ps, server, to, b->n_hops, 0, PP_NONE, 0};
+    b->hop[b->n_hops] = (pp_token_hop){busy_ps, latency_ps, busy_ps, server, to, b->n_hops, 0, PP_NONE, 0, 0};
     if (b->actor[from].n_hops++ == 0)
         b->actor[from].hop_first = b->n_hops;
     if (to < MAX_ACTORS)
@@ -94,7 +94,7 @@ static inline void hand_model(builder *b, pp_token_net *net, uint64_t step_ps, u
     const uint32_t head = add_actor(b, HAND_HEAD_PS, HAND_LATENCY_PS, 1);
     add_hop(b, second, head, HAND_HOP_PS, HAND_WIRE_PS, PP_NONE);
     *net = net_of(b, head);
-    b->hop[b->n_hops] = (pp_token_hop){0, HAND_BACK_PS, 0, PP_NONE, PP_TOKEN_BACK, b->n_hops, 0, PP_NONE, 0};
+    b->hop[b->n_hops] = (pp_token_hop){0, HAND_BACK_PS, 0, PP_NONE, PP_TOKEN_BACK, b->n_hops, 0, PP_NONE, 0, 0};
     net->back_first = b->n_hops++;
     net->n_back = 1;
     net->n_hops = b->n_hops;

@@ -1,0 +1,171 @@
+/* Lockstep against every tile: a token alone takes as long, on every fabric and whatever part of the model is taken at a
+ * time; streams of tokens differ by little. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sim/tokens_lm.h"
+
+#define SETS(...) (const char *const[]){__VA_ARGS__, NULL}
+#define CHEAP "fabric.channel=llm", "arch.rows=32", "arch.cols=32"
+
+static const char *const fabrics[] = {"full", "5pp", "mesh", "torus", "hypercube", "cmesh", "ring", "tree", "5pp:rows=4,cols=4,gateways=4/mesh"};
+/* Thousandths of the time tile by tile; measured: -46 to 70, coarsest -48 to 168. */
+enum { FINE_LEAST = -60, FINE_MOST = 80, ROUGH_LEAST = -60, ROUGH_MOST = 180 };
+enum { FABRICS = sizeof fabrics / sizeof *fabrics };
+
+static void bind(const pp_config *c, pp_knob_table table, void *out)
+{
+    if (pp_config_bind(c, &table, out) != PP_OK)
+        fail_msg("%s", pp_error_text());
+}
+
+static pp_lm_mapping *map_on(const pp_lm_config *model, const char *fabric, const char *const *sets)
+{
+    const pp_knob_table tables[] = {pp_arch_knobs(), pp_quant_knobs(), pp_fabric_knobs(), pp_map_knobs(), pp_lm_graph_knobs(),
+                                    pp_lm_map_knobs()};
+    pp_config *config = NULL;
+    pp_arena *arena = NULL;
+    pp_arch arch;
+    pp_quant_options quant = {0};
+    pp_fabric_options options = {0};
+    pp_map_options map = {0};
+    pp_lm_map_input in = {.config = model, .arch = &arch, .quant = &quant, .fabric = &options, .map = &map, .seed = 3};
+    pp_lm_mapping *m = NULL;
+    assert_int_equal(pp_config_new(&config, tables, 6), PP_OK);
+    assert_int_equal(pp_arena_new(&arena), PP_OK);
+    for (; *sets; sets++)
+        if (pp_config_set(config, *sets) != PP_OK)
+            fail_msg("%s", pp_error_text());
+    assert_int_equal(pp_arch_resolve(&arch, config), PP_OK);
+    bind(config, pp_quant_knobs(), &quant);
+    bind(config, pp_fabric_knobs(), &options);
+    bind(config, pp_map_knobs(), &map);
+    bind(config, pp_lm_graph_knobs(), &in.graph);
+    bind(config, pp_lm_map_knobs(), &in.lm);
+    assert_int_equal(pp_fabric_parse(&options, arena, fabric), PP_OK);
+    if (pp_lm_map(&m, &in) != PP_OK)
+        fail_msg("%s: %s", fabric, pp_error_text());
+    pp_config_free(config);
+    pp_arena_free(arena);
+    return m;
+}
+
+/* Odd sizes; several row tiles; groups of query heads. */
+static pp_lm_config small(const char *like)
+{
+    pp_lm_config c;
+    assert_int_equal(pp_lm_shape(&c, like), PP_OK);
+    c.layers = 3;
+    c.hidden = 72;
+    c.ffn = 160;
+    c.heads = 6;
+    c.kv_heads = c.gated ? 2 : 6;
+    c.head_dim = 12;
+    c.rope.rotary_dim = c.rope.rotary_dim > 0 ? 12 : 0;
+    c.vocab = 100;
+    return c;
+}
+
+static uint64_t time_of(const pp_lm_actors *x, int scenario, uint32_t sequences, uint32_t prompt, uint32_t decode)
+{
+    pp_token_sequence q[4];
+    for (uint32_t i = 0; i < sequences; i++)
+        q[i] = (pp_token_sequence){0, prompt, decode};
+    pp_token_setup setup = {.sequence = q, .n_sequences = sequences, .scenario = scenario, .in_flight = 16};
+    pp_token_bounds b;
+    pp_token_result *r = NULL;
+    assert_int_equal(pp_token_bounds_at(&b, &x->net, 1), PP_OK);
+    setup.entry_ps = b.interval_ps;
+    if (pp_simulate_tokens(&r, &x->net, &setup) != PP_OK)
+        fail_msg("%s", pp_error_text());
+    const uint64_t ps = r->end_ps;
+    pp_token_result_free(r);
+    return ps;
+}
+
+static pp_lm_actors *lockstep(const pp_lm_mapping *m, uint64_t hops_most, uint64_t window_cores)
+{
+    const pp_lm_lockstep_options o = {.hops_most = hops_most, .window_cores = window_cores};
+    pp_lm_actors *x = NULL;
+    if (pp_lm_actors_lockstep(&x, m, 64, &o) != PP_OK)
+        fail_msg("%s", pp_error_text());
+    return x;
+}
+
+static pp_lm_actors *exact(const pp_lm_mapping *m)
+{
+    pp_lm_actors *x = NULL;
+    if (pp_lm_actors_exact(&x, m, pp_lm_mapping_arch(m), pp_lm_mapping_psum_bits(m), 64, 0) != PP_OK)
+        fail_msg("%s", pp_error_text());
+    return x;
+}
+
+static void a_token_alone_takes_as_long(void **state)
+{
+    (void)state;
+    int equal = 0;
+    static const char *const models[] = {"llama3-8b", "gpt2"};
+    for (int k = 0; k < 2; k++) {
+        const pp_lm_config c = small(models[k]);
+        for (int f = 0; f < FABRICS; f++) {
+            pp_lm_mapping *m = map_on(&c, fabrics[f], SETS(CHEAP));
+            pp_lm_actors *tiles = exact(m), *all = lockstep(m, 0, 0), *parts = lockstep(m, 0, 1);
+            const uint64_t ps = time_of(tiles, PP_SCENARIO_PREFILL, 1, 1, 0);
+            const uint64_t whole = time_of(all, PP_SCENARIO_PREFILL, 1, 1, 0), apart = time_of(parts, PP_SCENARIO_PREFILL, 1, 1, 0);
+            /* Packets of different operators that ask for a channel at the same picosecond may take it in another order. */
+            assert_true(whole >= ps && whole - ps <= ps / 50);
+            assert_true(apart + ps / 1000 >= ps && apart <= ps + ps / 40); /* two instances at a time */
+            equal += whole == ps;
+            assert_int_equal(all->exact_edges + all->bound_edges, parts->exact_edges + parts->bound_edges);
+            pp_lm_actors_free(tiles);
+            pp_lm_actors_free(all);
+            pp_lm_actors_free(parts);
+            pp_lm_mapping_free(m);
+        }
+    }
+    assert_true(equal >= 12); /* of 18 */
+}
+
+/* Thousandths of the time tile by tile that lockstep takes more. */
+static int64_t more(const pp_lm_actors *x, const pp_lm_actors *tiles, int scenario, uint32_t prompt, uint32_t decode)
+{
+    const int64_t ps = (int64_t)time_of(tiles, scenario, 3, prompt, decode);
+    return ((int64_t)time_of(x, scenario, 3, prompt, decode) - ps) * 1000 / ps;
+}
+
+static void streams_differ_by_little(void **state)
+{
+    (void)state;
+    const pp_lm_config c = small("llama3-8b");
+    for (int f = 0; f < FABRICS; f++) {
+        pp_lm_mapping *m = map_on(&c, fabrics[f], SETS(CHEAP));
+        pp_lm_actors *tiles = exact(m), *x = lockstep(m, 0, 0), *coarse = lockstep(m, 1, 0);
+        const struct {
+            int scenario;
+            uint32_t prompt, decode;
+        } run[] = {{PP_SCENARIO_PREFILL, 20, 0}, {PP_SCENARIO_DECODE, 4, 12}, {PP_SCENARIO_MIXED, 10, 8}};
+        assert_true(coarse->net.n_hops <= x->net.n_hops);
+        for (int k = 0; k < 3; k++) {
+            const int64_t fine = more(x, tiles, run[k].scenario, run[k].prompt, run[k].decode);
+            const int64_t rough = more(coarse, tiles, run[k].scenario, run[k].prompt, run[k].decode);
+            if (f == 0)
+                assert_int_equal(fine, 0);
+            assert_true(fine >= FINE_LEAST && fine <= FINE_MOST);
+            assert_true(rough >= ROUGH_LEAST && rough <= ROUGH_MOST);
+        }
+        pp_lm_actors_free(tiles);
+        pp_lm_actors_free(x);
+        pp_lm_actors_free(coarse);
+        pp_lm_mapping_free(m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_token_alone_takes_as_long), cmocka_unit_test(streams_differ_by_little)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
