@@ -246,6 +246,7 @@ typedef struct pp_lm_build {
     pp_lm_usages *in;         /* [n_instances] of the edges from the instance before */
     uint32_t *in_local;       /* local number of the edges of instances: by index in edge[] */
     uint16_t *packets;        /* [n_channels] packets a token, of everybody */
+    double chain_ps;          /* interval with chains everywhere, of what was looked at for mapping.reduction auto; 0 */
 } pp_lm_build;
 
 /* Channel of the frame's first instance as the same channel of an instance that is `delta` groups further. */
@@ -255,6 +256,9 @@ pp_lm_where pp_lm_where_of(const pp_lm_build *b, uint32_t instance);
 /* Appends an edge with its targets; PP_NONE when nothing is sent. */
 pp_status pp_lm_append_edge(pp_lm_build *b, uint32_t part, uint32_t first_stage, uint32_t from, uint32_t local,
                             const pp_lm_edge_times *t, uint32_t *index);
+
+/* lm_reduction.c: mapping.reduction auto; the tiles lie where they will. */
+pp_status pp_lm_choose_reductions(pp_lm_build *b);
 
 /* lm_template.c */
 pp_status pp_lm_make_template(pp_lm_build *b, uint32_t instance, uint32_t level, uint32_t group);

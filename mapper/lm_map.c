@@ -459,7 +459,7 @@ static pp_status plan(pp_lm_build *b, const pp_lm_map_input *in)
     return make_attention(b);
 }
 
-pp_status pp_lm_map(pp_lm_mapping **out, const pp_lm_map_input *in)
+static pp_status map_once(pp_lm_mapping **out, const pp_lm_map_input *in, double *chain_ps)
 {
     pp_lm_build b = {.x = {.in = in}, .m = pp_calloc(1, sizeof *b.m)};
     pp_arena *arena = NULL;
@@ -473,12 +473,38 @@ pp_status pp_lm_map(pp_lm_mapping **out, const pp_lm_map_input *in)
     if (status == PP_OK)
         status = choose_layout(&b, &o);
     if (status == PP_OK)
+        status = pp_lm_choose_reductions(&b);
+    if (status == PP_OK)
         status = analyse(&b);
+    *chain_ps = b.chain_ps;
     pp_arena_free(arena);
     free_build(&b);
     if (status == PP_OK)
         *out = b.m;
     else
         pp_lm_mapping_free(b.m);
+    return status;
+}
+
+/* What was chosen instead of chains must not cost throughput, wherever instances that were not looked at lie otherwise. */
+pp_status pp_lm_map(pp_lm_mapping **out, const pp_lm_map_input *in)
+{
+    double chain_ps;
+    PP_TRY(map_once(out, in, &chain_ps));
+    if (chain_ps <= 0.0 || (double)(*out)->bounds.interval_ps <= chain_ps * (1.0 + 1e-6) + 1.0)
+        return PP_OK;
+    pp_map_options map = *in->map;
+    pp_lm_map_input again = *in;
+    pp_lm_mapping *chains = NULL;
+    map.reduction = PP_REDUCE_CHAIN;
+    again.map = &map;
+    again.progress = NULL;
+    const pp_status status = map_once(&chains, &again, &chain_ps);
+    if (status == PP_OK && chains->bounds.interval_ps >= (*out)->bounds.interval_ps) {
+        pp_lm_mapping_free(chains);
+        return PP_OK;
+    }
+    pp_lm_mapping_free(*out);
+    *out = chains;
     return status;
 }

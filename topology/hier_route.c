@@ -80,7 +80,8 @@ static pp_status climb(way *w, uint32_t core, uint32_t top, uint32_t *member)
     return PP_OK;
 }
 
-/* Gateway by which packets of a source come into other groups: sources spread over all of them. */
+/* Gateway by which packets of a source come into other groups: sources spread over all of them. `src`: relative to the
+ * group that holds both ends, so that what lies alike in two of them goes alike. */
 static uint32_t entry_of(uint32_t src, uint32_t gateways)
 {
     return (uint32_t)((src * UINT64_C(0x9E3779B97F4A7C15)) >> 40) % gateways;
@@ -97,7 +98,7 @@ static pp_status descend(way *w, uint32_t src, uint32_t core, uint32_t top)
     }
     for (uint32_t l = top; l-- > 0;) {
         const pp_hier_level *v = &w->h->level[l];
-        const uint32_t g = entry_of(src, v->gateways);
+        const uint32_t g = entry_of(src % (uint32_t)w->h->level[top].cores, v->gateways);
         PP_TRY(take(w, l, group[l], v->unit->n_channels + v->gateways + g));
         PP_TRY(across(w, l, group[l], v->gateway[g], member[l]));
     }

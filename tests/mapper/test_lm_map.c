@@ -473,6 +473,41 @@ static void reductions_and_copies(void **state)
     pp_lm_mapping_free(m);
 }
 
+/* Against chains everywhere: the interval is never longer, no token alone is later, and on most fabrics one is sooner. Stars
+ * and trees everywhere are no better in both. */
+static void sums_meet_the_quickest_way_that_costs_no_interval(void **state)
+{
+    (void)state;
+    static const char *const fabrics[] = {"fabric.kind=full", "fabric.kind=mesh", "fabric.kind=5pp", "fabric.kind=hypercube", "fabric.kind=cmesh",
+                                          "fabric.kind=tree", "fabric.kind=ring", "fabric.kind=mesh:rows=4,cols=4,gateways=4/mesh",
+                                          "fabric.kind=5pp:rows=6,cols=6,gateways=3/ring:cores=4,gateways=2/mesh"};
+    uint32_t sooner = 0, ways[4] = {0};
+    pp_lm_config c = small();
+    for (int experts = 0; experts < 2; experts++) {
+        c.experts = experts ? 4 : 0;
+        c.experts_per_token = experts ? 2 : 0;
+        for (size_t f = 0; f < sizeof fabrics / sizeof *fabrics; f++) {
+            pp_lm_mapping *m[4];
+            static const char *const way[] = {"mapping.reduction=auto", "mapping.reduction=chain", "mapping.reduction=tree",
+                                              "mapping.reduction=star"};
+            for (int k = 0; k < 4; k++)
+                m[k] = map_model(&c, SETS("arch.rows=12", "arch.cols=12", "fabric.router_ps=500", fabrics[f], way[k]));
+            assert_true(m[0]->bounds.interval_ps <= m[1]->bounds.interval_ps);
+            assert_true(m[0]->bounds.alone_ps <= m[1]->bounds.alone_ps);
+            for (int k = 2; k < 4; k++)
+                assert_true(m[0]->bounds.interval_ps < m[k]->bounds.interval_ps || m[0]->bounds.alone_ps <= m[k]->bounds.alone_ps);
+            sooner += m[0]->bounds.alone_ps < m[1]->bounds.alone_ps;
+            for (uint32_t s = 0; s < m[0]->n_stages; s++)
+                if (m[0]->stage[s].row_tiles > 2)
+                    ways[m[0]->stage[s].reduction]++;
+            for (int k = 0; k < 4; k++)
+                pp_lm_mapping_free(m[k]);
+        }
+    }
+    assert_true(sooner > 4);
+    assert_true(ways[PP_REDUCE_CHAIN] > 0 && ways[PP_REDUCE_TREE] > 0 && ways[PP_REDUCE_STAR] > 0);
+}
+
 static void other_kinds_of_models(void **state)
 {
     (void)state;
@@ -646,7 +681,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_layers_by_hand),         cmocka_unit_test(attention_by_hand),
-        cmocka_unit_test(small_llamas_on_many_fabrics), cmocka_unit_test(parameters_are_the_published_ones), cmocka_unit_test(reductions_and_copies),
+        cmocka_unit_test(small_llamas_on_many_fabrics), cmocka_unit_test(parameters_are_the_published_ones), cmocka_unit_test(reductions_and_copies), cmocka_unit_test(sums_meet_the_quickest_way_that_costs_no_interval),
         cmocka_unit_test(other_kinds_of_models),      cmocka_unit_test(groups_end_where_least_crosses),
         cmocka_unit_test(mappings_are_deterministic), cmocka_unit_test(wrong_input_is_one_line),
         cmocka_unit_test(memory_may_run_out),        cmocka_unit_test(llama3_8b_has_106496_tiles),
