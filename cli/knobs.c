@@ -11,7 +11,8 @@ static const pp_knob workload_knobs[] = {
     {"workload", "models", PP_KNOB_TEXT, "", "", 0, 0, NULL,
      "infer: networks side by side, a list; empty: workload.model", offsetof(pp_workload_options, models)},
     {"workload", "data", PP_KNOB_TEXT, "", "auto", 0, 0, NULL,
-     "labelled images for top-1: auto, a built-in name (cifar10-test-1000, fashion-mnist) or a path",
+     "labelled images for top-1: auto, a built-in name (cifar10-test-1000, fashion-mnist) or a path: CIFAR-10 or IDX files, a "
+     "folder of images with a folder a class (FOLDER:size=HxW brings them to one size)",
      offsetof(pp_workload_options, data)},
     {"workload", "images", PP_KNOB_INT, "images", "1000", 0, 1000000, NULL,
      "images evaluated for top-1 (at most what the data holds); 0: timing alone",

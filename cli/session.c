@@ -112,14 +112,29 @@ static pp_status bind_all(pp_session *s)
     return pp_fabric_parse(&s->fabric_options, s->arena, s->fabric_options.kind);
 }
 
+/* Whether there is such a file, options behind it (FILE:input=..., FOLDER:size=...) aside. */
+static bool file_named(const char *value)
+{
+    static const char *const options[] = {":input=", ":output=", ":size="};
+    size_t n = strlen(value);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const char *at = strstr(value, options[i]);
+        n = at != NULL && (size_t)(at - value) < n ? (size_t)(at - value) : n;
+    }
+    char *path = pp_strf("%.*s", (int)n, value);
+    bool found = path != NULL && pp_file_exists(path);
+    free(path);
+    return found;
+}
+
 /* A file that a run file names is looked for where we are, then beside the run file. */
 static pp_status find_beside(pp_session *s, const char *run_file, const char **value)
 {
-    if (run_file == NULL || *value == NULL || (*value)[0] == 0 || pp_file_exists(*value))
+    if (run_file == NULL || *value == NULL || (*value)[0] == 0 || file_named(*value))
         return PP_OK;
     char *dir = pp_path_dir(run_file), *joined = dir != NULL ? pp_path_join(dir, *value) : NULL;
     pp_status status = joined != NULL ? PP_OK : PP_ENOMEM;
-    if (status == PP_OK && pp_file_exists(joined)) {
+    if (status == PP_OK && file_named(joined)) {
         *value = pp_arena_strdup(s->arena, joined);
         status = *value != NULL ? PP_OK : PP_ENOMEM;
     }
@@ -217,13 +232,13 @@ static const char *usual_data(const pp_network *net, bool calibration)
 
 static pp_status open_data(const pp_session *s, const char *name, bool calibration, int64_t limit, pp_dataset **out)
 {
-    if (strcmp(name, "auto") == 0)
+    if (strcmp(name, "auto") == 0 || (calibration && strcmp(name, "cifar10-calib") == 0))
         name = usual_data(s->net, calibration);
     if (name == NULL)
         return pp_fail(PP_ENOTFOUND, "%s: no data set goes with %s by itself: set %s", s->workload.model, s->net->name,
-                       calibration ? "quant.calib" : "workload.data (or workload.images=0)");
+                       calibration ? "quant.calib (a folder of images will do, without labels)" : "workload.data (or workload.images=0)");
     PP_TRY(pp_dataset_open(out, name, (uint32_t)limit));
-    return pp_dataset_fits(*out, s->net);
+    return calibration ? pp_dataset_feeds(*out, s->net) : pp_dataset_fits(*out, s->net);
 }
 
 /* Timing reads shapes and widths alone: without values there is nothing to calibrate. */
@@ -382,7 +397,7 @@ static pp_status run_crossbar(pp_session *s, void *engine, uint32_t first, uint3
 
 static pp_status evaluate(pp_session *s, const char *label, run_fn run, void *engine, double *top1)
 {
-    uint32_t n = s->data->n, classes = s->data->classes;
+    uint32_t n = s->data->n, classes = s->net->ops[s->net->output].out.c; /* the data may have fewer */
     float *logits = pp_calloc((size_t)n * classes, sizeof *logits);
     if (logits == NULL)
         return PP_ENOMEM;

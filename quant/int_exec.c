@@ -169,7 +169,7 @@ static pp_status run_image(void *payload, size_t index, unsigned id)
 pp_status pp_int_exec_run(pp_int_exec *e, pp_pool *pool, const pp_dataset *data, uint32_t first, uint32_t n,
                           float *logits)
 {
-    PP_TRY(pp_dataset_fits(data, e->q->net));
+    PP_TRY(pp_dataset_feeds(data, e->q->net));
     if (first > data->n || n > data->n - first)
         return pp_fail(PP_ERANGE, "images %u to %u of %u", first, first + n, data->n);
     PP_TRY(need_workers(e, pp_pool_threads(pool)));

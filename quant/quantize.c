@@ -479,7 +479,7 @@ static pp_status quantize_values(pp_qrun *run)
     run->images = (uint32_t)q->options.calib_images;
     if (run->images > run->data->n)
         run->images = run->data->n;
-    PP_TRY(pp_dataset_fits(run->data, q->net));
+    PP_TRY(pp_dataset_feeds(run->data, q->net));
     PP_TRY(pp_calibrate(&run->calib, q->net, q->stages, run->data, run->images, run->pool));
     PP_TRY(pp_pool_run(run->pool, (size_t)q->stages->n + 1, set_scale, run));
     inherit_formats(q);

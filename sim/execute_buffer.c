@@ -34,7 +34,7 @@ static pp_status quantize_inputs(pp_exec_buffers *b, const pp_dataset *data)
 {
     pp_shape in = b->s->q->net->ops[0].out;
     size_t values = (size_t)in.h * in.w * in.c;
-    PP_TRY(pp_dataset_fits(data, b->s->q->net));
+    PP_TRY(pp_dataset_feeds(data, b->s->q->net));
     b->input = pp_calloc(values * b->images, sizeof *b->input);
     float *image = pp_calloc(values, sizeof *image);
     for (uint32_t i = 0; b->input && image && i < b->images; i++) {

@@ -29,16 +29,22 @@ static pp_status settle(void *payload, uint64_t seed, double since_s, pp_compens
     return o->batch_norm ? pp_analog_batch_norm(n->x, n->in->pool) : PP_OK;
 }
 
+/* Results of one image: the data may have fewer classes. */
+static uint32_t results(const pp_study_input *in)
+{
+    return in->q->net->ops[in->q->net->output].out.c;
+}
+
 static pp_status evaluate(void *payload, uint32_t images, pp_progress *bar, double *top1)
 {
     net *n = payload;
     const pp_dataset *data = n->in->data;
     for (uint32_t first = 0; first < images; first += CHUNK) {
         const uint32_t count = images - first < CHUNK ? images - first : CHUNK;
-        PP_TRY(pp_analog_run(n->x, n->in->pool, data, first, count, n->logits + (size_t)first * data->classes));
+        PP_TRY(pp_analog_run(n->x, n->in->pool, data, first, count, n->logits + (size_t)first * results(n->in)));
         pp_progress_step(bar, count);
     }
-    *top1 = pp_top1(n->logits, data->labels, images, data->classes);
+    *top1 = pp_top1(n->logits, data->labels, images, results(n->in));
     return PP_OK;
 }
 
@@ -78,7 +84,7 @@ pp_status pp_study_model_run(pp_study *study, const pp_study_input *in)
     const pp_study_engine e = {.payload = &n, .model = in->model, .device = in->device, .noise = in->noise, .seed = in->seed,
                                .value_float = in->top1_float, .layers = in->q->stages->n, .layer = layer, .settle = settle,
                                .evaluate = evaluate, .snr = snr, .clipped = clipped, .ideal = ideal, .count = count, .warning = warning};
-    n.logits = pp_calloc((size_t)in->data->n * in->data->classes, sizeof *n.logits);
+    n.logits = pp_calloc((size_t)in->data->n * results(in), sizeof *n.logits);
     pp_status status = n.logits != NULL ? PP_OK : PP_ENOMEM;
     if (status == PP_OK)
         status = pp_analog_new(&n.x, in->q, in->arch, in->m, in->device, in->noise, in->calib, in->pool);

@@ -107,7 +107,8 @@ static pp_status fill(pp_dataset *data, const blob *images, const blob *labels, 
         data->classes = classes[i] >= data->classes ? classes[i] + 1u : data->classes;
     PP_TRY(pp_dataset_allocate_(data, path, limit && limit < dim[0] ? limit : dim[0]));
     memcpy(data->pixels, pixels, (size_t)data->n * data->h * data->w);
-    memcpy(data->labels, classes, data->n);
+    for (uint32_t i = 0; i < data->n; i++)
+        data->labels[i] = classes[i];
     pp_sha256 h;
     pp_sha256_begin(&h);
     pp_sha256_add(&h, images->file->data, images->file->size);

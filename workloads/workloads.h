@@ -56,20 +56,24 @@ pp_status pp_network_from_tasks(pp_network **out, const char *path);
 
 /* ---- data ---- */
 
-/* Images [n][h][w][c] as bytes, labels [n]. */
+/* Images [n][h][w][c] as bytes, labels [n] below classes; classes 0: no labels (all are 0). */
 typedef struct pp_dataset {
     char *name;       /* base name of the file */
     char sha256[65];  /* of the file content read */
     uint32_t n, h, w, c, classes;
     uint8_t *pixels;
-    uint8_t *labels;
+    uint16_t *labels;
 } pp_dataset;
 /* DATA: "cifar10-test-1000", "cifar10-calib" (zoo), or a path: CIFAR-10 binary (.bin: a file, or a
  * folder holding test_batch.bin), IDX pair (`...-images-idx3-ubyte[.gz]`; labels beside it), and
- * "fashion-mnist[-train]" from Debian's dataset-fashion-mnist. limit 0: all. */
+ * "fashion-mnist[-train]" from Debian's dataset-fashion-mnist; or a folder of images (.png, .ppm, .pgm): a folder a
+ * class, numbered by their names, which may be numbers; or images alone, which have no labels. `FOLDER:size=HxW`
+ * brings images to one size. Images of the classes come in turn. limit 0: all. */
 pp_status pp_dataset_open(pp_dataset **out, const char *data, uint32_t limit);
 void pp_dataset_free(pp_dataset *data);
-/* Shape and class count must fit the network; one line otherwise. */
+/* Images must fit the input of the network; one line otherwise. */
+pp_status pp_dataset_feeds(const pp_dataset *data, const pp_network *net);
+/* And labels its output: for accuracy. */
 pp_status pp_dataset_fits(const pp_dataset *data, const pp_network *net);
 /* Image i normalised for the network: float [h][w][c]. */
 void pp_dataset_normalise(const pp_dataset *data, const pp_network *net, uint32_t i, float *out);
@@ -95,6 +99,6 @@ typedef pp_status (*pp_stream_tap)(void *payload, uint32_t stream, uint32_t imag
 pp_status pp_float_exec_run(pp_float_exec *exec, pp_pool *pool, const pp_dataset *data, uint32_t first, uint32_t n,
                             float *logits, pp_stream_tap tap, void *payload);
 /* Share of rows whose largest logit (lowest index on ties) is the label. */
-double pp_top1(const float *logits, const uint8_t *labels, uint32_t n, uint32_t classes);
+double pp_top1(const float *logits, const uint16_t *labels, uint32_t n, uint32_t classes);
 
 #endif

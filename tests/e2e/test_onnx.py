@@ -110,6 +110,25 @@ class Onnx(Case):
         self.refused("model", "show", file + ":output=z", words=["no node of the graph makes a value 'z'"])
         self.refused("model", "show", self.write("no.tflite", "not a model\n"), words=["no.tflite", "not a TensorFlow Lite file"])
 
+    def test_images_of_ones_own(self):
+        """A folder a class for accuracy, images without labels for ranges, both of another size; a run file elsewhere."""
+        rng = random.Random(5)
+        for name in ("a", "b"):
+            os.makedirs(self.path("photos/" + name))
+            for i in range(3):
+                with open(self.path(f"photos/{name}/{i}.ppm"), "wb") as f:
+                    f.write(b"P6 48 40 255 " + bytes(rng.randrange(256) for _ in range(48 * 40 * 3)))
+        make_onnx.small(self.path("mine.onnx"))
+        self.write("mine.yaml", "workload: {model: 'mine.onnx:input=32x32x3', data: 'photos:size=32x32', images: 4}\n"
+                   "quant: {calib: 'photos/a:size=32x32', calib_images: 2}\nsimulate: {images: 4, execute: 1}\n")
+        r = self.json("run", self.path("mine.yaml"), "-o", self.path("mine.h5"), *QUICK)
+        self.assertEqual(r["executed"], 1)
+        self.assertIn(r["top1_float"], (0, 0.25, 0.5, 0.75, 1))
+        self.refused("quantize", self.path("mine.onnx"), "--calib", self.path("photos"), words=["40x48x3", "takes 32x32x3"])
+        self.refused("quantize", self.path("mine.onnx"), "--calib", self.path("none"), words=["none"])
+        self.refused("quantize", self.path("mine.onnx"), *settings(workload__data=self.path("photos/a:size=32x32")),
+                     words=["has no labels"])
+
     def test_other_commands(self):
         file = self.path("small.onnx")
         make_onnx.small(file)

@@ -191,7 +191,7 @@ static inline pp_dataset *random_images(const pp_network *net, uint32_t n, uint6
                       .classes = net->ops[net->output].out.c};
     size_t size = (size_t)n * in.h * in.w * in.c;
     d->pixels = malloc(size);
-    d->labels = calloc(n, 1);
+    d->labels = calloc(n, sizeof *d->labels);
     for (size_t i = 0; i < size; i++)
         d->pixels[i] = (uint8_t)(pp_rng_u32(&rng) >> 24);
     return d;

@@ -72,7 +72,7 @@ static void fill(fixture *f)
         f->bias[i] = (float)(0.1 * pp_rng_normal(&r));
     f->data = (pp_dataset){.name = "noise", .n = IMAGES, .h = SIDE, .w = SIDE, .c = 3, .classes = 10};
     f->data.pixels = calloc(IMAGES, SIDE * SIDE * 3);
-    f->data.labels = calloc(IMAGES, 1);
+    f->data.labels = calloc(IMAGES, sizeof *f->data.labels);
     for (size_t i = 0; i < IMAGES * SIDE * SIDE * 3; i++)
         f->data.pixels[i] = (uint8_t)pp_rng_below(&r, 256);
 }

@@ -20,7 +20,7 @@ static inline void run_fast(const pp_network *net, const uint8_t *pixels, float 
     pp_shape s = net->ops[0].out;
     pp_stages *stages = NULL;
     pp_float_exec *exec = NULL;
-    uint8_t label = 0;
+    uint16_t label = 0;
     pp_dataset data = {.name = (char *)(uintptr_t) "bytes",
                        .n = 1,
                        .h = s.h,

@@ -87,7 +87,7 @@ static void check_model(const char *name)
     pp_shape in = net->ops[0].out, out = net->ops[net->output].out;
     size_t n = (size_t)in.h * in.w * in.c;
     pp_dataset data = {.name = (char *)"random", .n = 1, .h = in.h, .w = in.w, .c = in.c, .classes = out.c};
-    uint8_t label = 0;
+    uint16_t label = 0;
     float *image = malloc(n * sizeof *image), *logits = malloc((size_t)out.h * out.w * out.c * sizeof *logits);
     data.pixels = malloc(n);
     data.labels = &label;

@@ -50,11 +50,11 @@ static void the_zoo_has_test_and_calibration_images(void **state)
 {
     (void)state;
     /* First labels of the official files test_batch.bin and data_batch_1.bin. */
-    static const uint8_t test[10] = {3, 8, 8, 0, 6, 6, 1, 6, 3, 1}, train[10] = {6, 9, 9, 4, 1, 1, 2, 7, 8, 3};
+    static const uint16_t test[10] = {3, 8, 8, 0, 6, 6, 1, 6, 3, 1}, train[10] = {6, 9, 9, 4, 1, 1, 2, 7, 8, 3};
     pp_dataset *d = NULL;
     assert_ok(pp_dataset_open(&d, "cifar10-test-1000", 0));
     assert_int_equal(d->n, 1000);
-    assert_memory_equal(d->labels, test, 10);
+    assert_memory_equal(d->labels, test, sizeof test);
     assert_string_equal(d->name, "cifar10-test-1000.bin");
     char whole[65];
     memcpy(whole, d->sha256, sizeof whole);
@@ -64,7 +64,7 @@ static void the_zoo_has_test_and_calibration_images(void **state)
     pp_dataset_free(d);
     assert_ok(pp_dataset_open(&d, "cifar10-calib", 0));
     assert_int_equal(d->n, 512);
-    assert_memory_equal(d->labels, train, 10);
+    assert_memory_equal(d->labels, train, sizeof train);
     assert_string_not_equal(d->sha256, whole);
     pp_dataset_free(d);
 }
@@ -73,7 +73,8 @@ static void data_must_fit_the_network(void **state)
 {
     (void)state;
     pp_network *net = NULL;
-    uint8_t pixels[3072] = {0}, label = 0;
+    uint8_t pixels[3072] = {0};
+    uint16_t label = 0;
     pp_dataset d = {.name = "d", .n = 1, .h = 32, .w = 32, .c = 3, .classes = 10, .pixels = pixels, .labels = &label};
     assert_ok(pp_model_open(&net, "resnet20"));
     assert_ok(pp_dataset_fits(&d, net));
@@ -90,7 +91,8 @@ static void normalising_by_hand(void **state)
     (void)state;
     pp_network *net = NULL;
     static const uint32_t widths[3] = {1, 1, 1};
-    uint8_t pixels[2 * 3072] = {0}, labels[2] = {0};
+    uint8_t pixels[2 * 3072] = {0};
+    uint16_t labels[2] = {0};
     float out[3072];
     pp_dataset d = {.name = "d", .n = 2, .h = 32, .w = 32, .c = 3, .classes = 10, .pixels = pixels, .labels = labels};
     pixels[3072 + 4] = 255;
@@ -106,7 +108,7 @@ static void top1_takes_the_lowest_index_on_ties(void **state)
 {
     (void)state;
     static const float logits[] = {0, 1, 1, 2, 2, 1, -1, -2, -3, 5, 6, 7};
-    static const uint8_t labels[] = {1, 1, 0, 2};
+    static const uint16_t labels[] = {1, 1, 0, 2};
     assert_true(pp_top1(logits, labels, 4, 3) == 0.75);
 }
 

@@ -15,7 +15,7 @@ static void random_data(pp_dataset *d, const pp_network *net, uint32_t n, uint64
     *d = (pp_dataset){.name = (char *)"random", .n = n, .h = in.h, .w = in.w, .c = in.c, .classes = 5};
     size_t bytes = (size_t)n * in.h * in.w * in.c;
     d->pixels = malloc(bytes);
-    d->labels = calloc(n, 1);
+    d->labels = calloc(n, sizeof *d->labels);
     assert_true(d->pixels && d->labels);
     for (size_t i = 0; i < bytes; i++)
         d->pixels[i] = (uint8_t)pp_rng_below(&rng, 256);
