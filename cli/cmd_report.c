@@ -4,6 +4,7 @@
 #include "report/compare.h"
 #include "report/lm_report.h"
 #include "report/content.h"
+#include "report/plot.h"
 #include "report/guard.h"
 
 #include <stdio.h>
@@ -150,6 +151,22 @@ static pp_status html(void *context, void *out, uint64_t *answer)
     return status;
 }
 
+/* ---- plot ---- */
+
+static pp_status plot(void *context, void *out, uint64_t *answer)
+{
+    const job *j = context;
+    pp_content *c = NULL;
+    const pp_content_plot o = {j->table, pp_args_get(j->p, "x"), pp_args_get(j->p, "y"), pp_args_get(j->p, "by")};
+    (void)answer;
+    PP_TRY(pp_content_read(&c, j->file[0]));
+    pp_status status = pp_content_draw(c, &o, pp_args_get(j->p, "output"), pp_args_has(j->p, "force"));
+    pp_content_free(c);
+    if (status == PP_OK && !pp_args_has(j->p, "quiet") && !pp_args_has(j->p, "json"))
+        fprintf(out, "figure: %s\n", pp_args_get(j->p, "output"));
+    return status;
+}
+
 /* ---- diff ---- */
 
 static pp_status diff_read(const job *j, const pp_content *a, const pp_content *b, FILE *out, uint64_t *differs)
@@ -202,13 +219,15 @@ typedef struct verb {
     size_t min_operands, max_operands, files; /* operands behind the verb; how many of them are files */
     pp_guarded_work work;
     const char *output; /* ending of the file that it writes without -o; NULL: stdout */
+    bool draws;         /* writes its -o, a figure, itself */
 } verb;
 
 static const verb verbs[] = {
-    {"show", 1, 1, 1, show, NULL},
-    {"csv", 1, 2, 1, csv, NULL},
-    {"html", 1, 1, 1, html, ".html"},
-    {"diff", 2, 2, 2, diff, NULL},
+    {"show", 1, 1, 1, show, NULL, false},
+    {"csv", 1, 2, 1, csv, NULL, false},
+    {"html", 1, 1, 1, html, ".html", false},
+    {"plot", 1, 2, 1, plot, NULL, true},
+    {"diff", 2, 2, 2, diff, NULL, false},
 };
 
 /* The file to write: -o, or the report's name with another ending beside where the command runs; NULL: stdout. */
@@ -216,6 +235,10 @@ static pp_status output_name(const job *j, const verb *v, char **out)
 {
     const char *given = pp_args_get(j->p, "output");
     *out = NULL;
+    if (v->draws && given == NULL)
+        return pp_fail(PP_EUSAGE, "report plot: expected -o FILE.svg or FILE.png");
+    if (v->draws)
+        return pp_plot_check_path(given);
     if (given == NULL && v->output == NULL)
         return PP_OK;
     if (given == NULL) {
@@ -292,8 +315,8 @@ static pp_status run_on(const pp_parsed *p, int *rc)
         j.table = n > v->files ? p->operand[2] : NULL;
         return run_verb(&j, v, rc);
     }
-    return pp_fail(PP_EUSAGE, "report: expected `report show FILE.h5`, `report html FILE.h5`, `report csv FILE.h5 TABLE` "
-                              "or `report diff A.h5 B.h5` (`report csv` lists the tables)");
+    return pp_fail(PP_EUSAGE, "report: expected `report show FILE.h5`, `report html FILE.h5`, `report csv FILE.h5 TABLE`, "
+                              "`report plot FILE.h5 [TABLE]` or `report diff A.h5 B.h5` (`report csv` lists the tables)");
 }
 
 static int run(const pp_parsed *p)
@@ -304,6 +327,9 @@ static int run(const pp_parsed *p)
 }
 
 static const pp_arg args[] = {
+    {0, "x", "COLUMN", "plot: column along the x axis (of a sweep: its first setting)"},
+    {0, "y", "COLUMN", "plot: column of numbers that is drawn (of a sweep: its throughput)"},
+    {0, "by", "COLUMN,...", "plot: a line for each value of these columns (of a sweep: its other settings)"},
     {0, "tolerance", "R", "diff: numbers whose relative difference is at most R are equal (default 0)"},
     {0, "rows", "N", "diff: rows of a table that are named one by one (default 5)"},
     {0, "exit-code", NULL, "diff: exit status 1 when the reports differ; without it a difference is no failure"},
@@ -312,17 +338,18 @@ static const pp_arg args[] = {
 
 const pp_command pp_cmd_report = {
     .name = "report",
-    .operands = "show FILE.h5 | html FILE.h5 | csv FILE.h5 [TABLE] | diff A.h5 B.h5",
+    .operands = "show FILE.h5 | html FILE.h5 | csv FILE.h5 [TABLE] | plot FILE.h5 [TABLE] | diff A.h5 B.h5",
     .min_operands = 1,
     .max_operands = 3,
     .text = "show a report, make a page of it, print a table as CSV, or say what differs between two\n\n"
             "show prints the summary. html writes one page that needs nothing else, neither network nor server:\n"
             "figures, drawing of the fabric, pipeline, layers, bandwidth, accuracy, energy, settings, all data\n"
             "(docs/report-html.md); without -o it is FILE.html in the current folder. csv prints a table by name\n"
-            "or path, and without TABLE lists those of the file. diff says in words and units what changed.\n"
+            "or path, and without TABLE lists those of the file. plot draws a column of a table against\n"
+            "another as .svg or .png. diff says in words and units what changed.\n"
             "Reports are plain HDF5 (docs/report-format.md): h5dump, h5py, HDFView and MATLAB open them too.",
     .examples = "  pentaprism report show out.h5\n  pentaprism report html out.h5 -o out.html\n"
-                "  pentaprism report csv out.h5 channels\n  pentaprism report diff a.h5 b.h5 --tolerance 0.01\n",
+                "  pentaprism report csv out.h5 channels\n  pentaprism report plot sweep.h5 --x fabric.lanes --y latency_first_us -o latency.svg\n  pentaprism report diff a.h5 b.h5 --tolerance 0.01\n",
     .args = args,
     .run = run,
 };

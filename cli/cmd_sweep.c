@@ -2,10 +2,12 @@
  * or `run`; what it prints is kept in a file of its own, so that a sweep that was stopped goes on where it was. */
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "report/sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@
 #define AXES_MAX 16u
 
 typedef struct axis {
-    const char *key; /* section.name */
+    const char *key, *units; /* section.name */
     const char *value[256];
     size_t n;
 } axis;
@@ -29,6 +31,7 @@ typedef struct sweep {
     size_t n_axes, n_points;
     const char *command; /* simulate, run */
     char *folder;        /* of the points: NAME.csv.points */
+    const char *model;   /* of the run file */
     char file_sha256[65];
     size_t failed, kept;
 } sweep;
@@ -90,6 +93,27 @@ static char *point_file(const sweep *s, size_t point, const char *ending)
         h = pp_fnv1a(h, value, strlen(value) + 1);
     }
     return pp_strf("%s/%016" PRIx64 "%s", s->folder, h, ending);
+}
+
+/* ---- being told to end ---- */
+
+static volatile sig_atomic_t stopped_by; /* a signal; 0: go on */
+
+static void on_stop(int number)
+{
+    stopped_by = number;
+}
+
+/* The points under way are ended, those that are done stay. */
+static void watch_for_stop(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction old, now = {.sa_handler = on_stop}; /* waiting ends, too: no SA_RESTART */
+        sigemptyset(&now.sa_mask);
+        if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            (void)sigaction(ends[i], &now, NULL);
+    }
 }
 
 /* ---- one point: a process ---- */
@@ -173,8 +197,11 @@ static pp_status finish(sweep *s, size_t point, int wait_status)
     pp_status status = part != NULL && done != NULL && err != NULL ? PP_OK : PP_ENOMEM;
     const bool good = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
     if (status == PP_OK && !good) {
-        s->failed++;
         (void)remove(part);
+        if (stopped_by != 0)
+            (void)remove(err);
+        else
+            s->failed++;
     } else if (status == PP_OK) {
         (void)remove(err);
         if (rename(part, done) != 0)
@@ -216,7 +243,7 @@ static pp_status reap(sweep *s, slots *c, pp_progress *bar)
         pp_progress_step(bar, 1);
         return finish(s, point, wait_status);
     }
-    return pid > 0 ? PP_OK : pp_fail(PP_EINTERNAL, "sweep: a point's process is lost: %s", strerror(errno));
+    return pid > 0 || errno == EINTR ? PP_OK : pp_fail(PP_EINTERNAL, "sweep: a point's process is lost: %s", strerror(errno));
 }
 
 static pp_status run_all(sweep *s, slots *c)
@@ -224,20 +251,26 @@ static pp_status run_all(sweep *s, slots *c)
     pp_progress bar;
     pp_status status = PP_OK;
     pp_progress_begin(&bar, "sweep", s->n_points);
-    for (size_t point = 0; point < s->n_points && status == PP_OK; point++) {
+    watch_for_stop();
+    for (size_t point = 0; point < s->n_points && status == PP_OK && stopped_by == 0; point++) {
         if (is_done(s, point)) {
             s->kept++;
             pp_progress_step(&bar, 1);
             continue;
         }
-        if (c->n == c->most)
+        while (c->n == c->most && status == PP_OK && stopped_by == 0)
             status = reap(s, c, &bar);
-        if (status == PP_OK)
-            status = start(s, point, &c->pid[c->n]);
+        if (status != PP_OK || stopped_by != 0)
+            break;
+        status = start(s, point, &c->pid[c->n]);
         if (status == PP_OK)
             c->point[c->n++] = point;
     }
+    bool told = false;
     while (c->n > 0) { /* those under way are waited for, whatever happened */
+        for (size_t i = 0; i < c->n && stopped_by != 0 && !told; i++)
+            (void)kill(c->pid[i], SIGTERM);
+        told = stopped_by != 0;
         const pp_status last = reap(s, c, &bar);
         if (last != PP_OK && status == PP_OK)
             status = last;
@@ -256,27 +289,18 @@ static bool left_out(const char *key)
     return strcmp(key, "wall_s") == 0 || strcmp(key, "simulate_s") == 0 || strcmp(key, "report") == 0;
 }
 
-static void put_field(FILE *f, const char *text)
-{
-    const bool quote = strpbrk(text, ",\"\n") != NULL;
-    if (quote)
-        fputc('"', f);
-    for (; *text != 0 && *text != '\n'; text++)
-        fprintf(f, *text == '"' ? "\"\"" : "%c", *text);
-    if (quote)
-        fputc('"', f);
-}
-
 /* First line of a failed point's stderr. */
-static void put_error(const sweep *s, size_t point, FILE *f)
+static const char *error_of(const sweep *s, size_t point)
 {
     char *err = point_file(s, point, ".err"), *text = NULL;
-    if (err != NULL && pp_file_read_text(&text, NULL, err, 1 << 20) == PP_OK)
-        put_field(f, strncmp(text, "pentaprism: ", 12) == 0 ? text + 12 : text);
-    else
-        put_field(f, "the process ended without a word");
+    const char *line = "the process ended without a word";
+    if (err != NULL && pp_file_read_text(&text, NULL, err, 1 << 20) == PP_OK) {
+        text[strcspn(text, "\n")] = 0;
+        line = pp_arena_strdup(s->arena, strncmp(text, "pentaprism: ", 12) == 0 ? text + 12 : text);
+    }
     free(text);
     free(err);
+    return line;
 }
 
 static pp_doc *read_point(const sweep *s, size_t point)
@@ -289,80 +313,108 @@ static pp_doc *read_point(const sweep *s, size_t point)
     return doc;
 }
 
-/* Columns are the plain values of the first point that was done. */
-static void put_row(const sweep *s, const pp_node *columns, size_t point, FILE *f)
+static pp_status add_column(const sweep *s, pp_sweep_table *t, const pp_sweep_column *column)
 {
-    pp_doc *doc = read_point(s, point);
-    const pp_node *root = doc != NULL ? pp_doc_root(doc) : NULL;
-    for (size_t i = 0; i < s->n_axes; i++) {
-        put_field(f, value_at(s, point, i));
-        fputc(',', f);
-    }
-    for (size_t i = 0; columns != NULL && i < columns->n; i++) {
-        if (columns->child[i]->kind != PP_DOC_SCALAR || left_out(columns->key[i]))
-            continue;
-        const pp_node *v = pp_node_get(root, columns->key[i]);
-        if (v != NULL && v->kind == PP_DOC_SCALAR)
-            put_field(f, v->text);
-        fputc(',', f);
-    }
-    if (doc == NULL)
-        put_error(s, point, f);
-    fputc('\n', f);
-    pp_doc_free(doc);
+    pp_sweep_column *to = &t->column[t->n_columns++];
+    *to = *column;
+    to->name = pp_arena_strdup(s->arena, column->name);
+    to->value = pp_arena_get(s->arena, t->n_rows, sizeof *to->value);
+    return to->name != NULL && to->value != NULL ? PP_OK : PP_ENOMEM;
 }
 
-static void put_table(const sweep *s, FILE *f)
+/* A column a setting, one for each plain value of the first point that was done, and the error. */
+static pp_status make_columns(const sweep *s, pp_sweep_table *t)
 {
     pp_doc *first = NULL;
     for (size_t point = 0; point < s->n_points && first == NULL; point++)
         first = read_point(s, point);
-    const pp_node *columns = first != NULL ? pp_doc_root(first) : NULL;
-    for (size_t i = 0; i < s->n_axes; i++)
-        fprintf(f, "%s,", s->axis[i].key);
-    for (size_t i = 0; columns != NULL && i < columns->n; i++)
-        if (columns->child[i]->kind == PP_DOC_SCALAR && !left_out(columns->key[i]))
-            fprintf(f, "%s,", columns->key[i]);
-    fputs("error\n", f);
-    for (size_t point = 0; point < s->n_points; point++)
-        put_row(s, columns, point, f);
+    const pp_node *root = first != NULL ? pp_doc_root(first) : NULL;
+    t->column = pp_calloc(s->n_axes + (root != NULL ? root->n : 0) + 1, sizeof *t->column);
+    pp_status status = t->column != NULL ? PP_OK : PP_ENOMEM;
+    for (size_t i = 0; i < s->n_axes && status == PP_OK; i++)
+        status = add_column(s, t, &(pp_sweep_column){.name = s->axis[i].key, .units = s->axis[i].units, .text = "setting of the grid",
+                                                     .n_values = (uint32_t)s->axis[i].n});
+    for (size_t i = 0; root != NULL && i < root->n && status == PP_OK; i++)
+        if (root->child[i]->kind == PP_DOC_SCALAR && !left_out(root->key[i]))
+            status = add_column(s, t, &(pp_sweep_column){.name = root->key[i]});
+    if (status == PP_OK)
+        status = add_column(s, t, &(pp_sweep_column){.name = "error", .text = "why the run failed; empty: it did not"});
     pp_doc_free(first);
+    return status;
 }
 
-static pp_status write_table(const sweep *s, const char *path, bool force)
+static pp_status fill_row(const sweep *s, pp_sweep_table *t, size_t point)
 {
-    pp_output o;
-    pp_status status = pp_output_begin(&o, path, force);
-    FILE *f = status == PP_OK ? fopen(o.temporary, "w") : NULL;
-    if (f != NULL) {
-        put_table(s, f);
-        const bool bad = ferror(f) != 0;
-        if (fclose(f) == 0 && !bad)
-            status = pp_output_commit(&o);
-        else
-            status = pp_fail(PP_EIO, "%s: cannot be written (disk full?)", path);
-    } else if (status == PP_OK)
-        status = pp_fail(PP_EIO, "%s: %s", path, strerror(errno));
-    pp_output_abort(&o);
+    pp_doc *doc = read_point(s, point);
+    const pp_node *root = doc != NULL ? pp_doc_root(doc) : NULL;
+    pp_status status = PP_OK;
+    for (size_t i = 0; i < s->n_axes; i++)
+        t->column[i].value[point] = value_at(s, point, i);
+    for (size_t c = s->n_axes; c + 1 < t->n_columns && status == PP_OK; c++) {
+        const pp_node *v = root != NULL ? pp_node_get(root, t->column[c].name) : NULL;
+        if (v == NULL || v->kind != PP_DOC_SCALAR || v->text == NULL)
+            continue;
+        t->column[c].value[point] = pp_arena_strdup(s->arena, v->text);
+        status = t->column[c].value[point] != NULL ? PP_OK : PP_ENOMEM;
+    }
+    if (doc == NULL)
+        t->column[t->n_columns - 1].value[point] = error_of(s, point);
+    pp_doc_free(doc);
+    return status;
+}
+
+static bool is_hdf5(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot != NULL && strcmp(dot, ".h5") == 0;
+}
+
+static pp_status write_tables(const sweep *s, const char *path, const char *csv, bool force)
+{
+    pp_sweep_table t = {.model = s->model, .command = pp_canonical_command(s->args), .n_rows = s->n_points, .n_failed = s->failed};
+    pp_status status = t.command != NULL ? make_columns(s, &t) : PP_ENOMEM;
+    for (size_t point = 0; point < s->n_points && status == PP_OK; point++)
+        status = fill_row(s, &t, point);
+    if (status == PP_OK)
+        status = is_hdf5(path) ? pp_sweep_write(path, &t, force) : pp_sweep_csv(path, &t, force);
+    if (status == PP_OK && csv != NULL)
+        status = pp_sweep_csv(csv, &t, force);
+    free(t.column);
+    free((void *)t.command);
     return status;
 }
 
 /* ---- the command ---- */
 
-/* The settings that all points share must be right, and those of the grid must be there; their values are a point's own. */
-static pp_status check_settings(const sweep *s)
+/* A setting of the grid must be there; its values are the points' own. */
+static pp_status check_axis(pp_session *session, axis *a)
+{
+    for (size_t i = 0; i < pp_config_count(session->config); i++) {
+        const pp_knob *k = pp_config_knob(session->config, i);
+        const size_t n = strlen(k->section);
+        if (strncmp(a->key, k->section, n) == 0 && a->key[n] == '.' && strcmp(a->key + n + 1, k->name) == 0) {
+            a->units = k->unit;
+            return PP_OK;
+        }
+    }
+    char *assignment = pp_strf("%s=%s", a->key, a->value[0]);
+    const pp_status status = assignment != NULL ? pp_config_set(session->config, assignment) : PP_ENOMEM; /* says what is wrong */
+    free(assignment);
+    return status;
+}
+
+/* The settings that all points share must be right. */
+static pp_status check_settings(sweep *s)
 {
     pp_session session;
     pp_status status = pp_session_open(&session, s->args, s->args->operand[0]);
-    for (size_t i = 0; i < s->n_axes && status == PP_OK; i++) {
-        char section[64];
-        const char *dot = strchr(s->axis[i].key, '.');
-        (void)snprintf(section, sizeof section, "%.*s", dot != NULL ? (int)(dot - s->axis[i].key) : 0, s->axis[i].key);
-        if (dot != NULL && pp_config_text(session.config, section, dot + 1) != NULL)
-            continue;
-        char *assignment = pp_strf("%s=%s", s->axis[i].key, s->axis[i].value[0]);
-        status = assignment != NULL ? pp_config_set(session.config, assignment) : PP_ENOMEM; /* says what is wrong with it */
-        free(assignment);
+    for (size_t i = 0; i < s->n_axes && status == PP_OK; i++)
+        status = check_axis(&session, &s->axis[i]);
+    if (status == PP_OK) {
+        char *base = pp_path_base(session.workload.model);
+        s->model = base != NULL ? pp_arena_strdup(s->arena, base) : NULL;
+        free(base);
+        status = s->model != NULL ? PP_OK : PP_ENOMEM;
     }
     pp_session_close(&session);
     return status;
@@ -380,9 +432,16 @@ static pp_status identify(sweep *s)
     return PP_OK;
 }
 
-static pp_status prepare(sweep *s, const char *path, bool force)
+static pp_status may_write(const char *path, bool force)
 {
     pp_output probe;
+    const pp_status status = pp_output_begin(&probe, path, force);
+    pp_output_abort(&probe);
+    return status;
+}
+
+static pp_status prepare(sweep *s, const char *path, const char *csv, bool force)
+{
     const char *command = pp_args_get(s->args, "command");
     s->command = command != NULL ? command : "simulate";
     if (strcmp(s->command, "simulate") != 0 && strcmp(s->command, "run") != 0)
@@ -395,9 +454,9 @@ static pp_status prepare(sweep *s, const char *path, bool force)
         return pp_fail(PP_EUSAGE, "sweep: expected --grid section.key=value,value,...");
     PP_TRY(identify(s));
     PP_TRY(check_settings(s));
-    pp_status status = pp_output_begin(&probe, path, force);
-    pp_output_abort(&probe);
-    PP_TRY(status);
+    PP_TRY(may_write(path, force));
+    if (csv != NULL)
+        PP_TRY(may_write(csv, force));
     s->folder = pp_strf("%s.points", path);
     if (s->folder == NULL)
         return PP_ENOMEM;
@@ -424,14 +483,15 @@ static pp_status report(const sweep *s, const char *path)
 
 static pp_status sweep_all(sweep *s)
 {
-    const char *path = pp_args_get(s->args, "output");
+    const char *path = pp_args_get(s->args, "output"), *csv = pp_args_get(s->args, "csv");
     const bool force = pp_args_has(s->args, "force");
     int64_t threads;
     if (path == NULL)
-        return pp_fail(PP_EUSAGE, "sweep: expected -o FILE.csv");
+        return pp_fail(PP_EUSAGE, "sweep: expected -o FILE.csv or FILE.h5");
     pp_term_set_quiet(pp_args_has(s->args, "quiet"));
     PP_TRY(pp_args_i64(s->args, "threads", pp_cpu_count(), 1, 1024, &threads));
-    PP_TRY(prepare(s, path, force));
+    PP_TRY(pp_args_i64(s->args, "jobs", threads, 1, 1024, &threads));
+    PP_TRY(prepare(s, path, csv, force));
     slots c = {.most = (size_t)threads};
     c.pid = pp_calloc(c.most, sizeof *c.pid);
     c.point = pp_calloc(c.most, sizeof *c.point);
@@ -439,7 +499,14 @@ static pp_status sweep_all(sweep *s)
     free(c.pid);
     free(c.point);
     PP_TRY(status);
-    PP_TRY(write_table(s, path, force));
+    if (stopped_by != 0) {
+        size_t done = 0;
+        for (size_t point = 0; point < s->n_points; point++)
+            done += is_done(s, point);
+        return pp_fail(PP_EINVAL, "sweep: interrupted; %zu of %zu points are kept in %s, the same command goes on from there", done, s->n_points,
+                       s->folder);
+    }
+    PP_TRY(write_tables(s, path, csv, force));
     return report(s, path);
 }
 
@@ -451,10 +518,17 @@ static int run(const pp_parsed *p)
         status = sweep_all(&s);
     free(s.folder);
     pp_arena_free(s.arena);
-    return pp_finish(status);
+    const int rc = pp_finish(status);
+    if (stopped_by != 0) { /* the shell sees which signal it was */
+        (void)signal(stopped_by, SIG_DFL);
+        (void)raise(stopped_by);
+    }
+    return rc;
 }
 
 static const pp_arg args[] = {
+    {0, "jobs", "N", "points at a time, each a process (default: -j)"},
+    {0, "csv", "FILE", "the table as CSV beside an HDF5 output"},
     {0, "grid", "SECTION.KEY=V,V,...", "values of a setting; repeatable, every combination is a point (| between values that hold commas)"},
     {0, "command", "simulate|run", "what each point is (default simulate)"},
     {0, NULL, NULL, NULL},
@@ -466,11 +540,13 @@ const pp_command pp_cmd_sweep = {
     .min_operands = 1,
     .max_operands = 1,
     .text = "simulate a run file over a grid of settings; one row a point\n\n"
-            "Each point is a process of its own, -j of them at a time. What a point gave is kept in\n"
-            "FILE.csv.points, its report beside it, so that a sweep that was stopped goes on where it was and\n"
-            "a larger grid runs only what is new. A point that fails has its line in the column `error`.\n"
-            "The table is the same for any -j.",
-    .examples = "  pentaprism sweep examples/joshi2020-resnet32.yaml --grid fabric.lanes=1,2,4 --grid fabric.kind=5pp,mesh -o lanes.csv\n",
+            "Each point is a process of its own, --jobs of them at a time. -o FILE.csv or FILE.h5 takes the\n"
+            "table (report html and report plot make a page and figures of an .h5). What a point gave is kept\n"
+            "in FILE.points, its report beside it, so that a sweep that was stopped (Ctrl-C, a kill) goes on\n"
+            "where it was and a larger grid runs only what is new. A point that fails has its line in the\n"
+            "column `error`. The table is the same for any number of jobs.",
+    .examples = "  pentaprism sweep examples/joshi2020-resnet32.yaml --grid fabric.lanes=1,2,4 --grid fabric.kind=5pp,mesh -o lanes.csv\n"
+                "  pentaprism sweep examples/joshi2020-resnet32.yaml --grid fabric.lanes=1,2,4 --jobs 2 -o lanes.h5 --csv lanes-rows.csv\n",
     .args = args,
     .run = run,
 };

@@ -7,7 +7,7 @@
 /* Options that say where results go or how fast, not what they are. */
 static bool changes_nothing(const char *name)
 {
-    static const char *const names[] = {"output", "json", "threads", "force", "quiet", "help", "csv", "draw", "certificates", "certificate", "picture"};
+    static const char *const names[] = {"output", "json", "threads", "force", "quiet", "help", "csv", "draw", "certificates", "certificate", "picture", "jobs"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

@@ -1,7 +1,10 @@
 /* The table of commands, and how a command ends. */
 #include "cli/commands.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const pp_command *const commands[] = {
     &pp_cmd_run,    &pp_cmd_model,  &pp_cmd_quantize, &pp_cmd_map,     &pp_cmd_simulate,   &pp_cmd_infer, &pp_cmd_compare,
@@ -13,10 +16,22 @@ const pp_command *pp_command_at(size_t i)
     return i < sizeof commands / sizeof *commands ? commands[i] : NULL;
 }
 
+/* A reader that has gone away (head) needs no line: the usual death. */
+static void end_with_reader(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) <= 0 || (out.revents & POLLERR) == 0)
+        return;
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)raise(SIGPIPE);
+}
+
 int pp_finish(pp_status status)
 {
     if (status == PP_OK)
         return 0;
+    if (status == PP_EIO)
+        end_with_reader();
     const char *text = pp_error_text();
     fprintf(stderr, "pentaprism: %s\n", text[0] != 0 ? text : pp_status_text(status));
     return status == PP_EUSAGE ? 2 : 1;

@@ -1,7 +1,6 @@
 /* pentaprism: dispatch to the commands. */
 #include "cli/commands.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,17 +70,12 @@ static void watch_signals(void)
     }
 }
 
-/* Results that did not reach stdout are a failure. A reader that has gone away (head) needs no line: the usual death. */
+/* Results that did not reach stdout are a failure. */
 static int end(int rc)
 {
     const bool bad = fflush(stdout) != 0 || ferror(stdout) != 0;
-    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
     if (!bad || rc != 0)
         return rc;
-    if (poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0) {
-        (void)signal(SIGPIPE, SIG_DFL);
-        (void)raise(SIGPIPE);
-    }
     return pp_finish(pp_fail(PP_EIO, "stdout: cannot be written (disk full?)"));
 }
 

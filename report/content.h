@@ -61,6 +61,17 @@ pp_status pp_content_list(const pp_content *c, void *stdio_file);
 pp_status pp_content_show(const pp_content *c, void *stdio_file);
 void pp_content_json(const pp_content *c, pp_json *object);
 
+/* Path of a table by its short name; a name that is none stays as it is. */
+const char *pp_content_table_path(const char *name);
+
+/* A figure of one column of a table against another, .svg or .png: a line for each value of the columns `by` (with commas
+ * between; NULL: of a sweep the other settings, else none). NULL of a sweep: its rows, its first setting with several
+ * values, its throughput. An x of texts stands in the order of the rows. */
+typedef struct pp_content_plot {
+    const char *table, *x, *y, *by;
+} pp_content_plot;
+pp_status pp_content_draw(const pp_content *c, const pp_content_plot *o, const char *path, bool force);
+
 /* The whole report as one HTML page without outside parts (docs/report-html.md). */
 pp_status pp_report_html(const pp_content *c, void *stdio_file);
 

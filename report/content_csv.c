@@ -39,6 +39,12 @@ static const char *path_of(const char *name)
     return NULL;
 }
 
+const char *pp_content_table_path(const char *name)
+{
+    const char *path = path_of(name);
+    return path != NULL ? path : name;
+}
+
 static const char *name_of(const char *path)
 {
     const char *where = NULL, *name;

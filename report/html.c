@@ -47,7 +47,7 @@ static void put_head(FILE *f, const pp_content *c)
 
 static const char *command_of(const pp_content *c)
 {
-    static const char *const paths[] = {"/run/command", "/traffic/command", "/quantize/command"};
+    static const char *const paths[] = {"/run/command", "/traffic/command", "/quantize/command", "/sweep/command"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         const pp_content_set *set = pp_content_find(c, paths[i]);
         if (set != NULL && set->scalar)

@@ -52,6 +52,9 @@ void pp_html_title(FILE *f, const pp_content *c, bool breaks)
         fputs("Comparison of fabrics", f);
     } else if (pp_content_find(c, "/traffic/points") != NULL) {
         fputs("Latency under load", f);
+    } else if (pp_content_find(c, "/sweep/rows") != NULL) {
+        fputs("Sweep of ", f);
+        pp_html_text(f, text_of(c, "/sweep/model"));
     } else if (pp_content_find(c, "/quantize/methods") != NULL) {
         fputs("Quantization of ", f);
         pp_html_text(f, text_of(c, "/quantize/model"));
@@ -270,9 +273,40 @@ static void saturation_card(FILE *f, const pp_content *c)
     card(f, rows_of(c, "/traffic/curves") > 1 ? "Latest saturation" : "Saturation", value, pp_content_text(fabric, best));
 }
 
+/* The run with the highest throughput, by its settings. */
+static void sweep_cards(FILE *f, const pp_content *c)
+{
+    static const char path[] = "/sweep/rows";
+    const pp_content_column *y = column_at(c, path, "throughput_ips"), *tokens = column_at(c, path, "throughput_tokens_s");
+    const pp_content_column *name = column_at(c, "/sweep/settings", "name");
+    char value[96], note[256] = "";
+    size_t best = SIZE_MAX, at = 0;
+    snprintf(value, sizeof value, "%.0f", number(c, "/sweep/points"));
+    snprintf(note, sizeof note, "%.0f failed", number(c, "/sweep/failed"));
+    card(f, "Runs", value, note);
+    y = y != NULL ? y : tokens;
+    for (size_t i = 0; y != NULL && i < rows_of(c, path); i++)
+        if (isfinite(pp_content_number(y, i)) && (best == SIZE_MAX || pp_content_number(y, i) > pp_content_number(y, best)))
+            best = i;
+    if (best == SIZE_MAX || name == NULL)
+        return;
+    pp_html_si(value, sizeof value, pp_content_number(y, best), y == tokens ? "token/s" : "/s");
+    note[0] = 0;
+    for (size_t i = 0; i < rows_of(c, "/sweep/settings") && at < sizeof note; i++) {
+        const pp_content_column *setting = column_at(c, path, pp_content_text(name, i));
+        char cell[96] = "";
+        if (setting != NULL)
+            pp_content_print(setting, best, cell, sizeof cell);
+        at += (size_t)snprintf(note + at, sizeof note - at, "%s%s %s", i > 0 ? ", " : "", pp_content_text(name, i), cell);
+    }
+    card(f, "Highest throughput", value, note);
+}
+
 static void other_cards(FILE *f, const pp_content *c)
 {
     char value[96];
+    if (rows_of(c, "/sweep/rows") > 0)
+        sweep_cards(f, c);
     if (rows_of(c, "/compare/rows") > 0) {
         snprintf(value, sizeof value, "%zu", rows_of(c, "/compare/rows"));
         card(f, "Rows", value, "networks, fabrics, port models, placements");

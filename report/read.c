@@ -91,6 +91,8 @@ static const char *const tables[][3] = {
     {"points", "/traffic/points", "loads of these curves"},
     {"methods", "/quantize/methods", "methods of quantization"},
     {"matrices", "/quantize/layers", "quantized matrices"},
+    {"sweep", "/sweep/rows", "runs of a sweep"},
+    {"grid", "/sweep/settings", "settings of a sweep's grid"},
     {"config", "/run/config", "every setting"},
     {"operators", "/workload/operators", "operators of the network"},
     {"layers", "/workload/stages", "stages: matrix operators with their digital tail"},

@@ -1,7 +1,7 @@
 // The page: panels in order, tables that no panel shows, settings, theme.
 
 // Groups whose tables no panel draws, such as those of newer versions: as they stand, open to be seen.
-const known = /^\/(run|workload|quant|arch|fabric|mapping|bandwidth|timing|energy|accuracy|compare|traffic|quantize)\//;
+const known = /^\/(run|workload|quant|arch|fabric|mapping|bandwidth|timing|energy|accuracy|compare|traffic|quantize|sweep)\//;
 function otherPanels() {
   const groups = new Map();
   for (const path of [...tables.keys(), ...scalars.keys()]) {
@@ -87,7 +87,7 @@ function startCopy() {
 }
 
 // A panel that fails says so in its place and leaves the others alone.
-for (const make of [startTheme, startCopy, startFabric, noFabric, comparePanel, trafficPanel, quantizePanel, tokensPanel, pipelineChart, layerTable, accuracyPanel, bandwidthPanel, congestionPanel, energyPanel, otherPanels, settingsPanel, dataPanel, startNavigation]) {
+for (const make of [startTheme, startCopy, startFabric, noFabric, comparePanel, trafficPanel, sweepPanel, quantizePanel, tokensPanel, pipelineChart, layerTable, accuracyPanel, bandwidthPanel, congestionPanel, energyPanel, otherPanels, settingsPanel, dataPanel, startNavigation]) {
   try {
     make();
   } catch (error) {

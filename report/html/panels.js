@@ -290,6 +290,41 @@ function trafficPanel() {
   body.append(pair, rawTable(curves, { caption: "Curves" }), el("details", {}, el("summary", {}, "All loads"), rawTable(points, { caption: "Loads" })));
 }
 
+// ---- sweeps ----
+
+// Figures of the runs against one setting; a line for each value of the others.
+function sweepPanel() {
+  const t = table("/sweep/rows"), grid = table("/sweep/settings");
+  if (!t || !grid) return;
+  const settings = grid.col("name"), figures = t.columns.map((c) => c.name).filter((n) => !settings.includes(n) && n !== "error" && t.col(n).some((v) => typeof v === "number" && Number.isFinite(v)));
+  const failed = t.has("error") ? t.col("error").filter((e) => e !== "").length : 0;
+  const body = panel("sweep", "Runs", `${plural(t.n, "run")}${failed ? `, ${failed} of them failed` : ""}: every combination of ${settings.map((s, i) => `${s} (${grid.col("values")[i]} values)`).join(", ")}.`);
+  if (figures.length) {
+    const pick = (label, names, chosen) => el("select", { "aria-label": label }, names.map((n) => el("option", { value: n, selected: n === chosen }, n)));
+    const usual = ["throughput_ips", "throughput_tokens_s"].find((n) => figures.includes(n)) || figures[0], first = settings[grid.col("values").findIndex((n) => n > 1)] || settings[0];
+    const y = pick("Figure", figures, usual), x = pick("Setting along the axis", settings, first), box = el("div", { class: "sweep-chart" });
+    const draw = () => {
+      const v = t.col(y.value), at = t.col(x.value), others = settings.filter((s) => s !== x.value && new Set(t.col(s)).size > 1), numbers = at.every((a) => typeof a === "number"), names = [...new Set(at)];
+      const s = scaleOf(t.units(y.value), maximum(v)), series = new Map();
+      v.forEach((value, i) => {
+        if (typeof value !== "number") return;
+        const name = others.map((o) => `${o} ${plain(t.col(o)[i])}`).join(", ");
+        if (!series.has(name)) series.set(name, { name, points: [] });
+        series.get(name).points.push({ x: numbers ? at[i] : names.indexOf(at[i]), y: value / s.factor, lines: [...settings.map((o) => `${o} ${plain(t.col(o)[i])}`), `${plain(value / s.factor)} ${s.name}`] });
+      });
+      const axis = { label: x.value };
+      if (numbers) { const positive = names.filter((n) => n > 0); if (positive.length === names.length && Math.max(...names) / Math.min(...names) > 30) axis.log = true; if (names.length < 12) axis.ticks = names; axis.text = brief; }
+      else Object.assign(axis, { ticks: names.map((_, i) => i), text: (i) => String(names[i]), min: -0.3, max: names.length - 0.7 });
+      box.replaceChildren(lineChart({ title: `${y.value} by ${x.value}`, width: 1180, height: 340, x: axis, y: { label: s.name ? `${y.value}, ${s.name}` : y.value } }, [...series.values()].slice(0, 24)));
+      if (series.size > 24) box.append(el("p", { class: "note" }, `The first 24 of ${series.size} lines.`));
+    };
+    for (const choice of [x, y]) choice.addEventListener("change", draw);
+    body.append(el("div", { class: "tools" }, el("label", {}, "Figure ", y), el("label", {}, "by ", x)), box);
+    draw();
+  }
+  body.append(rawTable(t, { caption: "All runs", step: 40 }));
+}
+
 // ---- quantization ----
 
 function quantizePanel() {
