@@ -10,7 +10,9 @@
  * and three are 0 at each place, and the autocorrelations of the four cancel) and Williamson's symmetric circulants
  * W of order w without a common divisor: m = t w, entry i of each is the sign and the W that place i mod t of the
  * T-sequences selects, at i mod w. t = 3: Baumert and Hall's way to 156. w = 1: T-sequences alone.
- * PAPER: hadamard-matrices. Tests multiply every matrix out. */
+ * Two orders come from a search over quadruples whose entries but the first are alike on the orbits of a multiplier g
+ * modulo the prime m (each value of the autocorrelation has to vanish on few shifts then): found here, by chance, with
+ * pairs matched by their autocorrelations. PAPER: hadamard-matrices. Tests multiply every matrix out. */
 #include "quant/rotation_internal.h"
 
 #include <stdio.h>
@@ -30,6 +32,31 @@ static const quadruple known[] = {
     {3, 31, "abc", {0x6298, 0x1d67, 0xdbd, 0xdbd}},
     {47, 1, "aAABbAaABBBbbbbbaAAbBAAbddCDcDddDcCcccDdDDcDCDd", {0}},
 };
+
+typedef struct orbit_quadruple {
+    uint32_t m, g;
+    uint32_t row[4]; /* bit k set: entries on orbit k, in the order of their least elements, are -1; entry 0 is 1 */
+} orbit_quadruple;
+
+static const orbit_quadruple searched[] = {
+    {67, 29, {0x1cd224, 0x1a16ac, 0x328a7d, 0x3c8557}}, /* orbits of 3 */
+    {73, 2, {0xf, 0x2b, 0x3c, 0xa7}},                    /* of 9 */
+};
+
+static void orbit_row(const orbit_quadruple *q, uint32_t mask, int8_t *row)
+{
+    uint32_t orbit = 0;
+    for (uint32_t i = 0; i < q->m; i++)
+        row[i] = 0;
+    row[0] = 1;
+    for (uint32_t i = 1; i < q->m; i++) {
+        if (row[i] != 0)
+            continue;
+        for (uint32_t x = i; row[x] == 0; x = x * q->g % q->m)
+            row[x] = mask >> orbit & 1 ? -1 : 1;
+        orbit++;
+    }
+}
 
 static int8_t symmetric_entry(uint32_t mask, uint32_t w, uint32_t i)
 {
@@ -81,22 +108,38 @@ static void assemble(int8_t row[4][ORDER_MAX], uint32_t m, int8_t *h)
                                             entry(row[block[i / m][j / m].row], m, block[i / m][j / m].f, i % m, j % m));
 }
 
+static const orbit_quadruple *find_searched(uint32_t n)
+{
+    for (size_t i = 0; i < sizeof searched / sizeof *searched; i++)
+        if (4 * searched[i].m == n)
+            return &searched[i];
+    return NULL;
+}
+
 pp_status pp_goethals_(int8_t **out, uint32_t n, char how[64])
 {
     int8_t row[4][ORDER_MAX];
     const quadruple *q = NULL;
+    const orbit_quadruple *found = find_searched(n);
     *out = NULL;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (4 * known[i].t * known[i].w == n)
             q = &known[i];
-    if (q == NULL)
+    if (q == NULL && found == NULL)
         return PP_OK;
     *out = pp_alloc((size_t)n * n, 1);
     if (*out == NULL)
         return PP_ENOMEM;
-    for (unsigned k = 0; k < 4; k++)
-        first_row(q, k, row[k]);
+    for (unsigned k = 0; k < 4; k++) {
+        if (q != NULL)
+            first_row(q, k, row[k]);
+        else
+            orbit_row(found, found->row[k], row[k]);
+    }
     assemble(row, n / 4, *out);
-    snprintf(how, 64, "Goethals-Seidel, 4 x %u x %u", q->t, q->w);
+    if (q != NULL)
+        snprintf(how, 64, "Goethals-Seidel, 4 x %u x %u", q->t, q->w);
+    else
+        snprintf(how, 64, "Goethals-Seidel, 4 x %u, multiplier %u", found->m, found->g);
     return PP_OK;
 }

@@ -52,6 +52,8 @@ static pp_status make_core(int8_t **out, uint32_t n, char how[64])
     if (*out == NULL)
         PP_TRY(pp_goethals_(out, n, how));
     if (*out == NULL)
+        PP_TRY(pp_twin_primes_(out, n, how));
+    if (*out == NULL)
         PP_TRY(pp_williamson_(out, n, how));
     for (uint32_t a = 12; *out == NULL && a * a <= n; a += 4)
         if (n % a == 0 && (n / a) % 4 == 0)

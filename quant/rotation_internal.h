@@ -13,6 +13,7 @@ pp_status pp_field_character_(int8_t **chi, uint32_t p, uint32_t k);
 /* Square matrices of +-1 of order n; NULL in *out when the construction does not cover n. */
 pp_status pp_paley_(int8_t **out, uint32_t n, char how[64]);
 pp_status pp_goethals_(int8_t **out, uint32_t n, char how[64]);
+pp_status pp_twin_primes_(int8_t **out, uint32_t n, char how[64]);
 pp_status pp_williamson_(int8_t **out, uint32_t n, char how[64]);
 
 /* The transform of `rows` rows by AVX2, the same bits as the plain one; chunk >= 8, by AVX-512: chunk >= 16. */
