@@ -43,6 +43,19 @@ static pp_status keep_inputs(void *payload, const pp_lm_activation *a)
     return PP_OK;
 }
 
+/* Nobody looks at what a layer gives while its inputs are collected: its last matrix, the largest, stays on the disk. */
+static pp_status no_product(void *payload, uint32_t layer, pp_lm_kind kind, unsigned worker, const float *x, uint32_t rows, float *y)
+{
+    const hessians *p = payload;
+    uint64_t out = 0, in;
+    (void)layer;
+    (void)worker;
+    (void)x;
+    if (pp_lm_dims(&p->q->config, kind, &out, &in))
+        memset(y, 0, rows * out * sizeof *y);
+    return PP_OK;
+}
+
 static void free_inputs(hessians *p)
 {
     for (unsigned i = 0; i < PP_LMQ_PLACES; i++) {
@@ -116,6 +129,8 @@ static pp_status collect(job *j, uint32_t layer)
 {
     pp_lm_hooks hooks = pp_lmq_hooks_(j->q, false);
     hooks.activation = keep_inputs;
+    hooks.product = no_product;
+    hooks.products = PP_LM_KIND_BIT(PP_LM_DOWN);
     hooks.payload = &j->hessian;
     hooks.sites |= PP_LM_SITE_BIT(PP_LM_SITE_ATTN_IN) | PP_LM_SITE_BIT(PP_LM_SITE_O_IN) |
                    PP_LM_SITE_BIT(PP_LM_SITE_FFN_IN);
