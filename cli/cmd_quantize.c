@@ -166,12 +166,17 @@ static pp_status quantize(pp_session *s, const pp_parsed *p)
 {
     s->workload.model = p->operand[0];
     PP_TRY(apply_options(s, p));
+    if (pp_qnetwork_is_folder(p->operand[0]) && (pp_args_has(p, "wbits") || pp_args_has(p, "abits") || pp_args_has(p, "output")))
+        return pp_fail(PP_EUSAGE, "quantize: %s is quantized already: it is evaluated as it is, without --wbits, --abits and -o",
+                       p->operand[0]);
     PP_TRY(pp_session_network(s));
     if (!s->net->has_weights)
         return pp_fail(PP_EUNSUPPORTED, "quantize: %s has shapes only, no weights", p->operand[0]);
     s->values = true;
     PP_TRY(pp_session_quantize(s));
     const char *dir = pp_args_get(p, "output");
+    if (dir != NULL)
+        s->q->model = p->operand[0];
     if (dir != NULL)
         PP_TRY(pp_qnetwork_write(s->q, dir, pp_args_has(p, "force")));
     if (pp_session_evaluates(s))

@@ -189,6 +189,7 @@ void pp_session_reset(pp_session *s)
     pp_dataset_free(s->calib);
     pp_stages_free(s->stages);
     pp_network_free(s->net);
+    pp_session_leave_folder(s);
     s->adc = NULL;
     s->crossbar = NULL;
     s->run = NULL;
@@ -217,6 +218,7 @@ void pp_session_close(pp_session *s)
 
 pp_status pp_session_network(pp_session *s)
 {
+    PP_TRY(pp_session_folder(s));
     PP_TRY(pp_model_open(&s->net, s->workload.model));
     return pp_stages_build(&s->stages, s->net);
 }
@@ -251,6 +253,8 @@ pp_status pp_session_quantize(pp_session *s)
 {
     if (needs_values(s))
         PP_TRY(open_data(s, s->quant.calib, true, s->quant.calib_images, &s->calib));
+    if (s->folder != NULL && needs_values(s))
+        return pp_qnetwork_read(&s->q, s->net, s->stages, s->folder->dir);
     return pp_quantize(&s->q, s->net, s->stages, &s->quant, s->calib, s->pool);
 }
 

@@ -34,6 +34,8 @@ typedef struct pp_session {
     pp_workload_options workload;
     pp_run_options run_options;
     pp_quant_options quant;
+    pp_quant_options quant_given; /* while workload.model is a quantized folder: the settings as given */
+    pp_qfolder *folder;          /* NULL: the model is no such folder */
     pp_lmq_settings lm_quant;
     pp_lm_graph_options lm_graph;
     pp_token_options tokens;
@@ -72,6 +74,10 @@ void pp_session_close(pp_session *s);
 /* Frees what the steps made, so that they can run for another model. */
 void pp_session_reset(pp_session *s);
 
+/* A quantized network's folder as workload.model: its settings and its float model take their places; pp_session_network does
+ * it. One line where given settings say something else. */
+pp_status pp_session_folder(pp_session *s);
+void pp_session_leave_folder(pp_session *s);
 /* Steps, in this order; each needs the ones before it. */
 pp_status pp_session_network(pp_session *s);
 pp_status pp_session_quantize(pp_session *s);

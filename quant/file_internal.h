@@ -22,6 +22,8 @@ size_t pp_qstage_entries(const pp_qnetwork *q, uint32_t stage, pp_qentry list[PP
 void pp_pack_codes(const int8_t *code, uint32_t rows, uint32_t columns, uint8_t *bytes);
 void pp_unpack_codes(const uint8_t *bytes, uint32_t rows, uint32_t columns, int8_t *code);
 
+/* Entry "options" of quant.json; texts are the document's. */
+pp_status pp_qoptions_read(const pp_node *root, pp_quant_options *o);
 /* SHA-256 of a file's content. */
 pp_status pp_qfile_hash(const char *path, char hex[65]);
 

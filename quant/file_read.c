@@ -64,7 +64,7 @@ static pp_status need_choice(const pp_node *map, const char *key, const char *(*
     return pp_fail_at(PP_EFORMAT, map->file, map->line, "unknown value '%s' of %s", text, key);
 }
 
-static pp_status read_options(const pp_node *root, pp_quant_options *o)
+pp_status pp_qoptions_read(const pp_node *root, pp_quant_options *o)
 {
     const pp_node *map;
     PP_TRY(pp_node_need(root, "options", &map));
@@ -251,7 +251,7 @@ static pp_status read_all(pp_qnetwork **out, const pp_network *net, const pp_sta
     PP_TRY(need_same(root, "format", PP_QUANT_FORMAT));
     PP_TRY(need_same(root, "network", net->name));
     PP_TRY(need_same(root, "weights_sha256", net->weights_sha256));
-    PP_TRY(read_options(root, &options));
+    PP_TRY(pp_qoptions_read(root, &options));
     PP_TRY(pp_qnetwork_layout(out, net, stages, &options, true));
     PP_TRY(read_calibration(root, *out));
     PP_TRY(read_streams(root, *out));

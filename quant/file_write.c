@@ -74,6 +74,14 @@ done:
     return status;
 }
 
+/* A file's path whole, so that the folder is found from anywhere; other names as they are. */
+static void add_model(pp_json *root, const pp_qnetwork *q)
+{
+    char *whole = q->model && pp_file_exists(q->model) ? realpath(q->model, NULL) : NULL;
+    pp_json_add_text(root, "model", whole ? whole : q->model ? q->model : q->net->name);
+    free(whole);
+}
+
 static void add_options(pp_json *root, const pp_quant_options *o)
 {
     pp_json *j = pp_json_add_object(root, "options");
@@ -152,6 +160,7 @@ static pp_status write_json(const pp_qnetwork *q, const char *path, const char *
     pp_json *root = pp_json_object();
     pp_json_add_text(root, "format", PP_QUANT_FORMAT);
     pp_json_add_text(root, "network", q->net->name);
+    add_model(root, q);
     pp_json_add_text(root, "weights_sha256", q->net->weights_sha256);
     pp_json_add_text(root, "model_sha256", hash);
     pp_json_add_text(root, "calibration", q->calib_name);

@@ -33,10 +33,33 @@ const pp_number_traits *pp_number_traits_of(pp_number format)
     return &table[format];
 }
 
+/* Other names that the formats go by. */
+static const char *usual_name(const char *name)
+{
+    static const char *const same[][2] = {{"e2m1", "fp4"}, {"fp4-e2m1", "fp4"}, {"fp8", "fp8-e4m3"}, {"e4m3", "fp8-e4m3"},
+                                          {"e5m2", "fp8-e5m2"}};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (strcmp(same[i][0], name) == 0)
+            return same[i][1];
+    return name;
+}
+
+/* Small letters, '-' for '_'; what does not fit is no name. */
+static void plain_letters(const char *name, char to[16])
+{
+    size_t n = 0;
+    for (; name[n] != '\0' && n < 15; n++)
+        to[n] = (char)(name[n] >= 'A' && name[n] <= 'Z' ? name[n] - 'A' + 'a' : name[n] == '_' ? '-' : name[n]);
+    to[name[n] == '\0' ? n : 0] = '\0';
+}
+
 pp_status pp_number_parse(pp_number *out, const char *name)
 {
+    char letters[16];
+    plain_letters(name, letters);
+    const char *usual = usual_name(letters);
     for (unsigned i = 0; i < PP_NUMBER_COUNT; i++)
-        if (strcmp(table[i].name, name) == 0) {
+        if (strcmp(table[i].name, usual) == 0) {
             *out = (pp_number)i;
             return PP_OK;
         }

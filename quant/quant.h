@@ -113,6 +113,7 @@ typedef struct pp_qnetwork {
     bool has_values;           /* false: shapes and widths only (no weights here) */
     char calib_name[64], calib_sha256[65];
     uint32_t calib_images;
+    const char *model;         /* as the user named what it is made from; NULL: by the network's name. Borrowed */
     void *owner;
 } pp_qnetwork;
 
@@ -126,6 +127,16 @@ pp_status pp_qnetwork_dump(char **out, const pp_qnetwork *q);
  * (docs/quantization.md is the format). Read back equal to the bit. */
 pp_status pp_qnetwork_write(const pp_qnetwork *q, const char *dir, bool force);
 pp_status pp_qnetwork_read(pp_qnetwork **out, const pp_network *net, const pp_stages *stages, const char *dir);
+/* Such a folder before its network is open: which model it was made from (a path to a file is absolute) and how. */
+typedef struct pp_qfolder {
+    const char *model;
+    pp_quant_options options;
+    char *dir;
+    void *owner;
+} pp_qfolder;
+bool pp_qnetwork_is_folder(const char *path);
+pp_status pp_qfolder_open(pp_qfolder **out, const char *dir);
+void pp_qfolder_free(pp_qfolder *f); /* NULL allowed */
 
 /* ---- the arithmetic, shared by reference, fast paths and simulator ---- */
 

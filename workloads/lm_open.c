@@ -33,9 +33,23 @@ static bool ends_in(const char *text, const char *end)
     return n > m && strcmp(text + n - m, end) == 0;
 }
 
+static bool holds(const char *folder, const char *name)
+{
+    char *path = pp_path_join(folder, name);
+    const bool there = path != NULL && pp_file_exists(path);
+    free(path);
+    return there;
+}
+
+/* A convolutional network that `quantize` wrote has one of the two, a language model both, or neither. */
+static bool is_network(const char *folder)
+{
+    return holds(folder, "quant.json") && !holds(folder, "settings.json") && !holds(folder, "config.json");
+}
+
 bool pp_lm_is_model(const char *model)
 {
-    return in_zoo(model) || is_folder(model) || ends_in(model, ".bin");
+    return in_zoo(model) || (is_folder(model) && !is_network(model)) || ends_in(model, ".bin");
 }
 
 const char *pp_lm_name(size_t i, const char **summary, bool *has_weights)

@@ -103,6 +103,24 @@ class Rotated(Case):
         self.refused("run", example(FILE), *settings(quant__abits=6, quant__stream_bits=5, workload__images=0), rc=1,
                      words=["quant.stream_bits", "6"])
 
+    def test_folder_keeps_the_setting(self):
+        """A network that quantize wrote, as MODEL: codes and settings of the folder."""
+        folder = self.path("q")
+        made = self.json("quantize", "resnet32-cifar10", "--abits", "4", "-o", folder, *settings(
+            quant__activation_scale="tile", quant__calib_images=4, workload__images=20))
+        again = self.json("quantize", folder, *settings(workload__images=20))
+        self.assertEqual(again["top1"], made["top1"])
+        file = self.write("run.yaml", "arch: {rows: 256, cols: 256, adc_bits: 8}\nmapping: {unroll: none}\nfabric: {kind: mesh}\n")
+        report = self.path("folder.h5")
+        d = self.json("run", file, *settings(workload__model=folder, workload__images=4, simulate__images=2, simulate__execute=1),
+                      "-o", report)
+        self.assertEqual(d["executed"], 1)
+        with h5py.File(report) as f:
+            self.assertTrue((f["/quant/streams"]["bits"] == 8).all())
+        self.done("map", "--network", folder)
+        self.refused("run", file, *settings(workload__model=folder, quant__abits=8), rc=1, words=["quant.abits", "already"])
+        self.refused("quantize", folder, "--wbits", "3", rc=2, words=["already"])
+
     def test_table(self):
         out = self.done("quantize", "resnet32-cifar10", "--set", "quant.rotate=input", "--set", "quant.calib_images=2",
                         "--set", "workload.images=2").out

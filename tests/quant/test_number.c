@@ -46,6 +46,13 @@ static void codes_are_the_nearest_values(void **state)
     }
     pp_number ignored;
     assert_int_equal(pp_number_parse(&ignored, "int9"), PP_ENOTFOUND);
+    assert_int_equal(pp_number_parse(&ignored, "a name that is far too long"), PP_ENOTFOUND);
+    static const struct { const char *name; pp_number number; } same[] = {{"NF4", PP_NF4}, {"e2m1", PP_FP4}, {"fp8", PP_FP8_E4M3},
+                                                                         {"FP8_E5M2", PP_FP8_E5M2}, {"MXFP4", PP_MXFP4}};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        assert_ok(pp_number_parse(&ignored, same[i].name));
+        assert_int_equal(ignored, same[i].number);
+    }
 }
 
 static double sqnr(const float *x, const float *q, size_t n)
