@@ -93,8 +93,8 @@ class Llm(Case):
             for fabric in ("mesh", "5pp"):
                 lock, _ = self.small(*more, fabric=fabric)
                 exact, _ = self.small(*more, *settings(simulate__exact="true"), fabric=fabric)
-                self.assertGreater(lock["time_s"], 0.99 * exact["time_s"])
-                self.assertLess(lock["time_s"], 1.02 * exact["time_s"])
+                self.assertGreater(lock["time_s"], 0.975 * exact["time_s"])
+                self.assertLess(lock["time_s"], 1.03 * exact["time_s"])
             one = settings(workload__scenario="prefill", workload__sequences=1, workload__prompt_tokens=1, workload__decode_tokens=0)
             for fabric in ("mesh", "5pp"):
                 lock, _ = self.small(*one, fabric=fabric)
@@ -288,7 +288,7 @@ class Llm(Case):
         d, _ = self.run_once("bytellama-mesh.yaml")
         exact, _ = self.run_once("bytellama-mesh.yaml", *settings(simulate__exact="true"))
         self.assertEqual((d["model_of_time"], exact["model_of_time"]), ("lockstep", "exact"))
-        self.near(exact["throughput_tokens_s"], d["throughput_tokens_s"], 0.02 * exact["throughput_tokens_s"])
+        self.near(exact["throughput_tokens_s"], d["throughput_tokens_s"], 0.03 * exact["throughput_tokens_s"])
 
     def test_simulate_is_the_same(self):
         file = self.write("s.yaml", SMALL % "mesh")
