@@ -1,5 +1,5 @@
 /* Activation functions by their definitions. PAPER: howard2019 sec. 5.2 (hard swish, hard sigmoid);
- * hendrycks2016 sec. 2 (GELU). */
+ * hendrycks2016 sec. 2 (GELU); clevert2015 eq. 1 (ELU); misra2019 sec. 2 (Mish). */
 #include "workloads/network.h"
 
 #include <math.h>
@@ -20,6 +20,9 @@ static const struct {
     [PP_ACT_GELU] = {"gelu", false, true},
     [PP_ACT_GELU_TANH] = {"gelu_tanh", false, true},
     [PP_ACT_LEAKY_01] = {"leaky_relu_0.01", false, true},
+    [PP_ACT_ELU] = {"elu", false, true},
+    [PP_ACT_SOFTPLUS] = {"softplus", false, false},
+    [PP_ACT_MISH] = {"mish", false, true},
 };
 
 const char *pp_act_name(pp_act act)
@@ -40,6 +43,12 @@ bool pp_act_is_signed(pp_act act)
 static double clamp(double x, double lo, double hi)
 {
     return x < lo ? lo : x > hi ? hi : x;
+}
+
+/* log(1 + exp(x)), without overflow. */
+static double softplus(double x)
+{
+    return log1p(exp(-fabs(x))) + (x > 0 ? x : 0);
 }
 
 double pp_act_value(pp_act act, double x)
@@ -67,6 +76,12 @@ double pp_act_value(pp_act act, double x)
         return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
     case PP_ACT_LEAKY_01:
         return x > 0 ? x : 0.01 * x;
+    case PP_ACT_ELU:
+        return x > 0 ? x : expm1(x);
+    case PP_ACT_SOFTPLUS:
+        return softplus(x);
+    case PP_ACT_MISH:
+        return x * tanh(softplus(x));
     case PP_ACT_NONE:
     case PP_ACT_COUNT:
         break;

@@ -64,7 +64,8 @@ typedef enum pp_op_kind {
 } pp_op_kind;
 
 /* LEAKY: slope 0.1 below zero. HARD_SIGMOID: clamp(x + 3, 0, 6) / 6. HARD_SWISH: x times that. SILU: x sigmoid(x).
- * GELU: x times the normal distribution's Phi(x); GELU_TANH: its approximation by tanh. LEAKY_01: slope 0.01. */
+ * GELU: x times the normal distribution's Phi(x); GELU_TANH: its approximation by tanh. LEAKY_01: slope 0.01.
+ * ELU: exp(x) - 1 below zero. SOFTPLUS: log(1 + exp(x)). MISH: x tanh(softplus(x)). */
 typedef enum pp_act {
     PP_ACT_NONE,
     PP_ACT_RELU,
@@ -78,6 +79,9 @@ typedef enum pp_act {
     PP_ACT_GELU,
     PP_ACT_GELU_TANH,
     PP_ACT_LEAKY_01,
+    PP_ACT_ELU,
+    PP_ACT_SOFTPLUS,
+    PP_ACT_MISH,
     PP_ACT_COUNT
 } pp_act;
 

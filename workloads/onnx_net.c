@@ -45,7 +45,7 @@ static pp_status need(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
     if (!*out)
         return pp_net_fail(v, PP_EUNSUPPORTED, "input %u must come from the network's input", k);
     if ((*out)->gelu)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "it reads an Erf, which is supported as a part of Gelu only");
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it reads a part of Gelu (an Erf or a cube), which is supported within Gelu only");
     return PP_OK;
 }
 
@@ -581,6 +581,7 @@ static pp_status start(pp_onnx_net *v, const options *o, const pp_onnx_info *in)
     input_stream(in, axis, shape, s);
     v->value[in->value].stream = s;
     v->batched = in->dim[0] != 1;
+    v->images = in->dim[0] > 1 ? (uint64_t)in->dim[0] : 0;
     return shape.c <= 4 ? read_scaling(v, shape.c) : PP_OK;
 }
 
@@ -593,7 +594,7 @@ static pp_status finish(pp_onnx_net *v, uint32_t output, pp_network **out)
     v->node = &v->m->node[v->m->n_nodes - 1];
     if (s.gelu || s.coded || is_padded(&s))
         return pp_fail_at(PP_EUNSUPPORTED, v->m->path, 0,
-                          "its output '%s' is an Erf, a Pad or a QuantizeLinear that "
+                          "its output '%s' is a part of Gelu, a Pad or a QuantizeLinear that "
                           "nothing follows",
                           v->m->value[output].name);
     PP_TRY(pp_net_settle(v, &s));

@@ -4,6 +4,18 @@
 #include <math.h>
 #include <string.h>
 
+/* Steps of x 0.5 (1 + erf(x / sqrt 2)) and x 0.5 (1 + tanh(.7978846 (x + .044715 x^3))), each one activation of x. */
+enum {
+    GELU_ERF = 1,    /* erf(x / sqrt 2) */
+    GELU_ONE_ERF,    /* 1 + that */
+    GELU_CUBE,       /* x^3 */
+    GELU_SMALL_CUBE, /* .044715 of that */
+    GELU_SUM,        /* x + that */
+    GELU_SCALED,     /* .7978846 of that */
+    GELU_TANH,       /* its tanh */
+    GELU_ONE_TANH    /* 1 + that */
+};
+
 /* ---- scale and shift ---- */
 
 static bool about(double a, double b)
@@ -129,7 +141,43 @@ static pp_status convert_sigmoid(pp_onnx_net *v)
 
 static pp_status convert_tanh(pp_onnx_net *v)
 {
+    const pp_onnx_stream *x = pp_net_any(v, 0);
+    if (x && x->gelu == GELU_SCALED) {
+        pp_onnx_stream out = *x;
+        out.gelu = GELU_TANH;
+        return pp_net_give(v, 0, &out);
+    }
     return give_act(v, PP_ACT_TANH);
+}
+
+static pp_status convert_softplus(pp_onnx_net *v)
+{
+    return give_act(v, PP_ACT_SOFTPLUS);
+}
+
+static pp_status convert_mish(pp_onnx_net *v)
+{
+    return give_act(v, PP_ACT_MISH);
+}
+
+static pp_status convert_elu(pp_onnx_net *v)
+{
+    double alpha = pp_onnx_attr_f(v->node, "alpha", 1);
+    return about(alpha, 1) ? give_act(v, PP_ACT_ELU) : pp_net_fail(v, PP_EUNSUPPORTED, "alpha %g; only 1 is supported", alpha);
+}
+
+/* The cube of Gelu's approximation. */
+static pp_status convert_pow(pp_onnx_net *v)
+{
+    const pp_onnx_tensor *t = pp_net_constant(v, 1);
+    const pp_onnx_stream *x;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    if (!t || !t->data || pp_onnx_count(t) != 1 || !about(pp_onnx_f64(t, 0), 3))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it is supported as a part of layer norms and of Gelu by tanh only");
+    pp_onnx_stream out = *x;
+    out.gelu = GELU_CUBE;
+    out.base = x->op;
+    return pp_net_give(v, 0, &out);
 }
 
 static pp_status convert_hard_swish(pp_onnx_net *v)
@@ -363,6 +411,16 @@ static bool is_shifted_relu6(const pp_onnx_net *v, uint32_t op, uint32_t *base)
     return true;
 }
 
+/* What a step of Gelu becomes behind a number; 0: nothing of that kind. */
+static uint32_t gelu_step(uint32_t step, kind op, double number)
+{
+    if (op == ADD && about(number, 1))
+        return step == GELU_ERF ? GELU_ONE_ERF : step == GELU_TANH ? GELU_ONE_TANH : 0;
+    if (op == MUL && step == GELU_CUBE && fabs(number - 0.044715) < 1e-5)
+        return GELU_SMALL_CUBE;
+    return op == MUL && step == GELU_SUM && fabs(number - 0.79788456) < 1e-4 ? GELU_SCALED : 0;
+}
+
 static pp_status with_constant(pp_onnx_net *v, uint32_t k, const pp_onnx_tensor *t)
 {
     const pp_onnx_stream *given = pp_net_any(v, k);
@@ -370,9 +428,9 @@ static pp_status with_constant(pp_onnx_net *v, uint32_t k, const pp_onnx_tensor 
     pp_onnx_stream x, out;
     bool one = t->data && pp_onnx_count(t) == 1;
     uint32_t base = 0;
-    if (given && given->gelu == 1 && op == ADD && one && about(pp_onnx_f64(t, 0), 1)) {
+    if (given && given->gelu && one && gelu_step(given->gelu, op, pp_onnx_f64(t, 0))) {
         x = *given;
-        x.gelu = 2;
+        x.gelu = gelu_step(given->gelu, op, pp_onnx_f64(t, 0));
         return pp_net_give(v, 0, &x);
     }
     PP_TRY(pp_net_stream(v, k, &given));
@@ -408,14 +466,21 @@ static pp_status gated(pp_onnx_net *v, const pp_onnx_stream *a, const pp_onnx_st
     double factor = 1;
     pp_onnx_stream out;
     *done = true;
-    if (b->gelu == 2 && pp_net_same_layout(a, b) &&
+    if ((b->gelu == GELU_ONE_ERF || b->gelu == GELU_ONE_TANH) && pp_net_same_layout(a, b) &&
         (a->op == b->base || (uniform(left, &factor, 0) && left->inputs[0] == b->base))) {
-        PP_TRY(act_on(v, a, b->base, PP_ACT_GELU, &out));
+        PP_TRY(act_on(v, a, b->base, b->gelu == GELU_ONE_ERF ? PP_ACT_GELU : PP_ACT_GELU_TANH, &out));
         PP_TRY(uniform_scale(v, &out, false, a->op == b->base ? 2 : 2 * factor, 0, &out));
         return pp_net_give(v, 0, &out);
     }
     if (b->gelu || a->gelu)
         return *done = false, PP_OK;
+    if (gate->kind == PP_OP_ACT && gate->act == PP_ACT_TANH && pp_net_same_layout(a, b)) {
+        const pp_op *plus = pp_builder_op_(v->b, gate->inputs[0]);
+        if (plus->kind == PP_OP_ACT && plus->act == PP_ACT_SOFTPLUS && plus->inputs[0] == a->op) {
+            PP_TRY(act_on(v, a, a->op, PP_ACT_MISH, &out));
+            return pp_net_give(v, 0, &out);
+        }
+    }
     bool same = pp_net_same_layout(a, b) && !a->coded && !b->coded && gate->n_inputs > 0 && gate->inputs[0] == a->op;
     if (same && gate->kind == PP_OP_ACT && (gate->act == PP_ACT_SIGMOID || gate->act == PP_ACT_HARD_SIGMOID)) {
         PP_TRY(act_on(v, a, a->op, gate->act == PP_ACT_SIGMOID ? PP_ACT_SILU : PP_ACT_HARD_SWISH, &out));
@@ -476,6 +541,15 @@ static pp_status with_stream(pp_onnx_net *v)
     kind op = kind_of(v->node->op);
     const pp_onnx_stream *x = pp_net_any(v, 0), *y = pp_net_any(v, 1);
     bool done = false;
+    for (uint32_t turn = 0; op == ADD && turn < 2; turn++) {
+        const pp_onnx_stream *cube = turn ? x : y, *plain = turn ? y : x;
+        if (!cube || !plain || cube->gelu != GELU_SMALL_CUBE || plain->op != cube->base || plain->gelu ||
+            !pp_net_same_layout(plain, cube))
+            continue;
+        pp_onnx_stream sum = *cube;
+        sum.gelu = GELU_SUM;
+        return pp_net_give(v, 0, &sum);
+    }
     for (uint32_t turn = 0; op == MUL && turn < 2 && !done; turn++)
         PP_TRY(gated(v, turn ? y : x, turn ? x : y, &done));
     if (done)
@@ -505,6 +579,56 @@ static pp_status with_stream(pp_onnx_net *v)
                               "a channel");
 }
 
+static pp_status convert_binary(pp_onnx_net *v);
+
+/* One pixel for a whole map, or nothing. */
+static pp_status convert_expand(pp_onnx_net *v)
+{
+    const pp_onnx_stream *given;
+    const int64_t *shape;
+    uint32_t n, op = 0;
+    PP_TRY(pp_net_stream(v, 0, &given));
+    PP_TRY(pp_net_ints(v, "shape", 1, &shape, &n));
+    pp_onnx_stream x = *given;
+    PP_TRY(pp_net_settle(v, &x));
+    if (n < x.ndim && n > 0 && n <= PP_ONNX_DIMS) /* missing sizes are 1 */
+        return pp_net_fail(v, PP_EUNSUPPORTED, "a shape of %u dimensions for %u", n, x.ndim);
+    if (n <= PP_ONNX_DIMS && n > x.ndim)
+        raise(&x, n);
+    bool same = n == x.ndim, map = same && n == 4 && pp_net_is_map(v, &x);
+    for (uint32_t d = 0; same && d < n; d++)
+        same = shape[d] == 1 || (uint64_t)shape[d] == x.dim[d];
+    if (same)
+        return x.op == given->op ? pp_net_give_view(v, x) : pp_net_give(v, 0, &x);
+    if (!map || shape[0] > 1 || (shape[1] != 1 && (uint64_t)shape[1] != x.dim[1]) || x.dim[2] != 1 || x.dim[3] != 1 ||
+        shape[2] < 1 || shape[3] < 1 || shape[2] > PP_DIM_MAX || shape[3] > PP_DIM_MAX)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "only one pixel [N,C,1,1] is repeated, over a map");
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_upsample(v->b, name, x.op, (uint32_t)shape[2], (uint32_t)shape[3], &op));
+    x = pp_net_map(v, op, 4);
+    return pp_net_give(v, 0, &x);
+}
+
+/* Maps of one layout, one after the other. */
+static pp_status convert_sum(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x, *y;
+    pp_onnx_stream sum;
+    if (v->node->n_in == 2)
+        return convert_binary(v);
+    PP_TRY(pp_net_stream(v, 0, &x));
+    sum = *x;
+    for (uint32_t k = 1; k < v->node->n_in; k++) {
+        PP_TRY(pp_net_stream(v, k, &y));
+        if (!pp_net_same_layout(&sum, y))
+            return pp_net_fail(v, PP_EUNSUPPORTED, "its inputs must be maps of one shape");
+        PP_TRY(join_two(v, PP_OP_ADD, &sum, sum.op, y->op, &sum));
+    }
+    return v->node->n_in == 1 ? pp_net_give_view(v, sum) : pp_net_give(v, 0, &sum);
+}
+
 static pp_status convert_binary(pp_onnx_net *v)
 {
     if (v->node->n_in != 2)
@@ -527,7 +651,7 @@ static pp_status convert_erf(pp_onnx_net *v)
     if (!uniform(op, &factor, 0) || !about(factor, 0.70710678118654752440))
         return pp_net_fail(v, PP_EUNSUPPORTED, "it is supported as a part of Gelu only: x 0.5 (1 + erf(x / sqrt 2))");
     pp_onnx_stream out = *x;
-    out.gelu = 1;
+    out.gelu = GELU_ERF;
     out.base = op->inputs[0];
     return pp_net_give(v, 0, &out);
 }
@@ -713,13 +837,18 @@ const pp_net_row pp_net_ops_element_[] = {
     {"Neg", convert_neg},
     {"Clip", convert_clip},
     {"Erf", convert_erf},
+    {"Pow", convert_pow},
+    {"Softplus", convert_softplus},
+    {"Mish", convert_mish},
+    {"Elu", convert_elu},
     {"Max", convert_bound},
     {"Min", convert_bound},
     {"Add", convert_binary},
     {"Sub", convert_binary},
     {"Mul", convert_binary},
     {"Div", convert_binary},
-    {"Sum", convert_binary},
+    {"Sum", convert_sum},
+    {"Expand", convert_expand},
     {"BatchNormalization", convert_batch_norm},
     {"LayerNormalization", convert_layer_norm},
     {"Identity", convert_identity},

@@ -26,7 +26,7 @@ typedef struct pp_onnx_stream {
     bool shared;        /* another value has the same operator, and other readers */
     bool coded;         /* between QuantizeLinear and DequantizeLinear */
     bool probabilities; /* behind a Softmax that was left out */
-    /* Steps of x 0.5 (1 + erf(x / sqrt 2)), which is one activation of `base`: 1: erf(x / sqrt 2), 2: 1 + that. */
+    /* Not 0: a step of Gelu (onnx_net_element.c), which is one activation of `base`. */
     uint32_t gelu, base;
     /* Not 0: nothing but this stream reads that operator, which gives `scaled_times` numbers for each channel of it:
      * what scales the channels may scale there. */
@@ -47,6 +47,7 @@ typedef struct pp_onnx_net {
     bool *skip;               /* [n_nodes] taken in by a node before it */
     uint32_t output;          /* value that leaves the network */
     bool batched;             /* the file was made for several images, or any number */
+    uint64_t images;          /* how many, when it says so */
     uint32_t made;            /* operators that it has made */
     uint64_t room, work;      /* what folding may still take */
 } pp_onnx_net;

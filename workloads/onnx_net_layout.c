@@ -180,6 +180,39 @@ static bool is_shuffle(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t i
            b->stride == a->size && a->size * b->size == pp_net_shape(v, s).c;
 }
 
+/* H and W hold a part of C each: channels [C][sh][sw], or [sh][sw][C], became pixels. */
+static bool is_pixel_shuffle(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t *sh, uint32_t *sw, bool *behind)
+{
+    pp_shape shape = pp_net_shape(v, s);
+    uint32_t k = s->n_factors && s->f[0].dim == 1 ? 1 : 0;
+    const pp_factor *c = &s->f[0], *y = &s->f[k];
+    if (s->ndim != 4 || s->n_factors != k + 4)
+        return false;
+    *sh = y[1].size;
+    *sw = y[3].size;
+    uint32_t n = k ? c->size : 1;
+    *behind = k && c->stride == 1;
+    uint32_t inner = *behind ? n : 1;
+    bool order = y[0].axis == PP_ONNX_H && y[0].dim == 2 && y[1].axis == PP_ONNX_C && y[1].dim == 2 &&
+                 y[2].axis == PP_ONNX_W && y[2].dim == 3 && y[3].axis == PP_ONNX_C && y[3].dim == 3;
+    return order && y[0].size == shape.h && y[2].size == shape.w && n * *sh * *sw == shape.c &&
+           (!k || (c->axis == PP_ONNX_C && c->stride == (*behind ? 1 : *sh * *sw))) && y[1].stride == inner * *sw &&
+           y[3].stride == inner;
+}
+
+static pp_status settle_pixels(pp_onnx_net *v, pp_onnx_stream *s, uint32_t sh, uint32_t sw, bool behind)
+{
+    uint32_t op = s->op;
+    const char *name = pp_net_name(v), *second = behind && name ? pp_net_name(v) : name;
+    if (!second)
+        return PP_ENOMEM;
+    if (behind)
+        PP_TRY(pp_build_shuffle(v->b, name, op, sh * sw, &op));
+    PP_TRY(pp_build_pixel_shuffle(v->b, second, op, sh, sw, &op));
+    *s = pp_net_map(v, op, 4);
+    return PP_OK;
+}
+
 /* All of the map in one dimension, C slowest: a flatten. */
 static bool is_flat(const pp_onnx_net *v, const pp_onnx_stream *s)
 {
@@ -201,6 +234,10 @@ static bool is_flat(const pp_onnx_net *v, const pp_onnx_stream *s)
 
 pp_status pp_net_settle(pp_onnx_net *v, pp_onnx_stream *s)
 {
+    uint32_t sh = 1, sw = 1;
+    bool behind = false;
+    if (is_pixel_shuffle(v, s, &sh, &sw, &behind))
+        return settle_pixels(v, s, sh, sw, behind);
     for (uint32_t i = 0; i < s->n_factors; i++)
         if (is_shuffle(v, s, i))
             PP_TRY(settle_shuffle(v, s, i));

@@ -53,6 +53,10 @@ static pp_status convert_reshape(pp_onnx_net *v)
         dim[open] = elements(x) / known;
         known *= dim[open];
     }
+    if (v->images > 1 && n > 0 && dim[0] == v->images && known == elements(x) * v->images) {
+        dim[0] = 1; /* the file counts all the images that it was made for */
+        known /= v->images;
+    }
     if (known != elements(x))
         return pp_net_fail(v, PP_EINVAL, "%llu elements do not fit its shape", (unsigned long long)elements(x));
     return reshape_to(v, x, n, dim);

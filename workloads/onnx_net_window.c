@@ -123,9 +123,9 @@ static pp_status convert_global(pp_onnx_net *v)
     return give_pool(v, max ? PP_OP_MAX_POOL : PP_OP_GLOBAL_POOL, &x, max ? &w : NULL);
 }
 
-/* ---- ReduceMean over the map ---- */
+/* ---- ReduceMean, ReduceMax over the map ---- */
 
-/* The result's layout: C stays, H and W are gone. */
+/* The result's layout: what is reduced is gone. */
 static void reduced(const pp_onnx_stream *x, const bool *which, bool keep, uint32_t op, pp_onnx_stream *out)
 {
     *out = (pp_onnx_stream){.op = op};
@@ -133,7 +133,7 @@ static void reduced(const pp_onnx_stream *x, const bool *which, bool keep, uint3
         if (which[d] && !keep)
             continue;
         for (uint32_t i = 0; i < x->n_factors; i++)
-            if (x->f[i].dim == d && x->f[i].axis == PP_ONNX_C) {
+            if (x->f[i].dim == d && !which[d]) {
                 out->f[out->n_factors] = x->f[i];
                 out->f[out->n_factors++].dim = (uint8_t)out->ndim;
             }
@@ -148,6 +148,7 @@ static pp_status convert_mean(pp_onnx_net *v)
     uint32_t n, op = 0;
     bool which[PP_ONNX_DIMS] = {0}, keep = pp_onnx_attr_i(v->node, "keepdims", 1) != 0;
     PP_TRY(pp_net_stream(v, 0, &x));
+    bool max = strcmp(v->node->op, "ReduceMax") == 0;
     PP_TRY(pp_net_ints(v, "axes", v->m->opset >= 18 ? 1 : PP_NONE, &axes, &n));
     for (uint32_t i = 0; i < n; i++) {
         int64_t axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
@@ -160,21 +161,27 @@ static pp_status convert_mean(pp_onnx_net *v)
     uint32_t last = x->ndim - 1;
     while (last > 0 && !which[last])
         last--;
-    if (n == 1 && pp_net_are_channels(v, x, last, last + 1) && (parts = pp_net_match_norm(v, part, &epsilon)) > 0) {
+    if (!max && n == 1 && pp_net_are_channels(v, x, last, last + 1) && (parts = pp_net_match_norm(v, part, &epsilon)) > 0) {
         for (uint32_t i = 1; i < parts; i++)
             v->skip[part[i]] = true;
         v->node = &v->m->node[part[parts - 1]];
         return pp_net_give_norm(v, x, epsilon, NULL, NULL);
     }
     if (v->batched && which[0])
-        return pp_net_fail(v, PP_EUNSUPPORTED, "a mean over images");
+        return pp_net_fail(v, PP_EUNSUPPORTED, "over images");
+    bool gone[PP_ONNX_AXES] = {false}, left[PP_ONNX_AXES] = {false};
     for (uint32_t i = 0; i < x->n_factors; i++)
-        if (n == 0 || which[x->f[i].dim] != (x->f[i].axis != PP_ONNX_C))
-            return pp_net_fail(v, PP_EUNSUPPORTED, "a mean over other axes than all of H and W");
+        (which[x->f[i].dim] ? gone : left)[x->f[i].axis] = true;
+    if (n == 0 || gone[PP_ONNX_C] || (gone[PP_ONNX_H] && left[PP_ONNX_H]) || (gone[PP_ONNX_W] && left[PP_ONNX_W]))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "over other axes than H and W");
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;
-    PP_TRY(pp_build_pool(v->b, name, PP_OP_GLOBAL_POOL, x->op, NULL, &op));
+    pp_shape s = pp_net_shape(v, x);
+    const pp_window w = {.kh = gone[PP_ONNX_H] ? s.h : 1, .kw = gone[PP_ONNX_W] ? s.w : 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+    bool all = !max && !left[PP_ONNX_H] && !left[PP_ONNX_W];
+    PP_TRY(pp_build_pool(v->b, name, all ? PP_OP_GLOBAL_POOL : max ? PP_OP_MAX_POOL : PP_OP_AVG_POOL, x->op, all ? NULL : &w,
+                         &op));
     pp_onnx_stream out;
     reduced(x, which, keep, op, &out);
     return pp_net_give(v, 0, &out);
@@ -284,6 +291,7 @@ const pp_net_row pp_net_ops_window_[] = {
     {"GlobalAveragePool", convert_global},
     {"GlobalMaxPool", convert_global},
     {"ReduceMean", convert_mean},
+    {"ReduceMax", convert_mean},
     {"Pad", convert_pad},
     {NULL, NULL},
 };

@@ -12,13 +12,13 @@ static bool window_span(span out, uint32_t kernel, uint32_t stride, uint32_t dil
 {
     int64_t lo = INT64_MAX, hi = -1;
     for (uint32_t o = out.lo; o <= out.hi; o++) {
-        for (uint32_t k = 0; k < kernel; k++) {
-            int64_t at = (int64_t)o * stride + (int64_t)k * dilation - pad;
-            if (at < 0 || at >= size)
-                continue;
-            lo = at < lo ? at : lo;
-            hi = at > hi ? at : hi;
-        }
+        int64_t start = (int64_t)o * stride - pad, d = dilation ? dilation : 1;
+        int64_t first = start < 0 ? (-start + d - 1) / d : 0, last = start < size ? (size - 1 - start) / d : -1;
+        last = last < (int64_t)kernel - 1 ? last : (int64_t)kernel - 1;
+        if (first > last)
+            continue;
+        lo = start + first * d < lo ? start + first * d : lo;
+        hi = start + last * d > hi ? start + last * d : hi;
     }
     if (hi < 0)
         return false;

@@ -184,11 +184,107 @@ static void channels_of_zeros_and_slopes(void **state)
     check(13, (const double[]){0, -.1, -.8, -1.2});
 }
 
+static void pixels_from_channels_by_views(void **state)
+{
+    (void)state;
+    /* As PixelShuffle is exported, and in the order of TensorFlow. */
+    static const char *const shapes[] = {"1 2 2 2 3 4", "1 2 2 2 3 4"}, *const perms[] = {"perm:I=0,1,4,2,5,3", "perm:I=0,3,4,1,5,2"};
+    for (int turn = 0; turn < 2; turn++) {
+        start("1x8x3x4");
+        put_ints(&g, "a", "6", shapes[turn]);
+        put_ints(&g, "b", "4", "1 2 6 8");
+        put_node(&g, "Reshape", "x a", "r", "");
+        put_node(&g, "Transpose", "r", "t", perms[turn]);
+        put_node(&g, "Reshape", "t b", "s", "");
+        put_node(&g, "Relu", "s", "y", "");
+        pp_network *net = check_net(13, NULL);
+        assert_int_equal(count_kind(net, PP_OP_PIXEL_SHUFFLE), 1);
+        assert_int_equal(count_kind(net, PP_OP_SHUFFLE), turn);
+        pp_network_free(net);
+    }
+}
+
+static void activations_of_detectors_and_transformers(void **state)
+{
+    (void)state;
+    /* Gelu by tanh in parts: one activation and the factors 2 and 1/2. */
+    start("1x3x2x2");
+    put_floats(&g, "two", "1", "-2");
+    put_floats(&g, "three", "", "3");
+    put_floats(&g, "c", "", "0.044715");
+    put_floats(&g, "k", "", "0.7978845608");
+    put_floats(&g, "one", "", "1");
+    put_floats(&g, "h", "", "0.5");
+    put_node(&g, "Mul", "x two", "z", "");
+    put_node(&g, "Pow", "z three", "p", "");
+    put_node(&g, "Mul", "p c", "q", "");
+    put_node(&g, "Add", "z q", "s", "");
+    put_node(&g, "Mul", "s k", "t", "");
+    put_node(&g, "Tanh", "t", "u", "");
+    put_node(&g, "Add", "u one", "v", "");
+    put_node(&g, "Mul", "z h", "w", "");
+    put_node(&g, "Mul", "w v", "y", "");
+    pp_network *net = check_net(13, NULL);
+    assert_int_equal(count_kind(net, PP_OP_ACT), 1);
+    pp_network_free(net);
+    /* Mish in parts; ELU: exp(-1) - 1 = -.6321206 at -1. */
+    start("1x1x1x6");
+    put_node(&g, "Softplus", "x", "s", "");
+    put_node(&g, "Tanh", "s", "t", "");
+    put_node(&g, "Mul", "x t", "y", "");
+    net = check_net(13, NULL);
+    assert_int_equal(net->ops[net->output].act, PP_ACT_MISH);
+    pp_network_free(net);
+    start("1x1x1x6");
+    put_node(&g, "Neg", "x", "n", "");
+    put_node(&g, "Elu", "n", "y", "");
+    check(13, (const double[]){0, -.1812692, -.3296800, -.4511884, -.5506710, -.6321206});
+}
+
+static void sums_means_and_maxima(void **state)
+{
+    (void)state;
+    /* Rows 0 .2 .4 / .6 .8 1: mean and maximum over one axis, over both. */
+    start("1x1x2x3");
+    put_node(&g, "ReduceMean", "x", "y", "axes:I=2 keepdims:i=0");
+    check(13, (const double[]){.3, .5, .7});
+    start("1x1x2x3");
+    put_node(&g, "ReduceMax", "x", "y", "axes:I=-1");
+    check(13, (const double[]){.4, 1});
+    start("1x1x2x3");
+    put_node(&g, "ReduceMax", "x", "y", "axes:I=2,3");
+    check(13, (const double[]){1});
+    start("1x1x1x3");
+    put_node(&g, "Sum", "x x x", "y", "");
+    check(13, (const double[]){0, .6, 1.2});
+    /* A gate that is written out over the map; the mean of .2 and .4 is that of .6 and .8 less .4. */
+    start("1x2x1x2");
+    put_ints(&g, "s", "4", "1 2 1 2");
+    put_node(&g, "GlobalAveragePool", "x", "m", "");
+    put_node(&g, "Expand", "m s", "e", "");
+    put_node(&g, "Sub", "x e", "y", "");
+    check(13, (const double[]){-.1, .1, -.1, .1});
+    /* A file for four images at once. */
+    pp_network *net = NULL;
+    start("4x1x2x2");
+    put_ints(&g, "s", "2", "4 4");
+    put_floats(&g, "w", "1x4", "1 2 3 4");
+    put_node(&g, "Reshape", "x s", "f", "");
+    put_node(&g, "Gemm", "f w", "y", "transB:i=1");
+    put_info(&g, 12, "y", "0");
+    write_model(path, 13, &g);
+    assert_ok(pp_network_from_onnx(&net, path));
+    assert_int_equal(pp_network_macs(net), 4);
+    pp_network_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transposed_by_hand),       cmocka_unit_test(transposed_of_all_kinds),
         cmocka_unit_test(scales_behind_go_into_it), cmocka_unit_test(pixels_from_channels_and_back),
-        cmocka_unit_test(maps_resized_in_straight_lines), cmocka_unit_test(channels_of_zeros_and_slopes)};
+        cmocka_unit_test(maps_resized_in_straight_lines), cmocka_unit_test(channels_of_zeros_and_slopes),
+        cmocka_unit_test(pixels_from_channels_by_views),  cmocka_unit_test(activations_of_detectors_and_transformers),
+        cmocka_unit_test(sums_means_and_maxima)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
