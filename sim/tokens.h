@@ -150,8 +150,9 @@ typedef struct pp_token_setup {
 pp_status pp_token_fill(uint64_t *out, const pp_token_net *net, uint32_t max_context);
 
 /* Tokens that fill it under load, too, where tokens wait for each other: the fewest of 1, 1.25, 1.5, 2 and 3 times
- * pp_token_fill and an eighth with which prompts are within 2 % as quick as with the most. Tried with the prompts of the setup (six
- * fillings of the pipeline at most, all there at once). Decoding alone: the most, since nobody's prompt is delayed by it.
+ * pp_token_fill and an eighth with which prompts are within 2 % as quick as with the most. Tried with the first sequences
+ * of the setup (all there at once; prompts of twice the tokens of the longest one, but 6 to 48 fillings of the pipeline, and 16
+ * decoded tokens of each at most). Decoding alone: the most, since nobody's prompt is delayed by it.
  * 0 for setups that cannot be simulated. */
 pp_status pp_token_fill_loaded(uint64_t *out, const pp_token_net *net, const pp_token_setup *setup);
 

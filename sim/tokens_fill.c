@@ -5,7 +5,9 @@
 
 /* Of what is tried: quarters of the tokens that fill the pipeline, ascending; the last is the most that is ever allowed. */
 static const uint32_t quarters[] = {4, 5, 6, 8, 12};
-enum { TRIES = sizeof quarters / sizeof *quarters, PROBE = 6, /* tokens sent, in fillings of the pipeline */ WITHIN_PERCENT = 2 };
+enum { TRIES = sizeof quarters / sizeof *quarters, WITHIN_PERCENT = 2 };
+enum { LEAST = 6, MOST = 48 }; /* tokens of prompts sent, in fillings of the pipeline; two prompts when that lies between */
+enum { DECODED = 16 };         /* tokens of each that are decoded, at most: they go between the prompts behind */
 
 /* Some slack, or small gaps go round for ever. */
 static pp_status filled(uint64_t *fill, uint64_t *with_slack, const pp_token_net *net, uint32_t longest)
@@ -13,6 +15,15 @@ static pp_status filled(uint64_t *fill, uint64_t *with_slack, const pp_token_net
     PP_TRY(pp_token_fill(fill, net, longest));
     *with_slack = *fill + (*fill + 7) / 8;
     return PP_OK;
+}
+
+/* Two prompts: where one ends and the next begins, what attention has fallen behind meets tokens that it is quick with. */
+static uint64_t tokens_sent(const pp_token_setup *setup, uint64_t fill)
+{
+    uint64_t prompt = 0;
+    for (uint32_t i = 0; i < setup->n_sequences; i++)
+        prompt = setup->sequence[i].prompt > prompt ? setup->sequence[i].prompt : prompt;
+    return 2 * prompt < LEAST * fill ? LEAST * fill : 2 * prompt > MOST * fill ? MOST * fill : 2 * prompt;
 }
 
 static uint32_t longest_of(const pp_token_setup *setup)
@@ -31,7 +42,7 @@ pp_status pp_token_sim_idle_limit(uint64_t *out, const pp_token_net *net, const 
     return filled(&fill, out, net, longest_of(setup));
 }
 
-/* Prompts of the setup, all there at once, up to `tokens` of them; encoders get whole sequences. */
+/* Sequences of the setup, all there at once, up to `tokens` of their prompts; encoders get whole ones. */
 static pp_status probe_sequences(pp_token_sequence **out, uint32_t *n, uint64_t *sent, const pp_token_net *net,
                                  const pp_token_setup *setup, uint64_t tokens)
 {
@@ -44,18 +55,23 @@ static pp_status probe_sequences(pp_token_sequence **out, uint32_t *n, uint64_t 
         const uint32_t prompt = setup->sequence[*n].prompt;
         const uint64_t left = tokens - *sent;
         (*out)[*n].prompt = net->encoder || prompt < left ? prompt : (uint32_t)left;
+        const uint32_t decode = (*out)[*n].prompt == prompt ? setup->sequence[*n].decode : 0;
+        (*out)[*n].decode = decode < DECODED ? decode : DECODED;
         *sent += (*out)[(*n)++].prompt;
     }
     return PP_OK;
 }
 
-/* Time from the first token that leaves to the last, with so many under way. */
+/* Time from the first token that leaves to the last one of a prompt, with so many under way. */
 static pp_status probe_ps(uint64_t *out, const pp_token_net *net, pp_token_setup *probe, uint64_t in_flight)
 {
     pp_token_result *r = NULL;
     probe->in_flight = in_flight;
     PP_TRY(pp_simulate_tokens(&r, net, probe));
-    *out = r->end_ps - r->leave[0].time_ps;
+    uint64_t last = r->n_leaves - 1;
+    while (last > 0 && r->leave[last].position >= probe->sequence[r->leave[last].sequence].prompt)
+        last--;
+    *out = r->leave[last].time_ps - r->leave[0].time_ps;
     pp_token_result_free(r);
     return PP_OK;
 }
@@ -80,7 +96,7 @@ static pp_status fewest(uint32_t *best, const pp_token_net *net, pp_token_setup 
 pp_status pp_token_fill_loaded(uint64_t *out, const pp_token_net *net, const pp_token_setup *setup)
 {
     const uint32_t longest = longest_of(setup);
-    pp_token_setup probe = {.scenario = PP_SCENARIO_PREFILL, .prefill_chunk = setup->prefill_chunk, .entry_ps = setup->entry_ps,
+    pp_token_setup probe = {.scenario = setup->scenario, .prefill_chunk = setup->prefill_chunk, .entry_ps = setup->entry_ps,
                             .seed = setup->seed};
     pp_token_sequence *sequence = NULL;
     uint64_t fill, one, sent;
@@ -92,7 +108,7 @@ pp_status pp_token_fill_loaded(uint64_t *out, const pp_token_net *net, const pp_
     *out = one * quarters[TRIES - 1] / 4;
     if (setup->scenario == PP_SCENARIO_DECODE)
         return PP_OK;
-    pp_status status = probe_sequences(&sequence, &probe.n_sequences, &sent, net, setup, PROBE * fill);
+    pp_status status = probe_sequences(&sequence, &probe.n_sequences, &sent, net, setup, tokens_sent(setup, fill));
     probe.sequence = sequence;
     if (status == PP_OK && sent > one)
         status = fewest(&best, net, &probe, one);

@@ -139,9 +139,11 @@ static void sequences_fill_the_pipeline(void **state)
 static uint64_t span_ps(const pp_token_net *net, pp_token_setup setup, uint64_t in_flight)
 {
     setup.in_flight = in_flight;
-    setup.scenario = PP_SCENARIO_PREFILL;
     pp_token_result *r = run(net, &setup);
-    const uint64_t ps = r->end_ps - r->leave[0].time_ps;
+    uint64_t ps = 0;
+    for (uint64_t i = 0; i < r->n_leaves; i++)
+        if (r->leave[i].position < setup.sequence[r->leave[i].sequence].prompt)
+            ps = r->leave[i].time_ps - r->leave[0].time_ps;
     pp_token_result_free(r);
     return ps;
 }
@@ -173,11 +175,12 @@ static void as_many_as_fill_it_under_load(void **state)
         assert_true(k < 5);
         assert_true(seed < 40 || k == 0);
         more += k > 0;
-        /* the same prompts, six fillings of them, one by one */
+        /* the same prompts, one by one: two of them, or as many as fill it six times; what is cut off decodes nothing */
+        const uint64_t tokens = 198 < 6 * fill ? 6 * fill : 198 > 48 * fill ? 48 * fill : 198;
         uint32_t n = 0;
-        for (uint64_t sent = 0; sent < 6 * fill && n < 30; n++) {
-            q[n].prompt = 99 < 6 * fill - sent ? 99 : (uint32_t)(6 * fill - sent);
-            q[n].decode = 0;
+        for (uint64_t sent = 0; sent < tokens && n < 30; n++) {
+            q[n].prompt = 99 < tokens - sent ? 99 : (uint32_t)(tokens - sent);
+            q[n].decode = q[n].prompt == 99;
             sent += q[n].prompt;
         }
         setup.n_sequences = n;
@@ -194,7 +197,7 @@ static void as_many_as_fill_it_under_load(void **state)
         free(q);
         free(b.work_ps);
     }
-    assert_true(more > 3);
+    assert_true(more > 1);
 }
 
 /* ---- the slow reference ---- */
