@@ -1,9 +1,11 @@
-/* All datasets of a report as JSON for the page's script. Columns stand one by one, in the shortest of four forms:
+/* All datasets of a report as JSON for the page's script. Columns stand one by one, in the shortest of these forms:
  *   [v, v, ...]             as they are
+ *   {"z": text, "d": 0|1}   integers in letters; d 1: each as the difference from the one before
  *   {"c": v}                the same in every row
  *   {"s": first, "d": step} even steps
- *   {"r": [v, n, v, n ...]} runs
- * and texts as {"k": [texts], "i": one of these}. Integers beyond 2^53 are strings, NaN is null. */
+ *   {"r": list, "m": n}     runs: v, count, v, count ...; the list of n entries is one of the first two
+ * and texts and numbers that come again as {"k": [values], "i": one of these}. Integers beyond 2^53 are strings, NaN is
+ * null. */
 #include "report/html_internal.h"
 
 #include <inttypes.h>
@@ -63,10 +65,73 @@ static size_t count_runs(const pp_content_column *c, size_t n)
     return runs;
 }
 
-static void put_runs(FILE *f, const pp_content_column *c, size_t n)
+/* ---- integers in letters ---- */
+
+#define Z_MOST (INT64_C(1) << 50)
+
+/* Five bits a letter, the lowest first, 32 added while more follow; the sign is the lowest bit. */
+static unsigned put_letters(FILE *f, int64_t v)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
+    uint64_t bits = v < 0 ? ((uint64_t)-v << 1) + 1 : (uint64_t)v << 1;
+    unsigned n = 0;
+    do {
+        const unsigned five = (unsigned)(bits & 31);
+        bits >>= 5;
+        if (f != NULL)
+            fputc(letters[five + (bits > 0 ? 32 : 0)], f);
+        n++;
+    } while (bits > 0);
+    return n;
+}
+
+static size_t digits_of(int64_t v)
+{
+    size_t n = v < 0 ? 2 : 1;
+    for (uint64_t u = v < 0 ? (uint64_t)-v : (uint64_t)v; u >= 10; u /= 10)
+        n++;
+    return n;
+}
+
+/* As the shortest of digits, letters and letters of differences. */
+static void put_integers(FILE *f, const int64_t *v, size_t n)
+{
+    size_t plain = 1, letters = 16, steps = 16;
+    for (size_t i = 0; i < n; i++) {
+        plain += digits_of(v[i]) + 1;
+        letters += put_letters(NULL, v[i]);
+        steps += put_letters(NULL, v[i] - (i > 0 ? v[i - 1] : 0));
+    }
+    if (plain <= letters && plain <= steps) {
+        fputc('[', f);
+        for (size_t i = 0; i < n; i++)
+            fprintf(f, i > 0 ? ",%" PRId64 : "%" PRId64, v[i]);
+        fputc(']', f);
+        return;
+    }
+    const bool by_steps = steps < letters;
+    fputs("{\"z\":\"", f);
+    for (size_t i = 0; i < n; i++)
+        (void)put_letters(f, v[i] - (by_steps && i > 0 ? v[i - 1] : 0));
+    fprintf(f, "\",\"d\":%d}", by_steps);
+}
+
+static bool are_small(const pp_content_column *c, size_t n)
+{
+    if (c->kind != PP_CELL_U64 && c->kind != PP_CELL_I64)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (fabs(pp_content_number(c, i)) > (double)Z_MOST)
+            return false;
+    return true;
+}
+
+/* ---- runs ---- */
+
+static void put_run_list(FILE *f, const pp_content_column *c, size_t n)
 {
     size_t start = 0;
-    fputs("{\"r\":[", f);
+    fputc('[', f);
     for (size_t i = 1; i <= n; i++) {
         if (i < n && same(c, i, start))
             continue;
@@ -75,7 +140,27 @@ static void put_runs(FILE *f, const pp_content_column *c, size_t n)
         fprintf(f, ",%zu", i - start);
         start = i;
     }
-    fputs("]}", f);
+    fputc(']', f);
+}
+
+static void put_runs(FILE *f, const pp_content_column *c, size_t n, size_t runs)
+{
+    int64_t *list = are_small(c, n) ? pp_alloc(2 * runs, sizeof *list) : NULL;
+    size_t start = 0, k = 0;
+    fputs("{\"r\":", f);
+    for (size_t i = 1; list != NULL && i <= n; i++) {
+        if (i < n && same(c, i, start))
+            continue;
+        list[k++] = c->i64[start];
+        list[k++] = (int64_t)(i - start);
+        start = i;
+    }
+    if (list != NULL)
+        put_integers(f, list, k);
+    else
+        put_run_list(f, c, n);
+    fprintf(f, ",\"m\":%zu}", 2 * runs);
+    free(list);
 }
 
 static void put_plain(FILE *f, const pp_content_column *c, size_t n)
@@ -88,8 +173,10 @@ static void put_plain(FILE *f, const pp_content_column *c, size_t n)
         fputc('}', f);
     } else if (even_steps(c, n, &step)) {
         fprintf(f, "{\"s\":%" PRId64 ",\"d\":%" PRId64 "}", c->i64[0], step);
-    } else if (2 * runs < n) {
-        put_runs(f, c, n);
+    } else if (4 * runs < n) {
+        put_runs(f, c, n, runs);
+    } else if (are_small(c, n)) {
+        put_integers(f, c->i64, n);
     } else {
         fputc('[', f);
         for (size_t i = 0; i < n; i++) {
@@ -98,6 +185,39 @@ static void put_plain(FILE *f, const pp_content_column *c, size_t n)
         }
         fputc(']', f);
     }
+}
+
+/* ---- values that come again ---- */
+
+typedef struct ranked {
+    double value;
+    size_t row;
+} ranked;
+
+/* NaN last; equal values by row, so that the order is one. */
+static int by_value(const void *left, const void *right)
+{
+    const ranked *a = left, *b = right;
+    if (isnan(a->value) != isnan(b->value))
+        return isnan(a->value) ? 1 : -1;
+    if (!isnan(a->value) && a->value != b->value)
+        return a->value < b->value ? -1 : 1;
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+/* Numbers of the values, and the row of each value's first; the number of values. */
+static size_t rank_values(const pp_content_column *c, size_t n, ranked *r, uint64_t *index, size_t *first)
+{
+    size_t n_values = 0;
+    for (size_t i = 0; i < n; i++)
+        r[i] = (ranked){c->f64[i], i};
+    qsort(r, n, sizeof *r, by_value);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || !same(c, r[i].row, r[i - 1].row) || signbit(r[i].value) != signbit(r[i - 1].value))
+            first[n_values++] = r[i].row;
+        index[r[i].row] = n_values - 1;
+    }
+    return n_values;
 }
 
 /* Numbers of a text column's words, and the rows where the words stand first; false: too many for a list. */
@@ -134,8 +254,29 @@ static void put_words(FILE *f, const pp_content_column *c, uint64_t *index, size
     fputc('}', f);
 }
 
+/* Doubles that come again: a list of them and their numbers. False: nothing was written. */
+static bool put_repeated(FILE *f, const pp_content_column *c, size_t n)
+{
+    const size_t runs = c->kind == PP_CELL_F64 && n > 64 ? count_runs(c, n) : 0;
+    if (4 * runs <= n) /* no numbers, few of them, or runs, which are shorter */
+        return false;
+    ranked *r = pp_alloc(n, sizeof *r);
+    uint64_t *index = pp_alloc(n, sizeof *index);
+    size_t *first = pp_alloc(n, sizeof *first);
+    const size_t n_values = r != NULL && index != NULL && first != NULL ? rank_values(c, n, r, index, first) : n;
+    const bool shorter = 2 * n_values < n;
+    if (shorter)
+        put_words(f, c, index, n, first, n_values);
+    free(r);
+    free(index);
+    free(first);
+    return shorter;
+}
+
 static void put_column(FILE *f, const pp_content_column *c, size_t n)
 {
+    if (put_repeated(f, c, n))
+        return;
     uint64_t *index = c->kind == PP_CELL_TEXT && n > 3 ? pp_alloc(n, sizeof *index) : NULL;
     size_t *first = index != NULL ? pp_alloc(MAX_WORDS, sizeof *first) : NULL, n_words = 0;
     if (first != NULL && list_words(c, n, index, first, &n_words) && n_words > 1)

@@ -10,6 +10,7 @@
 #define HALF 12.0
 #define MARGIN 34.0
 #define MAX_SHOWN 60000 /* channels; beyond, the loaded ones come first */
+#define MAX_INLINE 20000 /* channels whose arcs stand in the page; beyond, the script draws them from the places */
 #define CLASSES 8       /* of load: 0 none, 7 the largest */
 #define MAX_LABELS 1200
 #define MAX_KEYS 40     /* of a legend that names every colour */
@@ -109,14 +110,16 @@ static void put_channels(FILE *f, pp_html_drawing *d)
         network += isnan(d->load[i]) ? 0 : 1;
         loaded += d->load[i] > 0;
     }
-    bool idle_too = network <= MAX_SHOWN;
+    d->least_class = network > MAX_SHOWN ? (loaded > MAX_SHOWN ? 2 : 1) : 0;
+    d->scripted = network > MAX_INLINE;
     d->shown = 0;
     for (unsigned k = 0; k < CLASSES; k++) {
         fprintf(f, "<path class=\"ch ch%u\" d=\"", k);
         for (uint32_t i = 0; i < d->n_channels; i++) {
-            if (isnan(d->load[i]) || load_class(d, i) != k || (k == 0 && !idle_too) || (k == 1 && loaded > MAX_SHOWN))
+            if (isnan(d->load[i]) || load_class(d, i) != k || k < d->least_class)
                 continue;
-            put_arc(f, d, i);
+            if (!d->scripted)
+                put_arc(f, d, i);
             d->shown++;
         }
         fputs("\"/>\n", f);
@@ -280,6 +283,8 @@ void pp_html_drawing_svg(FILE *f, pp_html_drawing *d)
     size_t network = 0;
     for (uint32_t i = 0; i < d->n_channels; i++)
         network += isnan(d->load[i]) ? 0 : 1;
+    if (d->scripted)
+        fputs("<noscript><p class=\"note\">So many channels are drawn by a script alone.</p></noscript>\n", f);
     if (d->shown < network)
         fprintf(f, "<p class=\"note\">%zu of %zu network channels are drawn: the others carry %s.</p>\n", d->shown, network,
                 d->shown > 0 ? "nothing or little" : "nothing");
@@ -302,6 +307,8 @@ void pp_html_drawing_json(FILE *f, const pp_html_drawing *d)
         put_list(f, "w", d->w, d->n_vertices);
         put_list(f, "h", d->h, d->n_vertices);
     }
+    if (d->scripted)
+        fprintf(f, "\"draw\":%u,", d->least_class);
     fprintf(f, "\"pitch\":%.0f,\"half\":%.0f,\"width\":%.0f,\"height\":%.0f,\"stages\":%u,\"max\":%.6g}", PP_HTML_PITCH, HALF, d->width,
             d->height, d->n_stages, d->max_load);
 }

@@ -41,6 +41,8 @@ typedef struct pp_html_drawing {
     double max_load, width, height;
     const char *load_what;   /* "measured utilisation" */
     size_t shown;            /* channels in the drawing */
+    bool scripted;           /* too many to stand in the page: the script draws those of least_class and above */
+    unsigned least_class;
 } pp_html_drawing;
 /* Arrays of its counts; every square holds nothing. */
 pp_status pp_html_drawing_alloc(pp_html_drawing *d);

@@ -4,16 +4,37 @@
 const raw = JSON.parse(document.getElementById("data").textContent);
 const geometry = JSON.parse(document.getElementById("geometry").textContent);
 
+// Integers in letters (docs/report-html.md).
+const letterValue = new Uint8Array(128);
+[..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"].forEach((c, i) => { letterValue[c.charCodeAt(0)] = i; });
+function integers(text, n, bySteps) {
+  const v = new Array(n);
+  for (let i = 0, at = 0, last = 0; i < n; i++) {
+    let bits = 0, scale = 1, five;
+    do {
+      five = letterValue[text.charCodeAt(at++)];
+      bits += (five & 31) * scale;
+      scale *= 32;
+    } while (five & 32);
+    const value = bits % 2 ? -(bits - 1) / 2 : bits / 2;
+    last = bySteps ? last + value : value;
+    v[i] = last;
+  }
+  return v;
+}
+
 // A column's values from one of its short forms (docs/report-html.md).
 function decode(d, n) {
   if (Array.isArray(d)) return d;
+  if ("z" in d) return integers(d.z, n, d.d);
   const v = new Array(n);
   if ("k" in d) {
     const index = decode(d.i, n);
     for (let i = 0; i < n; i++) v[i] = d.k[index[i]];
   } else if ("r" in d) {
-    for (let i = 0, at = 0; i < d.r.length; i += 2)
-      for (let k = 0; k < d.r[i + 1]; k++) v[at++] = d.r[i];
+    const r = decode(d.r, d.m);
+    for (let i = 0, at = 0; i < r.length; i += 2)
+      for (let k = 0; k < r[i + 1]; k++) v[at++] = r[i];
   } else if ("s" in d) {
     for (let i = 0; i < n; i++) v[i] = d.s + i * d.d;
   } else {

@@ -6,6 +6,7 @@ function networkSource() {
   const stageNames = table("/workload/stages")?.col("name") || [], kind = channels ? channels.col("kind") : [];
   const tiles = table("/mapping/tiles"), flows = table("/mapping/flows"), hops = table("/mapping/hops");
   const busy = table("/timing/channels"), need = table("/bandwidth/channels"), work = table("/timing/cores");
+  const loads = busy ? busy.col("utilisation") : need ? need.col("share") : [];
   const labelOf = new Map(), coreTiles = gather(tiles ? tiles.col("core") : []), flowsFrom = new Map();
   squares.forEach((v, i) => labelOf.set(v, labels[i]));
   const stageName = (s) => stageNames[s] ?? `stage ${s}`, streamName = (s) => (s === 0 ? "input" : stageName(s - 1));
@@ -16,7 +17,7 @@ function networkSource() {
     hops: hops && flows ? { flow: hops.col("flow"), channel: hops.col("channel") } : null,
     isNetwork: (c) => kind[c] === undefined || kind[c] === "network",
     vertexName: (v) => labelOf.get(v) ?? `switch ${v}`,
-    load: (c) => (busy ? busy.col("utilisation")[c] : need ? need.col("share")[c] : 0) || 0,
+    load: (c) => loads[c] || 0,
     facts(c) {
       const rows = [];
       if (busy) {
@@ -69,12 +70,13 @@ function modelSource(which, shape) {
     if (at >= 0) rows.push(["kind", operators.col("kind")[at]], ["set by", operators.col("binding")[at]], ["busy, mean", percent(operators.col("utilisation_mean")[at])], ["tiles", `${operators.col("row_tiles")[at]} × ${operators.col("col_tiles")[at]}`]);
     return [...rows, ...up(v)];
   };
+  const loads = channels ? channels.col("utilisation") : [];
   const others = new Map(), bitsOn = new Map();
   if (hops) hops.col("channel").forEach((c, i) => { others.set(c, (others.get(c) || 0) + hops.col("bits")[i]); bitsOn.set(`${c} ${hops.col("flow")[i]}`, hops.col("bits")[i]); });
   return {
     geometry: shape, squares, src: channels ? channels.col("src") : [], dst: channels ? channels.col("dst") : [], word: which === "block" ? "core" : "group",
     hops: hops && flows ? { flow: hops.col("flow"), channel: hops.col("channel") } : null,
-    isNetwork: () => true, vertexName: (v) => label[v], load: (c) => channels.col("utilisation")[c] || 0,
+    isNetwork: () => true, vertexName: (v) => label[v], load: (c) => loads[c] || 0,
     facts: (c) => [["busy", percent(channels.col("utilisation")[c])], ["a token", `${withUnits(channels.col("bits")[c], "bit")}, ${withUnits(channels.col("busy_ps")[c], "ps")}`],
       ["rate", `${plain(channels.col("rate_gbps")[c])} Gbit/s`], ["level", level[channels.col("level")[c]] ?? channels.col("level")[c]],
       ...(channels.col("bits")[c] - (others.get(c) || 0) > 1e-6 * channels.col("bits")[c] ? [["of other blocks", withUnits(channels.col("bits")[c] - (others.get(c) || 0), "bit")]] : [])],
@@ -119,6 +121,16 @@ function startDrawing(id, source) {
     return [x1 + s * nx, y1 + s * ny, (x1 + x2) / 2 + mid * nx, (y1 + y2) / 2 + mid * ny, x2 + s * nx, y2 + s * ny];
   }
   const pathOf = (c) => { const p = arc(c); return `M${p[0]} ${p[1]}Q${p[2]} ${p[3]} ${p[4]} ${p[5]}`; };
+  // Many channels: their paths, by class as in html_drawing.c, are made here.
+  if (shape.draw !== undefined) {
+    const paths = Array.from({ length: 8 }, () => []), round = Math.round;
+    for (let c = 0; c < src.length; c++) {
+      if (!isNetwork(c)) continue;
+      const k = load(c) > 0 && shape.max > 0 ? Math.min(7, Math.max(1, Math.ceil(7 * load(c) / shape.max))) : 0, p = arc(c);
+      if (k >= shape.draw) paths[k].push(`M${round(p[0])} ${round(p[1])}Q${round(p[2])} ${round(p[3])} ${round(p[4])} ${round(p[5])}`);
+    }
+    root.querySelectorAll(".ch").forEach((path, k) => path.setAttribute("d", paths[k].join("")));
+  }
   // Buckets of points along the arcs and of cores, made at the first look.
   const cell = pitch, key = (px, py) => Math.floor(px / cell) * 65536 + Math.floor(py / cell);
   let arcBuckets = null;
@@ -193,10 +205,16 @@ function startDrawing(id, source) {
   }
   function intro() {
     side.replaceChildren(el("h3", {}, "Point at the drawing"), el("p", { class: "note" }, `A channel shows its flows, a ${word} what it holds; a click keeps it. With the keyboard: arrows move from ${word} to ${word}, Tab leaves, + − zoom, C steps through the ${word}'s channels.`));
-    const shares = src.map((_, c) => c).filter((c) => isNetwork(c) && load(c) > 0);
-    shares.sort((a, b) => load(b) - load(a));
-    if (!shares.length) return;
-    side.append(el("h4", {}, "Most loaded channels"), el("ul", { class: "flows" }, shares.slice(0, 8).map((c) => el("li", {},
+    const most = []; // the first of equals stands first
+    for (let c = 0; c < src.length; c++) {
+      if (!(load(c) > 0) || (most.length === 8 && load(c) <= load(most[7])) || !isNetwork(c)) continue;
+      let at = most.length;
+      while (at > 0 && load(c) > load(most[at - 1])) at--;
+      most.splice(at, 0, c);
+      most.length = Math.min(8, most.length);
+    }
+    if (!most.length) return;
+    side.append(el("h4", {}, "Most loaded channels"), el("ul", { class: "flows" }, most.map((c) => el("li", {},
       el("button", { type: "button", onclick: () => pick({ channel: c }, true) }, channelTitle(c)), el("small", {}, `${percent(load(c))}, ${plural((flowsOn.get(c) || []).length, "flow")}`)))));
   }
 

@@ -13,7 +13,12 @@ function bandwidthPanel() {
   pair.append(histogram("Rate that a channel must carry at the bound of the interval", required, "Gbit/s", rate));
   if (busy) pair.append(histogram("Busy share of a channel, steady state", network.map((i) => 100 * busy.col("utilisation")[i]), "%"));
   body.append(pair);
-  const both = busy || need, order = [...network].sort((a, b) => (both.col(busy ? "utilisation" : "share")[b] || 0) - (both.col(busy ? "utilisation" : "share")[a] || 0));
+  body.append(lazy(`All ${group(String(network.length))} network channels`, () => channelTable(network, need, busy, channels)));
+}
+
+// Made when it is opened: there may be many.
+function channelTable(network, need, busy, channels) {
+  const load = busy ? busy.col("utilisation") : need.col("share"), order = [...network].sort((a, b) => (load[b] || 0) - (load[a] || 0));
   const label = new Map((table("/fabric/cores")?.col("vertex") || []).map((v, i) => [v, table("/fabric/cores").col("label")[i]]));
   const end = (v) => label.get(v) ?? `switch ${v}`;
   const columns = [
@@ -25,7 +30,7 @@ function bandwidthPanel() {
   if (busy) columns.push({ label: "busy", get: (i) => busy.col("utilisation")[order[i]], show: (v) => percent(v) }, { label: "waited for it", units: "ps", get: (i) => busy.col("wait_ps")[order[i]] },
     { label: "most waiting", get: (i) => busy.col("queue_high")[order[i]] });
   const pick = (i) => { window.pentaprism?.pickChannel(order[i]); document.getElementById("fabric")?.scrollIntoView({ block: "start" }); };
-  body.append(el("details", {}, el("summary", {}, `All ${group(String(order.length))} network channels`), dataTable(columns, order.length, { caption: "Network channels, busiest first; Enter or a click shows one in the drawing", step: 25, onpick: pick })));
+  return dataTable(columns, order.length, { caption: "Network channels, busiest first; Enter or a click shows one in the drawing", step: 25, onpick: pick });
 }
 
 function histogram(title, values, units, limit) {

@@ -3,14 +3,38 @@ import html.parser
 import json
 
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"
+
+
+def integers(text, n, by_steps):
+    values, at, last = [], 0, 0
+    for _ in range(n):
+        bits, shift = 0, 0
+        while True:
+            five = LETTERS.index(text[at])
+            at += 1
+            bits |= (five & 31) << shift
+            shift += 5
+            if not five & 32:
+                break
+        value = -(bits >> 1) if bits & 1 else bits >> 1
+        last = last + value if by_steps else value
+        values.append(last)
+    assert at == len(text)
+    return values
+
+
 def decode(d, n):
     """A column's values; the forms are those of docs/report-html.md."""
     if isinstance(d, list):
         return d
+    if "z" in d:
+        return integers(d["z"], n, d["d"])
     if "k" in d:
         return [d["k"][i] for i in decode(d["i"], n)]
     if "r" in d:
-        return [v for v, count in zip(d["r"][::2], d["r"][1::2]) for _ in range(count)]
+        r = decode(d["r"], d["m"])
+        return [v for v, count in zip(r[::2], r[1::2]) for _ in range(count)]
     if "s" in d:
         return [d["s"] + i * d["d"] for i in range(n)]
     return [d["c"]] * n

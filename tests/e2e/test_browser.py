@@ -1,4 +1,5 @@
 """The page in Chromium: it renders, tells what is under the pointer, obeys the keyboard, and asks nobody for anything."""
+import math
 import os
 import shutil
 import unittest
@@ -246,6 +247,43 @@ class Chromium(Case):
         b.wait("!document.getElementById('tip').hidden", 5)
         self.assertEqual(b.js("return document.getElementById('tip').innerText").lower(), f"{found[2]}\no_proj")
         self.quiet()
+
+    def test_forms_of_columns(self):
+        """The script decodes every form as h5py reads it."""
+        from test_html import forms_report
+        path = self.path("forms.h5")
+        forms_report(path)
+        self.show(path)
+        with h5py.File(path) as f:
+            rows = f["forms/rows"][:]
+        for name in rows.dtype.names:
+            have = self.browser.js("return tables.get('/forms/rows').col(arguments[0]).map((v) => typeof v === 'number' ? (Object.is(v, -0) ? '-0' : String(v)) : v)", name)
+            self.assertEqual(len(have), len(rows))
+            for text_, want in zip(have, rows[name]):
+                if isinstance(want, bytes):
+                    self.assertEqual(text_, want.decode())
+                elif rows.dtype[name].kind == "f":
+                    self.assertTrue(text_ is None and math.isnan(want) or text_ is not None and float(text_.replace("Infinity", "inf")) == want and math.copysign(1, float(text_.replace("Infinity", "inf"))) == math.copysign(1, want), (name, text_, want))
+                else:
+                    self.assertEqual(int(text_), int(want), name)
+
+    def test_many_channels_are_drawn_by_the_script(self):
+        report = self.path("many.h5")
+        self.done("simulate", example("resnet32-5pp.yaml"), *settings(simulate__images=2, fabric__kind="5pp:rows=60,cols=62"), "-o", report)
+        path = self.show(report)
+        with open(path) as f:
+            page = f.read()
+        self.assertIn('class="ch ch0" d=""', page)
+        arcs = self.browser.js("return [...document.querySelectorAll('#fabric-svg .ch')].map((p) => (p.getAttribute('d').match(/Q/g) || []).length)")
+        with h5py.File(report) as f:
+            network = [text(k) == "network" for k in f["fabric/channels"]["kind"]]
+            busy = [u for u, is_network in zip(f["timing/channels"]["utilisation"], network) if is_network]
+        most = max(busy)
+        wanted = [0] * 8
+        for u in busy:
+            wanted[0 if u <= 0 else min(7, max(1, math.ceil(7 * u / most)))] += 1
+        self.assertEqual(arcs, wanted)
+        self.assertGreater(sum(arcs), 20000)
 
     def test_unknown_tables_and_names(self):
         """What a later version adds is shown as it is, and no name of a report becomes markup."""

@@ -29,6 +29,30 @@ def same(value, wanted):
     return value == wanted
 
 
+def forms_report(path):
+    """A file whose columns take every form of the page's data."""
+    import numpy as np
+    rng, n = random.Random(5), 3000
+    walk = [1000000]
+    for _ in range(n - 1):
+        walk.append(max(0, walk[-1] + rng.randrange(-9, 10)))
+    repeated = [0.0, -0.0, 0.1, 1 / 3, 1e300, -5e-324, float("nan"), float("inf"), float("-inf")]
+    rows = np.zeros(n, dtype=[("steps", "u4"), ("one", "i8"), ("walk", "u8"), ("small", "u4"), ("huge", "u8"), ("runs", "i8"), ("signed", "i8"), ("repeated", "f8"), ("wild", "f8"), ("names", "S9")])
+    rows["steps"], rows["one"], rows["walk"] = 7 + 3 * np.arange(n), -4, walk
+    rows["small"] = [rng.choice((0, 5, 9, 31)) for _ in range(n)]
+    rows["huge"] = [rng.choice((2**64 - 1, 2**53 + 1, 3)) for _ in range(n)]
+    rows["runs"] = [(-1) ** (i // 50) * (i // 50) * 10**12 for i in range(n)]
+    rows["signed"] = [rng.randrange(-2**50, 2**50) if i % 3 else rng.randrange(-40, 40) for i in range(n)]
+    rows["repeated"] = [rng.choice(repeated) for _ in range(n)]
+    rows["wild"] = [rng.random() for _ in range(n)]
+    rows["names"] = [rng.choice((b"ja", b"nein", b"")) for _ in range(n)]
+    with h5py.File(path, "w") as f:
+        f.attrs["schema"] = np.bytes_("pentaprism-report/1")
+        d = f.create_dataset("forms/rows", data=rows)
+        d.attrs["units"] = np.bytes_("; ".join(f"{name}: 1" for name in rows.dtype.names))
+        d.attrs["description"] = np.bytes_("rows" + "".join(f"\n{name}: {name}" for name in rows.dtype.names))
+
+
 class Html(Case):
     def page(self, report, name="page.html"):
         path = self.path(name)
@@ -130,6 +154,17 @@ class Html(Case):
             for word in words:
                 self.assertIn(word, " ".join(page.text))
             self.assertIn("rows", self.done("report", "csv", report).out)
+
+    def test_forms_of_columns(self):
+        """Integers in letters, runs of them, repeated numbers: every form gives the values back, to the last bit."""
+        path = self.path("forms.h5")
+        forms_report(path)
+        page = self.page(path, "forms.html")
+        self.whole(page, path)
+        forms = {c["name"]: c["d"] for c in page.sets["/forms/rows"]["cols"]}
+        kinds = {name: "list" if isinstance(d, list) else "".join(sorted(set(d) & set("zcsrk"))) for name, d in forms.items()}
+        self.assertEqual(kinds, {"steps": "s", "one": "c", "walk": "z", "small": "z", "huge": "list", "runs": "r", "signed": "z", "repeated": "k", "wild": "list", "names": "k"})
+        self.assertEqual((forms["walk"]["d"], forms["small"]["d"]), (1, 0))
 
     def test_fabric_of_a_language_model(self):
         """One block on its cores, groups of all levels: squares, arcs and frames are those of the tables, loads add up."""
