@@ -214,12 +214,27 @@ static pp_status evaluate_float(lm_run *r)
                        : PP_OK;
 }
 
-static pp_status calibrate(lm_run *r)
+/* A sample is worth its file (at most 320 MiB until the folder is finished) where a pass over the text takes minutes. */
+#define KEPT_PARAMETERS 1e8
+
+static double parameters_of(const pp_lm_config *c)
 {
+    double n = 0;
+    uint64_t rows, cols;
+    for (pp_lm_kind k = 0; k < PP_LM_EMBED; k++)
+        n += pp_lm_dims(c, k, &rows, &cols) ? (double)rows * (double)cols * c->layers : 0;
+    return n;
+}
+
+/* dir: the folder that is made; NULL: none. */
+static pp_status calibrate(lm_run *r, const char *dir)
+{
+    if (pp_args_has(r->args, "force") || parameters_of(pp_lm_config_of(r->lm)) < KEPT_PARAMETERS)
+        dir = NULL;
     pp_progress progress;
     pp_progress_begin(&progress, "calibration", pp_lm_config_of(r->lm)->layers);
-    const pp_status status =
-        pp_lmq_calibrate(&r->calib, r->lm, &r->o, r->calib_text.ids, r->calib_text.n, r->pool, &progress);
+    bool kept;
+    const pp_status status = pp_lmq_calibrate_in(&r->calib, &kept, r->lm, &r->o, r->calib_text.ids, r->calib_text.n, dir, r->pool, &progress);
     pp_progress_end(&progress);
     return status;
 }
@@ -422,7 +437,7 @@ static pp_status quantize_one(lm_run *r, outcome *x)
         return from_folder(r, x);
     PP_TRY(check_folder(r));
     PP_TRY(evaluate_float(r));
-    PP_TRY(calibrate(r));
+    PP_TRY(calibrate(r, pp_args_get(r->args, "output")));
     return one(r, &r->o, pp_args_get(r->args, "output"), x);
 }
 
@@ -622,7 +637,7 @@ static pp_status compare(lm_run *r, pp_layer_table *layers)
     r->evaluate = true;
     PP_TRY(parse_methods(r, o, rows, &n));
     PP_TRY(evaluate_float(r));
-    PP_TRY(calibrate(r));
+    PP_TRY(calibrate(r, NULL));
     for (size_t i = 0; i < n; i++)
         PP_TRY(run_method(r, &o[i], &rows[i], (uint32_t)seeds, layers, i));
     return show(r, o, rows, n, layers);

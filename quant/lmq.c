@@ -210,13 +210,20 @@ static pp_status rotations(pp_lmq *q, pp_progress *progress)
         PP_TRY(online_hadamard(&q->r3, q->config.head_dim, "q and k"));
         PP_TRY(online_hadamard(&q->r4, q->config.ffn, "down_proj"));
     }
+    if (q->o.resume != NULL)
+        PP_TRY(pp_lmq_check_dir_(q, q->o.resume));
     if (q->o.resume != NULL && q->o.method == PP_LMQ_KURTAIL)
         PP_TRY(pp_lmq_resume_rotations_(q, q->o.resume, &taken));
     if (taken)
         return PP_OK;
-    PP_TRY(pp_rotation_random_hadamard(&q->r1, q->config.hidden, q->o.seed, OBJECT_R1));
     if (q->o.method == PP_LMQ_KURTAIL)
+        PP_TRY(pp_lmq_kept_r1_(q, &taken));
+    if (!taken)
+        PP_TRY(pp_rotation_random_hadamard(&q->r1, q->config.hidden, q->o.seed, OBJECT_R1));
+    if (q->o.method == PP_LMQ_KURTAIL && !taken) {
         PP_TRY(learn_r1(q, progress));
+        pp_lmq_keep_r1_(q);
+    }
     return make_r2(q, progress);
 }
 
@@ -478,6 +485,10 @@ pp_status pp_lmq_new(pp_lmq **out, const pp_lm *lm, const pp_lmq_options *o, con
         status = static_ranges(q);
     if (status == PP_OK)
         pooled_kurtosis(q);
+    if (status == PP_OK && o->resume != NULL && o->method == PP_LMQ_KURTAIL)
+        status = pp_lmq_begin_dir_(q, o->resume, false); /* what was learned is safe from here on */
+    free(q->dir); /* holds no layers yet */
+    q->dir = NULL;
     if (status == PP_OK)
         *out = q;
     else

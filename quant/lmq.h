@@ -73,6 +73,10 @@ typedef struct pp_lmq pp_lmq;
  * least one window of 2 tokens. progress: one step a layer. */
 pp_status pp_lmq_calibrate(pp_lmq_calib **out, const pp_lm *lm, const pp_lmq_options *o, const uint32_t *tokens,
                            size_t n_tokens, pp_pool *pool, pp_progress *progress);
+/* The same beside a folder to be written: kept there as long as it is not finished, and taken from there (*kept, no step of
+ * progress) when model, text and windows are the same. dir NULL: as above. */
+pp_status pp_lmq_calibrate_in(pp_lmq_calib **out, bool *kept, const pp_lm *lm, const pp_lmq_options *o, const uint32_t *tokens,
+                              size_t n_tokens, const char *dir, pp_pool *pool, pp_progress *progress);
 void pp_lmq_calib_free(pp_lmq_calib *calib);
 
 /* Fused and rotated model without codes. lm, calib: borrowed; calib may be NULL unless method KURTAIL, smooth

@@ -43,6 +43,14 @@ struct pp_lmq {
     char *format;
 };
 
+/* Before the work: PP_EEXIST when the folder holds a run with other settings. */
+pp_status pp_lmq_check_dir_(const pp_lmq *q, const char *dir);
+/* Beside a folder that is not finished (o.resume names it): R1 as learned, for a run of the same settings; kept where it can be.
+ * Forgotten when all rotations are written, the calibration's sample (`all`) when the folder is complete. */
+void pp_lmq_keep_r1_(const pp_lmq *q);
+pp_status pp_lmq_kept_r1_(pp_lmq *q, bool *taken);
+void pp_lmq_forget_kept_(const char *dir, bool all);
+
 extern const pp_lm_kind pp_lmq_kind_[PP_LMQ_KINDS];
 /* Index of a linear kind, or -1. */
 int pp_lmq_index_(pp_lm_kind kind);

@@ -335,6 +335,20 @@ static pp_status same_settings(const char *path, const char *text)
                 : pp_fail(PP_EEXIST, "%s: holds a run with other settings: choose another folder or pass --force", path);
 }
 
+pp_status pp_lmq_check_dir_(const pp_lmq *q, const char *dir)
+{
+    char *path = pp_path_join(dir, "settings.json"), *text = NULL;
+    pp_status status = path != NULL ? PP_OK : PP_ENOMEM;
+    if (status == PP_OK && pp_file_exists(path)) {
+        status = pp_lmq_settings_(q, &text);
+        if (status == PP_OK)
+            status = same_settings(path, text);
+    }
+    free(path);
+    free(text);
+    return status;
+}
+
 /* Removes layers and tables of other settings. */
 static void clear(const pp_lmq *q)
 {
@@ -377,6 +391,8 @@ pp_status pp_lmq_begin_dir_(pp_lmq *q, const char *dir, bool force)
         status = write_text(dir, "settings.json", text, true);
     if (status == PP_OK)
         status = write_rotations(q);
+    if (status == PP_OK)
+        pp_lmq_forget_kept_(dir, false);
     free(text);
     free(settings);
     free(whole);
@@ -389,6 +405,8 @@ pp_status pp_lmq_finish_dir_(pp_lmq *q, pp_progress *progress)
     PP_TRY(write_tables(q, progress));
     PP_TRY(pp_lmq_settings_(q, &text));
     const pp_status status = write_text(q->dir, "quant.json", text, true);
+    if (status == PP_OK)
+        pp_lmq_forget_kept_(q->dir, true);
     free(text);
     return status;
 }

@@ -2,7 +2,7 @@
  * a killed run goes on where it stopped. */
 #include "../workloads/test_lm_models.h"
 
-#include "quant/lmq.h"
+#include "quant/lmq_internal.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -216,6 +216,60 @@ static void folders_read_back_and_go_on(void **state)
     folder_equals_memory(&o);
 }
 
+/* The calibration's sample and R1 of a run that did not finish: taken when all is the same, and only then. */
+static void what_is_kept_is_taken(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/pp_keep_XXXXXX", command[64];
+    uint32_t tokens[TOKENS];
+    pp_lm *lm = NULL;
+    pp_lmq_calib *first = NULL, *again = NULL;
+    pp_lmq *q[3] = {0};
+    bool kept, taken;
+    pp_lmq_options o = small_options(PP_LMQ_KURTAIL);
+    assert_non_null(mkdtemp(dir));
+    assert_ok(pp_lm_open(&lm, "bytellama-odd"));
+    fill(tokens, 128);
+    assert_ok(pp_lmq_calibrate_in(&first, &kept, lm, &o, tokens, TOKENS, dir, NULL, NULL));
+    assert_false(kept);
+    assert_ok(pp_lmq_calibrate_in(&again, &kept, lm, &o, tokens, TOKENS, dir, NULL, NULL));
+    assert_true(kept && again->text == first->text && again->rows == first->rows);
+    for (unsigned p = 0; p < PP_LMQ_PLACES; p++)
+        assert_memory_equal(first->place[p], again->place[p], (p == 3 ? first->down_rows : first->rows) * 192 * sizeof(float));
+    pp_lmq_calib_free(again);
+    tokens[5] ^= 1;
+    assert_ok(pp_lmq_calibrate_in(&again, &kept, lm, &o, tokens, TOKENS, dir, NULL, NULL));
+    assert_false(kept);
+    pp_lmq_calib_free(again);
+    o.resume = dir;
+    assert_ok(pp_lmq_new(&q[0], lm, &o, first, NULL, NULL));
+    pp_lmq_keep_r1_(q[0]); /* forgotten when all rotations were written: as if it had been killed before */
+    assert_ok(pp_lmq_new(&q[1], lm, &o, first, NULL, NULL));
+    pp_rotation_free(q[1]->r1);
+    q[1]->r1 = NULL;
+    assert_ok(pp_lmq_kept_r1_(q[1], &taken));
+    assert_false(taken); /* forgotten again */
+    pp_lmq_keep_r1_(q[0]);
+    assert_ok(pp_lmq_kept_r1_(q[1], &taken));
+    assert_true(taken);
+    float *a, *b;
+    assert_ok(pp_rotation_to_dense(q[0]->r1, &a));
+    assert_ok(pp_rotation_to_dense(q[1]->r1, &b));
+    assert_memory_equal(a, b, 192 * 192 * sizeof *a);
+    o.seed = 99;
+    q[1]->o.seed = 99;
+    assert_ok(pp_lmq_kept_r1_(q[1], &taken));
+    assert_false(taken);
+    free(a);
+    free(b);
+    pp_lmq_free(q[0]);
+    pp_lmq_free(q[1]);
+    pp_lmq_calib_free(first);
+    pp_lm_close(lm);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 /* ---- options ---- */
 
 static void settings_that_cannot_be_are_refused(void **state)
@@ -281,7 +335,7 @@ int main(void)
         cmocka_unit_test(rotations_change_no_llama),
         cmocka_unit_test(rotations_change_no_biases_and_norms),
         cmocka_unit_test(rotations_change_no_layer_norm_model),
-        cmocka_unit_test(folders_read_back_and_go_on),
+        cmocka_unit_test(folders_read_back_and_go_on),   cmocka_unit_test(what_is_kept_is_taken),
         cmocka_unit_test(settings_that_cannot_be_are_refused),
         cmocka_unit_test(smoothing_and_no_online_rotation_keep_the_logits),
     };
