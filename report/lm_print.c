@@ -47,7 +47,8 @@ static void print_mapping(const pp_lm_summary *s, FILE *f, bool colour)
     if (s->bound_edges == 0)
         fprintf(f, "  time            %s\n", strcmp(s->model_of_time, "exact") == 0 ? "every tile and channel on its own" : "lockstep, exact: no packets of an operator meet");
     else
-        fprintf(f, "  time            lockstep: %u edges exact, %u an upper bound\n", s->exact_edges, s->bound_edges);
+        fprintf(f, "  time            lockstep, grain %u (0 finest, 4 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
+                s->exact_edges, s->bound_edges);
 }
 
 static void print_timing(const pp_lm_summary *s, FILE *f, bool colour)

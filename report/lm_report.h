@@ -45,7 +45,7 @@ typedef struct pp_lm_summary {
     uint64_t bound_initiation_interval_ps, bound_attention_ps, initiation_interval_ps;
     double bound_latency_us, latency_first_us;
     char bound_by[256], slowest[256];
-    uint32_t sequences, exact_edges, bound_edges;
+    uint32_t sequences, exact_edges, bound_edges, lockstep_grain;
     uint64_t prefill_tokens, decode_tokens;
     double throughput_tokens_s, prefill_tokens_s, decode_tokens_s;
     double time_to_first_token_s, time_to_first_token_p50_s, time_to_first_token_p95_s, time_to_first_token_p99_s;

@@ -38,7 +38,7 @@ const pp_lm_field pp_lm_fields[] = {
     FIELD("/mapping", single_channel_flows, PP_H5_U64, "", "flows that ride one channel"),
     FIELD("/mapping", max_hops, PP_H5_U32, "", "most channels of a flow's way"),
     FIELD("/mapping", exact_edges, PP_H5_U32, "", "edges whose packets never meet: lockstep is exact"),
-    FIELD("/mapping", bound_edges, PP_H5_U32, "", "edges whose time is an upper bound"),
+    FIELD("/mapping", bound_edges, PP_H5_U32, "", "edges whose packets meet others on the way"),
     FIELD("/mapping", bound_initiation_interval_ps, PP_H5_U64, "ps",
           "bound: busy time a token of the most loaded stage or channel, attention at one token of context"),
     FIELD("/mapping", bound_attention_ps, PP_H5_U64, "ps", "the same at the longest context of the run"),
@@ -81,7 +81,8 @@ const pp_lm_field pp_lm_fields[] = {
     FIELD("/timing", sequences_high, PP_H5_U32, "", "most sequences at work at once"),
     FIELD("/timing", events, PP_H5_U64, "", "events of the simulation"),
     FIELD("/timing", extrapolated_share, PP_H5_F64, "", "tokens that were put in as exact repetitions, of all"),
-    FIELD("/timing", model_of_time, PP_H5_TEXT, "", "lockstep: tiles of an operator fire together; exact: one by one"),
+    FIELD("/timing", lockstep_grain, PP_H5_U32, "", "how fine lockstep is: 0 finest, 4 coarsest"),
+    FIELD("/timing", model_of_time, PP_H5_TEXT, "", "lockstep: tiles of an operator that are done together fire together; exact: one by one"),
     FIELD("/energy", cost_preset, PP_H5_TEXT, "", "table of energies that the figures start from"),
     FIELD("/energy", energy_boundary, PP_H5_TEXT, "", "what the totals include: mvm, core, chip or chip_dram"),
     FIELD("/energy", energy_per_token_nj, PP_H5_F64, "nJ", "energy of a token inside the boundary, mean over the run"),
@@ -164,6 +165,7 @@ static void fill_mapping(pp_lm_summary *s, const pp_lm_run *r)
     s->max_hops = m->max_hops;
     s->exact_edges = r->actors->exact_edges;
     s->bound_edges = r->actors->bound_edges;
+    s->lockstep_grain = r->actors->grain;
 }
 
 static pp_status fill_bounds(pp_lm_summary *s, const pp_lm_run *r)

@@ -14,6 +14,8 @@ typedef struct pp_lm_actor {
                                    or the sink behind what the last stage gathers */
 } pp_lm_actor;
 
+#define PP_LM_GRAINS 5
+
 /* One of those who use a channel's server. */
 typedef struct pp_lm_channel_user {
     uint32_t channel, instance;
@@ -28,6 +30,7 @@ typedef struct pp_lm_actors {
     uint32_t *server_channel;   /* [net.n_servers] tile by tile: channel of the fabric, PP_NONE: none; NULL in lockstep */
     pp_lm_channel_user *user;   /* [n_channels] lockstep: servers from first_channel on are channels; NULL: see first_server */
     uint32_t first_channel, n_channels;
+    uint32_t grain;             /* how fine lockstep is, 0 (finest) .. PP_LM_GRAINS - 1 */
     uint32_t exact_edges, bound_edges; /* edges of all instances that are exact, and those marked as upper bound */
     char tier[16];              /* memory of keys and values; "" without attention */
 } pp_lm_actors;

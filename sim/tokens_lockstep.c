@@ -770,12 +770,10 @@ static void lockstep_free(pp_lockstep *l)
     free(l->results.data);
 }
 
-enum { GRAINS = 5 };
-
 static pp_lockstep_grain grain_at(const pp_lm_mapping *m, uint32_t level)
 {
     const uint64_t interval_ps = m->bounds.interval_ps;
-    const pp_lockstep_grain grain[GRAINS] = {{0, 0, 200, true},
+    const pp_lockstep_grain grain[PP_LM_GRAINS] = {{0, 0, 200, true},
                                              {0, 0, 24, true},
                                              {interval_ps / 8, interval_ps / 2, 8, false},
                                              {interval_ps / 8, PP_LOCKSTEP_NEVER, 6, false},
@@ -800,9 +798,10 @@ static pp_status choose_grain(pp_lockstep *l, uint64_t hops_most)
         const pp_lockstep fresh = {.m = l->m, .x = l->x, .first_actor = l->first_actor, .first_channel = l->first_channel,
                                    .window_cores = l->window_cores, .grain = grain_at(l->m, level)};
         *l = fresh;
+        l->x->grain = level;
         PP_TRY(begin(l));
         PP_TRY(one_window(l, 0, window_length(l, 0)));
-        if (level + 1 == GRAINS || hops_most == 0 || all_hops(l) <= (double)hops_most)
+        if (level + 1 == PP_LM_GRAINS || hops_most == 0 || all_hops(l) <= (double)hops_most)
             return PP_OK;
         lockstep_free(l);
     }
