@@ -152,7 +152,7 @@ static uint8_t sample(const png *p, const uint8_t *line, size_t s)
     if (p->depth >= 8)
         return line[s * (p->depth / 8)];
     uint32_t each = 8 / p->depth, most = (1u << p->depth) - 1;
-    uint32_t v = line[s / each] >> (8 - p->depth * (s % each + 1)) & most;
+    uint32_t v = (uint32_t)line[s / each] >> (8 - p->depth * (s % each + 1)) & most;
     return (uint8_t)(p->palette ? v : v * 255 / most);
 }
 
