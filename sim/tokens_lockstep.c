@@ -775,9 +775,9 @@ static pp_lockstep_grain grain_at(const pp_lm_mapping *m, uint32_t level)
     const uint64_t interval_ps = m->bounds.interval_ps;
     const pp_lockstep_grain grain[PP_LM_GRAINS] = {{0, 0, 200, true},
                                              {0, 0, 24, true},
-                                             {interval_ps / 8, interval_ps / 2, 8, false},
-                                             {interval_ps / 8, PP_LOCKSTEP_NEVER, 6, false},
-                                             {PP_LOCKSTEP_NEVER, PP_LOCKSTEP_NEVER, 4, false}};
+                                             {interval_ps / 32, interval_ps / 2, 8, false},
+                                             {interval_ps / 32, PP_LOCKSTEP_NEVER, 4, false},
+                                             {interval_ps / 8, PP_LOCKSTEP_NEVER, 4, false}};
     return grain[level];
 }
 
