@@ -490,9 +490,45 @@ static void bad_setups_are_refused(void **state)
     free(b.work_ps);
 }
 
+/* Two channels side by side, the second asked 8 later than the first, whether that one was got or not; what follows waits
+ * until both have been got for their time. */
+static void a_chain_asks_ahead_of_time(void **state)
+{
+    (void)state;
+    builder b = {.max_context = 8};
+    const uint32_t from = add_actor(&b, 10, 10, 1), to = add_actor(&b, 7, 7, 1);
+    b.hop[0] = (pp_token_hop){.busy_ps = 30, .tail_ps = 5, .server = 2, .to = PP_NONE, .child_first = 1, .n_children = 1, .expert = PP_NONE};
+    b.hop[1] = (pp_token_hop){.busy_ps = 12, .tail_ps = 20, .server = 3, .to = PP_NONE, .child_first = 2, .n_children = 1,
+                              .expert = PP_NONE, .after_ps = 8};
+    b.hop[2] = (pp_token_hop){.latency_ps = 3, .server = PP_NONE, .to = to, .expert = PP_NONE};
+    b.copies[2] = b.copies[3] = 1;
+    b.n_servers = 4;
+    b.n_hops = 3;
+    b.actor[from].n_hops = 1;
+    b.actor[to].inputs = 1;
+    pp_token_net net = net_of(&b, to);
+    net.together = true;
+    pp_token_bounds bounds;
+    assert_int_equal(pp_token_bounds_at(&bounds, &net, 1), PP_OK);
+    assert_int_equal(bounds.latency_ps, 10 + 8 + 20 + 3 + 7);
+    assert_int_equal(bounds.interval_ps, 30);
+    pp_token_sequence *q = equal_sequences(1, 3, 0);
+    for (int kernel = 0; kernel < 2; kernel++) {
+        const pp_token_setup setup = {.sequence = q, .n_sequences = 1, .scenario = PP_SCENARIO_PREFILL, .in_flight = 9, .exact = true,
+                                      .kernel = kernel}; /* 1: pp_kernel, native */
+        pp_token_result *r = run(&net, &setup);
+        assert_int_equal(r->leave[0].time_ps, 48);
+        assert_int_equal(r->leave[1].time_ps, 30 + 20 + 3 + 7); /* second channel: asked at 28, free at 30; first: 40 + 5 */
+        assert_int_equal(r->leave[2].time_ps, 70 + 5 + 3 + 7);  /* first channel: free at 70 */
+        pp_token_result_free(r);
+    }
+    free(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_chain_asks_ahead_of_time),
         cmocka_unit_test(prompt_goes_at_the_linear_interval),
         cmocka_unit_test(prompt_goes_at_the_sum_of_attention),
         cmocka_unit_test(decoding_takes_the_sum_of_latencies),
