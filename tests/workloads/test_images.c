@@ -86,7 +86,7 @@ static uint8_t expected(uint32_t y, uint32_t s, uint8_t depth, bool palette)
     if (depth >= 8)
         return byte_at(y, s * depth / 8);
     uint32_t each = 8u / depth, most = (1u << depth) - 1;
-    uint32_t v = byte_at(y, s / each) >> (8 - depth * (s % each + 1)) & most;
+    uint32_t v = (uint32_t)byte_at(y, s / each) >> (8 - depth * (s % each + 1)) & most;
     return (uint8_t)(palette ? v : v * 255 / most);
 }
 
