@@ -409,7 +409,8 @@ static pp_status print_one_text(const lm_run *r, const outcome *x)
 static pp_status from_folder(lm_run *r, outcome *x)
 {
     PP_TRY(pp_lmq_open(&x->q, r->model, r->pool));
-    r->o = *pp_lmq_options_of(x->q);
+    r->o = *pp_lmq_options_of(x->q); /* windows as it was made with, unless said */
+    PP_TRY(u32_option(r->args, "window", 2, 1 << 16, &r->o.window));
     pp_lmq_kurtosis(x->q, &x->kurtosis_before, &x->kurtosis_after);
     if (pp_lmq_config(x->q)->vocab != 256)
         return pp_fail(PP_EUNSUPPORTED, "%s: its text needs the tokenizer of the float model", r->model);

@@ -179,6 +179,9 @@ static pp_status read_options(pp_lmq_options *o, char **kept, const pp_node *nod
     o->wgroup = (uint32_t)pp_settings_whole(&r, "wgroup", 1 << 20);
     o->agroup = (uint32_t)pp_settings_whole(&r, "agroup", 1 << 20);
     o->kvgroup = (uint32_t)pp_settings_whole(&r, "kvgroup", 1 << 20);
+    o->window = (uint32_t)pp_settings_whole(&r, "window", 1 << 16);
+    if (r.status == PP_OK && o->window < 2)
+        return pp_fail(PP_ERANGE, "window: %u tokens: expected at least 2", o->window);
     o->seed = (uint64_t)pp_settings_whole(&r, "seed", INT64_MAX);
     o->online = pp_settings_truth(&r, "online");
     o->act_asymmetric = pp_settings_truth(&r, "act_asymmetric");

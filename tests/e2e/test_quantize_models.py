@@ -64,6 +64,16 @@ class Models(Case):
     def test_layer_norm(self):
         self.all_methods(lm_folder.write(self.path("gpt2"), "gpt2", hidden=80, heads=5, ffn=320))
 
+    def test_folder_measures_the_same(self):
+        """Evaluated again, a folder gives what was printed when it was made: windows are those of the folder."""
+        folder = self.path("again")
+        made, _ = quantize(lm_folder.write(self.path("small"), hidden=96, ffn=256, heads=6, kv_heads=2, head_dim=16),
+                           "--method", "kurtail", *SMALL, "--window", "64", "-o", folder)
+        again, _ = quantize(folder, "--eval-tokens", "512")
+        self.assertEqual((again["bits_per_byte"], again["window"]), (made["bits_per_byte"], 64))
+        other, _ = quantize(folder, "--eval-tokens", "512", "--window", "128")
+        self.assertNotEqual(other["bits_per_byte"], made["bits_per_byte"])
+
     def test_size_without_hadamard(self):
         folder = lm_folder.write(self.path("none"), hidden=96, heads=3, kv_heads=3, head_dim=32, ffn=454)
         d, err = quantize(folder, "--method", "quarot", *SMALL)
