@@ -1,6 +1,6 @@
 /* Time of language models: tokens as a stream through actors (docs/llm-timing.md).
  *
- * An actor is an operator of one block (a lockstep group: its tiles fire together), or, expanded, one tile.
+ * An actor is an operator of one block (a lockstep group: tiles that fire together), or, expanded, one tile.
  * A token passes all actors that it needs in the order in which it entered; attention takes longer with the
  * context. A pp_token_net says who feeds whom; sim/tokens_lm.h builds it from a mapping. The simulation is
  * driven by events; where the pipeline repeats itself, found by its whole state, the repetitions are put in

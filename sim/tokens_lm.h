@@ -1,7 +1,7 @@
 /* From a language model's mapping to a network of actors.
  *
- * Lockstep: an actor a stage and instance; its tiles fire together, its edges are those of the mapping (mapper/lm_map.h),
- * exact or an upper bound as marked there. */
+ * Lockstep: tiles of a stage and instance that are done together when one token is alone are an actor (several may have the
+ * same stage); packets ask for the channels that matter when they did so then. Tile by tile: an actor a stage and tile. */
 #ifndef PP_SIM_TOKENS_LM_H
 #define PP_SIM_TOKENS_LM_H
 
@@ -10,8 +10,7 @@
 
 typedef struct pp_lm_actor {
     uint32_t instance;
-    uint32_t stage;             /* in mapping.stage[]; PP_NONE: a source that several first stages share,
-                                   or the sink behind what the last stage gathers */
+    uint32_t stage;             /* in mapping.stage[]; PP_NONE: source, sink, additions of partial sums on their own */
 } pp_lm_actor;
 
 #define PP_LM_GRAINS 5
@@ -31,7 +30,7 @@ typedef struct pp_lm_actors {
     pp_lm_channel_user *user;   /* [n_channels] lockstep: servers from first_channel on are channels; NULL: see first_server */
     uint32_t first_channel, n_channels;
     uint32_t grain;             /* how fine lockstep is, 0 (finest) .. PP_LM_GRAINS - 1 */
-    uint32_t exact_edges, bound_edges; /* edges of all instances that are exact, and those marked as upper bound */
+    uint32_t exact_edges, bound_edges; /* edges of all instances on which no packets meet, and the others */
     char tier[16];              /* memory of keys and values; "" without attention */
 } pp_lm_actors;
 

@@ -35,11 +35,12 @@ static uint32_t add_node(pp_lockstep *l, uint32_t actor, uint32_t parent, pp_tok
     return n;
 }
 
-/* The node `delay` behind parent (PP_NONE: the actor): one for all that leave then. */
+/* The node `delay` behind parent (PP_NONE: the actor): one for all that leave then. Behind a channel there is one even for no
+ * delay, or what follows would be of the same chain and not wait for it. */
 static pp_status delay_node(pp_lockstep *l, uint32_t actor, uint32_t parent, uint64_t delay_ps, uint32_t *out)
 {
     *out = parent;
-    if (delay_ps == 0)
+    if (delay_ps == 0 && (parent == PP_NONE || l->nodes.data[parent].hop.server == PP_NONE))
         return PP_OK;
     const uint32_t last = parent == PP_NONE ? l->roots.data[actor].last : l->nodes.data[parent].last;
     if (last != PP_NONE) {
@@ -573,7 +574,7 @@ static void join_delays(pp_lockstep *l)
         pp_lockstep_node *n = &l->nodes.data[i];
         while (n->hop.to == PP_NONE && n->child != PP_NONE && n->child == n->last) {
             const pp_lockstep_node *c = &l->nodes.data[n->child];
-            if (c->hop.server != PP_NONE || c->hop.to != PP_NONE)
+            if (c->hop.server != PP_NONE || c->hop.to != PP_NONE || c->hop.latency_ps == 0)
                 break;
             n->hop.latency_ps += c->hop.latency_ps;
             n->last = c->last;
