@@ -145,9 +145,9 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
     case 15: { /* a transposed convolution: channels become pixels */
         pp_shape s = pp_builder_shape(b, *x);
         uint32_t fy = 1 + pp_rng_below(rng, 2), fx = 1 + pp_rng_below(rng, 3);
-        if (s.h > 16 || s.w > 16)
+        if (s.h > 6 || s.w > 6)
             break;
-        assert_ok(random_conv(r, rng, b, &same, c, 4 * fy * fx, 1, name, x));
+        assert_ok(random_conv(r, rng, b, &same, c, 3 * fy * fx, 1, name, x));
         assert_ok(pp_build_pixel_shuffle(b, second, *x, fy, fx, x));
         break;
     }
