@@ -546,7 +546,7 @@ const pp_command pp_cmd_sweep = {
             "where it was and a larger grid runs only what is new. A point that fails has its line in the\n"
             "column `error`. The table is the same for any number of jobs.",
     .examples = "  pentaprism sweep examples/joshi2020-resnet32.yaml --grid fabric.lanes=1,2,4 --grid fabric.kind=5pp,mesh -o lanes.csv\n"
-                "  pentaprism sweep examples/joshi2020-resnet32.yaml --grid fabric.lanes=1,2,4 --jobs 2 -o lanes.h5 --csv lanes-rows.csv\n",
+                "  pentaprism sweep examples/joshi2020-resnet32.yaml --grid fabric.lanes=1,2,4 --jobs 2 -o sweep.h5 --csv sweep.csv\n",
     .args = args,
     .run = run,
 };
