@@ -110,4 +110,19 @@ bool pp_lockstep_begins(const pp_lockstep_window *w, uint32_t actor);
 /* Fills in hot and sends_hot. */
 pp_status pp_lockstep_choose_channels(pp_lockstep_window *w);
 
+/* ---- tokens_lockstep_trees.c ---- */
+
+/* A hop below parent (PP_NONE: the actor), behind its other children; PP_NONE: no memory. */
+uint32_t pp_lockstep_add_node(pp_lockstep *l, uint32_t actor, uint32_t parent, pp_token_hop hop);
+/* The node `delay` behind parent (PP_NONE: the actor): one for all that leave then. Behind a channel there is one even for no
+ * delay, or what follows would be of the same chain and not wait for it. */
+pp_status pp_lockstep_delay_node(pp_lockstep *l, uint32_t actor, uint32_t parent, uint64_t delay_ps, uint32_t *out);
+/* An arrival at `to`; of several from the same node the last one counts. */
+pp_status pp_lockstep_end_node(pp_lockstep *l, uint32_t actor, uint32_t parent, uint32_t to, uint64_t after_ps);
+
+/* ---- tokens_lockstep_runs.c ---- */
+
+/* What the groups of a window send, put into their actors' trees; their starts are moved where that lets them send in time. */
+pp_status pp_lockstep_put_groups(pp_lockstep_window *w);
+
 #endif
