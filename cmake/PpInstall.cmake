@@ -91,7 +91,7 @@ foreach(header
     report/compare.h
     report/content.h report/guard.h
     report/tables_quant.h
-    report/plot.h
+    report/plot.h report/sweep.h
     report/lm_report.h
     report/report.h report/trace.h report/traffic.h)
   cmake_path(GET header PARENT_PATH room)

@@ -1,5 +1,5 @@
 /* A language model's fabric, prepared for drawing: one block on its cores, and the groups of all levels. */
-#include "report/lm_fabric.h"
+#include "report/lm_fabric_internal.h"
 
 #include <math.h>
 #include <stdio.h>

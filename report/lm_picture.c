@@ -1,6 +1,6 @@
 /* One transformer block on its fabric, with the load of every channel. */
 #include "report/lm_picture.h"
-#include "report/lm_fabric.h"
+#include "report/lm_fabric_internal.h"
 #include "report/plot_internal.h"
 
 #include <inttypes.h>

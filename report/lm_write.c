@@ -1,5 +1,5 @@
 /* A language model's report as HDF5, and back. */
-#include "report/lm_fabric.h"
+#include "report/lm_fabric_internal.h"
 #include "report/lm_report_internal.h"
 #include "report/read_internal.h"
 

@@ -1,7 +1,7 @@
 /* What is drawn of a language model's fabric: one block on its cores, and the groups of all levels. Rows of the
  * tables that a page draws from; docs/report-format.md describes them. */
-#ifndef PP_REPORT_LM_FABRIC_H
-#define PP_REPORT_LM_FABRIC_H
+#ifndef PP_REPORT_LM_FABRIC_INTERNAL_H
+#define PP_REPORT_LM_FABRIC_INTERNAL_H
 
 #include "mapper/lm_map.h"
 #include "report/h5_internal.h"
