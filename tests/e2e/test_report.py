@@ -188,7 +188,7 @@ class Report(Case):
         for path, (value, _) in datasets(self.report).items():
             if getattr(value, "dtype", None) is not None and value.dtype.names:
                 by_columns[value.dtype.names] = value
-        others = ["compare", "orders", "sweep", "curves", "points", "methods", "matrices", "accuracy", "draws", "snr", "leave_one_ideal", "converters", "models",
+        others = ["compare", "orders", "sweep", "grid", "curves", "points", "methods", "matrices", "accuracy", "draws", "snr", "leave_one_ideal", "converters", "models",
                   *(n for n in names if n.startswith("lm_"))]  # of other commands, of infer's studies, of language models
         for name in others:
             names.remove(name)
