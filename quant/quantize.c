@@ -1,5 +1,6 @@
 /* Quantization, stage by stage in order: the inputs of a stage are those of the quantized network so far,
  * so that biases (and refined weights) answer to the errors made before. */
+#include "base/term.h"
 #include "quant/rotate_internal.h"
 #include "quant/scale_stage.h"
 
@@ -473,6 +474,19 @@ done:
     return status;
 }
 
+static pp_status quantize_stages(pp_qrun *run)
+{
+    pp_progress bar;
+    pp_status status = PP_OK;
+    pp_progress_begin(&bar, "quantizing", run->q->stages->n);
+    for (uint32_t s = 0; s < run->q->stages->n && status == PP_OK; s++) {
+        status = quantize_stage(run, s);
+        pp_progress_step(&bar, 1);
+    }
+    pp_progress_end(&bar);
+    return status;
+}
+
 static pp_status quantize_values(pp_qrun *run)
 {
     pp_qnetwork *q = run->q;
@@ -484,8 +498,7 @@ static pp_status quantize_values(pp_qrun *run)
     PP_TRY(pp_pool_run(run->pool, (size_t)q->stages->n + 1, set_scale, run));
     inherit_formats(q);
     PP_TRY(quantize_inputs(run));
-    for (uint32_t s = 0; s < q->stages->n; s++)
-        PP_TRY(quantize_stage(run, s));
+    PP_TRY(quantize_stages(run));
     q->calib_images = run->images;
     snprintf(q->calib_name, sizeof q->calib_name, "%s", run->data->name);
     memcpy(q->calib_sha256, run->data->sha256, sizeof q->calib_sha256);

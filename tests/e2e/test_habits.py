@@ -318,7 +318,7 @@ class Terminal(Case):
 
     # each at a size that lasts a second or two
     LONG = [
-        ["quantize", "resnet32-cifar10", *settings(workload__images=1000, quant__calib_images=512)],
+        ["quantize", "resnet32-cifar10", *settings(workload__images=1000, quant__calib_images=1000)],
         ["compare", "--networks", "resnet32", "--fabrics", "5pp,mesh", "--images", "2", *settings(mapping__effort=200)],
         ["traffic", "mesh:rows=8,cols=8", "--sweep", "--rates", "0.1,0.3", "--seeds", "32"],
     ]
