@@ -152,6 +152,14 @@ static pp_status find_files(pp_session *s, const char *run_file)
     return find_beside(s, run_file, &s->fabric_options.file);
 }
 
+/* A model where the run file should be is a likely mistake: the line says how a run takes it. */
+static pp_status read_run_file(pp_session *s, const char *file)
+{
+    if (pp_qnetwork_is_folder(file) || pp_lmq_is_folder(file) || pp_lm_is_model(file))
+        return pp_fail(PP_EINVAL, "%s: not a run file; a run file names its model, or: FILE.yaml --set workload.model=%s", file, file);
+    return pp_config_load(s->config, file);
+}
+
 pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file)
 {
     *s = (pp_session){.args = args, .start_s = pp_clock_s()};
@@ -163,7 +171,7 @@ pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file
     PP_TRY(pp_arena_new(&s->arena));
     PP_TRY(pp_config_new(&s->config, tables, n));
     if (file != NULL)
-        PP_TRY(pp_config_load(s->config, file));
+        PP_TRY(read_run_file(s, file));
     PP_TRY(apply_overrides(s));
     PP_TRY(apply_channel(s));
     PP_TRY(apply_preset(s));

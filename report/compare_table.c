@@ -187,8 +187,15 @@ pp_status pp_comparison_csv(const pp_comparison *c, void *stdio_file)
 
 /* ---- HDF5 ---- */
 
-static pp_status write_all(hid_t file, const pp_comparison *c, const pp_config *config)
+typedef struct content {
+    const pp_comparison *c;
+    const pp_config *config;
+} content;
+
+static pp_status write_all(hid_t file, const void *what)
 {
+    const pp_comparison *c = ((const content *)what)->c;
+    const pp_config *config = ((const content *)what)->config;
     const pp_report_input in = {.config = config, .command = c->command, .seed = c->seed};
     PP_TRY(pp_h5_text_attribute(file, "schema", PP_REPORT_SCHEMA));
     PP_TRY(pp_write_groups(file));
@@ -207,22 +214,8 @@ static pp_status write_all(hid_t file, const pp_comparison *c, const pp_config *
 
 pp_status pp_comparison_write(const char *path, const pp_comparison *c, const pp_config *config, bool force)
 {
-    pp_output out;
-    hid_t file = -1;
-    pp_h5_quiet();
-    PP_TRY(pp_output_begin(&out, path, force));
-    pp_status status = pp_h5_create(&file, out.temporary);
-    if (status == PP_OK) {
-        status = write_all(file, c, config);
-        const pp_status closed = pp_h5_close(file, out.temporary);
-        status = status != PP_OK ? status : closed;
-    }
-    if (status == PP_EIO)
-        status = pp_fail(PP_EIO, "%s: the report cannot be written (disk full?)", path);
-    if (status == PP_OK)
-        status = pp_output_commit(&out);
-    pp_output_abort(&out);
-    return status;
+    const content all = {c, config};
+    return pp_h5_write(path, force, write_all, &all);
 }
 
 pp_status pp_comparison_read(pp_comparison *out, const pp_report *r)

@@ -62,6 +62,26 @@ pp_status pp_h5_close(hid_t file, const char *path)
     return written ? PP_OK : failed(path);
 }
 
+pp_status pp_h5_write(const char *path, bool force, pp_h5_fill fill, const void *what)
+{
+    pp_output out;
+    hid_t file = H5I_INVALID_HID;
+    pp_h5_quiet();
+    PP_TRY(pp_output_begin(&out, path, force));
+    pp_status status = pp_h5_create(&file, out.temporary);
+    if (status == PP_OK) {
+        status = fill(file, what);
+        const pp_status closed = pp_h5_close(file, out.temporary);
+        status = status != PP_OK ? status : closed;
+    }
+    if (status == PP_EIO)
+        status = failed(path);
+    if (status == PP_OK)
+        status = pp_output_commit(&out);
+    pp_output_abort(&out);
+    return status;
+}
+
 static hid_t text_type(size_t size)
 {
     hid_t type = H5Tcopy(H5T_C_S1);

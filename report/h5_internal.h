@@ -38,6 +38,10 @@ void pp_h5_quiet(void);
 pp_status pp_h5_create(hid_t *out, const char *path);
 /* Writes it to `path` (truncates) and closes it; on failure it is closed, too. */
 pp_status pp_h5_close(hid_t file, const char *path);
+/* Puts what a file holds into it. */
+typedef pp_status (*pp_h5_fill)(hid_t file, const void *what);
+/* A file at `path` as `fill` fills it, whole or not at all; an existing one only with force (pp_output_begin). */
+pp_status pp_h5_write(const char *path, bool force, pp_h5_fill fill, const void *what);
 pp_status pp_h5_group(hid_t file, const char *name, const char *description);
 pp_status pp_h5_text_attribute(hid_t object, const char *name, const char *value);
 /* Scalar dataset from a struct field. */

@@ -151,8 +151,18 @@ static pp_status write_drawings(hid_t file, const pp_lm_run *run, const pp_lm_su
     return status;
 }
 
-static pp_status write_all(hid_t file, const pp_lm_run *run, const pp_lm_summary *s, const pp_lm_tables *t)
+typedef struct content {
+    const pp_lm_run *run;
+    const pp_lm_summary *s;
+    const pp_lm_tables *t;
+} content;
+
+static pp_status write_all(hid_t file, const void *what)
 {
+    const content *all = what;
+    const pp_lm_run *run = all->run;
+    const pp_lm_summary *s = all->s;
+    const pp_lm_tables *t = all->t;
     PP_TRY(pp_h5_text_attribute(file, "schema", PP_REPORT_SCHEMA));
     PP_TRY(pp_write_groups(file));
     PP_TRY(write_run(file, run));
@@ -167,22 +177,8 @@ static pp_status write_all(hid_t file, const pp_lm_run *run, const pp_lm_summary
 
 pp_status pp_lm_report_write(const char *path, const pp_lm_run *run, const pp_lm_summary *s, const pp_lm_tables *t, bool force)
 {
-    pp_output out;
-    hid_t file = -1;
-    pp_h5_quiet();
-    PP_TRY(pp_output_begin(&out, path, force));
-    pp_status status = pp_h5_create(&file, out.temporary);
-    if (status == PP_OK) {
-        status = write_all(file, run, s, t);
-        const pp_status closed = pp_h5_close(file, out.temporary);
-        status = status != PP_OK ? status : closed;
-    }
-    if (status == PP_EIO)
-        status = pp_fail(PP_EIO, "%s: the report cannot be written (disk full?)", path);
-    if (status == PP_OK)
-        status = pp_output_commit(&out);
-    pp_output_abort(&out);
-    return status;
+    const content all = {run, s, t};
+    return pp_h5_write(path, force, write_all, &all);
 }
 
 pp_status pp_lm_tables_read(pp_lm_tables *out, const pp_report *r)

@@ -153,8 +153,9 @@ static const pp_h5_column count_columns[] = {
     PP_H5_COLUMN(counts, failed, PP_H5_U64, "", "runs that failed: the column error says why"),
 };
 
-static pp_status write_all(hid_t file, const pp_sweep_table *t)
+static pp_status write_all(hid_t file, const void *what)
 {
+    const pp_sweep_table *t = what;
     const counts n = {t->n_rows, t->n_failed};
     PP_TRY(pp_h5_text_attribute(file, "schema", "pentaprism-sweep/1"));
     PP_TRY(pp_h5_group(file, "/sweep", "a run file over a grid of settings"));
@@ -171,22 +172,7 @@ static pp_status write_all(hid_t file, const pp_sweep_table *t)
 
 pp_status pp_sweep_write(const char *path, const pp_sweep_table *t, bool force)
 {
-    pp_output out;
-    hid_t file = -1;
-    pp_h5_quiet();
-    PP_TRY(pp_output_begin(&out, path, force));
-    pp_status status = pp_h5_create(&file, out.temporary);
-    if (status == PP_OK) {
-        status = write_all(file, t);
-        const pp_status closed = pp_h5_close(file, out.temporary);
-        status = status != PP_OK ? status : closed;
-    }
-    if (status == PP_EIO)
-        status = pp_fail(PP_EIO, "%s: the table cannot be written (disk full?)", path);
-    if (status == PP_OK)
-        status = pp_output_commit(&out);
-    pp_output_abort(&out);
-    return status;
+    return pp_h5_write(path, force, write_all, t);
 }
 
 /* ---- CSV ---- */

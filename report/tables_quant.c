@@ -41,37 +41,32 @@ static const pp_h5_column layer_columns[] = {
     LAYER(weight_error, PP_H5_F64, "", "sum of squared errors of its weights"),
 };
 
-static pp_status fill(hid_t file, const char *command, const char *model, const pp_quant_row *rows, size_t n, const pp_quant_layer *layers,
-                      size_t n_layers)
+typedef struct content {
+    const char *command, *model;
+    const pp_quant_row *rows;
+    size_t n;
+    const pp_quant_layer *layers;
+    size_t n_layers;
+} content;
+
+static pp_status write_all(hid_t file, const void *what)
 {
+    const content *c = what;
     PP_TRY(pp_h5_text_attribute(file, "schema", "pentaprism-quantize/1"));
     PP_TRY(pp_h5_group(file, "quantize", "language models in few bits"));
-    PP_TRY(pp_h5_text(file, "quantize/command", command, "command that makes this file again"));
-    PP_TRY(pp_h5_text(file, "quantize/model", model, "model that was quantized"));
+    PP_TRY(pp_h5_text(file, "quantize/command", c->command, "command that makes this file again"));
+    PP_TRY(pp_h5_text(file, "quantize/model", c->model, "model that was quantized"));
     PP_TRY(pp_h5_table(file, "quantize/methods", "one row a method", row_columns,
-                       sizeof row_columns / sizeof *row_columns, rows, sizeof *rows, n));
-    if (n_layers == 0)
+                       sizeof row_columns / sizeof *row_columns, c->rows, sizeof *c->rows, c->n));
+    if (c->n_layers == 0)
         return PP_OK;
     return pp_h5_table(file, "quantize/layers", "one row a matrix", layer_columns,
-                       sizeof layer_columns / sizeof *layer_columns, layers, sizeof *layers, n_layers);
+                       sizeof layer_columns / sizeof *layer_columns, c->layers, sizeof *c->layers, c->n_layers);
 }
 
 pp_status pp_quant_report_write(const char *path, const char *command, const char *model, const pp_quant_row *rows, size_t n,
                                 const pp_quant_layer *layers, size_t n_layers, bool force)
 {
-    pp_output o = {0};
-    hid_t file = -1;
-    pp_h5_quiet();
-    pp_status status = pp_output_begin(&o, path, force);
-    if (status == PP_OK)
-        status = pp_h5_create(&file, path);
-    if (status == PP_OK) {
-        status = fill(file, command, model, rows, n, layers, n_layers);
-        const pp_status closed = status == PP_OK ? pp_h5_close(file, o.temporary) : (H5Fclose(file), status);
-        status = status == PP_OK ? closed : status;
-    }
-    if (status == PP_OK)
-        status = pp_output_commit(&o);
-    pp_output_abort(&o);
-    return status;
+    const content all = {command, model, rows, n, layers, n_layers};
+    return pp_h5_write(path, force, write_all, &all);
 }

@@ -93,39 +93,34 @@ static pp_status write_curves(hid_t file, const pp_traffic_curve *curves, size_t
     return status;
 }
 
-static pp_status write_all(hid_t file, const char *command, const pp_traffic_options *traffic,
-                           const pp_noc_options *network, const pp_traffic_curve *curves, size_t n)
+typedef struct content {
+    const char *command;
+    setting_row setting;
+    const pp_traffic_curve *curves;
+    size_t n;
+} content;
+
+static pp_status write_all(hid_t file, const void *what)
 {
-    const setting_row setting = {.seed = traffic->seed, .seeds = traffic->seeds, .vcs = network->vcs,
-                                 .buffer_flits = network->buffer_flits};
+    const content *c = what;
     PP_TRY(pp_h5_text_attribute(file, "schema", "pentaprism-traffic/1"));
     PP_TRY(pp_h5_group(file, "/traffic", "latency and throughput under offered load"));
-    PP_TRY(pp_h5_text(file, "/traffic/command", command, "command that makes this file again"));
+    PP_TRY(pp_h5_text(file, "/traffic/command", c->command, "command that makes this file again"));
     for (size_t i = 0; i < sizeof setting_columns / sizeof *setting_columns; i++) {
         char path[64] = "/traffic/";
         for (size_t k = 9, j = 0; setting_columns[i].name[j] && k + 1 < sizeof path; k++, j++)
             path[k] = setting_columns[i].name[j];
-        PP_TRY(pp_h5_scalar(file, path, &setting_columns[i], &setting));
+        PP_TRY(pp_h5_scalar(file, path, &setting_columns[i], &c->setting));
     }
-    PP_TRY(write_curves(file, curves, n));
-    return write_points(file, curves, n);
+    PP_TRY(write_curves(file, c->curves, c->n));
+    return write_points(file, c->curves, c->n);
 }
 
 pp_status pp_traffic_report(const char *path, bool force, const char *command, const pp_traffic_options *traffic,
                             const pp_noc_options *network, const pp_traffic_curve *curves, size_t n)
 {
-    pp_output o = {0};
-    hid_t file = H5I_INVALID_HID;
-    pp_h5_quiet();
-    PP_TRY(pp_output_begin(&o, path, force));
-    pp_status status = pp_h5_create(&file, path);
-    if (status == PP_OK) {
-        status = write_all(file, command, traffic, network, curves, n);
-        const pp_status closed = pp_h5_close(file, o.temporary);
-        status = status == PP_OK ? closed : status;
-    }
-    if (status == PP_OK)
-        return pp_output_commit(&o);
-    pp_output_abort(&o);
-    return status;
+    const content all = {.command = command, .curves = curves, .n = n,
+                         .setting = {.seed = traffic->seed, .seeds = traffic->seeds, .vcs = network->vcs,
+                                     .buffer_flits = network->buffer_flits}};
+    return pp_h5_write(path, force, write_all, &all);
 }

@@ -60,8 +60,9 @@ static pp_status write_run(hid_t file, const pp_report_input *in)
     return pp_write_config_table(file, in);
 }
 
-static pp_status write_all(hid_t file, const pp_report_input *in)
+static pp_status write_all(hid_t file, const void *what)
 {
+    const pp_report_input *in = what;
     pp_summary summary;
     PP_TRY(pp_summary_fill(&summary, in));
     PP_TRY(pp_h5_text_attribute(file, "schema", PP_REPORT_SCHEMA));
@@ -88,20 +89,5 @@ static pp_status write_all(hid_t file, const pp_report_input *in)
 
 pp_status pp_report_write(const char *path, const pp_report_input *in, bool force)
 {
-    pp_output out;
-    hid_t file = -1;
-    pp_h5_quiet();
-    PP_TRY(pp_output_begin(&out, path, force));
-    pp_status status = pp_h5_create(&file, out.temporary);
-    if (status == PP_OK) {
-        status = write_all(file, in);
-        pp_status closed = pp_h5_close(file, out.temporary);
-        status = status != PP_OK ? status : closed;
-    }
-    if (status == PP_EIO)
-        status = pp_fail(PP_EIO, "%s: the report cannot be written (disk full?)", path);
-    if (status == PP_OK)
-        status = pp_output_commit(&out);
-    pp_output_abort(&out);
-    return status;
+    return pp_h5_write(path, force, write_all, in);
 }

@@ -60,6 +60,10 @@ class Newcomer(Case):
                          ["report", "diff", bad, bad], ["run", JOSHI, "--set", f"workload.model={bad}"]):
                 self.refused(*args, words=[os.path.basename(bad)], cwd=self.folder)
 
+    def test_models_in_place_of_run_files(self):
+        for command in ("run", "simulate", "infer", "map"):
+            self.refused(command, "bytellama-odd", words=["bytellama-odd", "not a run file", "--set workload.model="], cwd=self.folder)
+
     def test_settings_that_are_none(self):
         for setting, words in (("nosuch.key=1", ["unknown section", "simulate"]), ("simulate.nosuch=1", ["nosuch"]), ("simulate.images=abc", ["integer"]), ("simulate.images=0", ["from 1"]),
                                ("simulate.images=1e3", ["integer"]), ("fabric.kind=meshes", ["meshes"]), ("fabric.kind=mesh:rows=0", ["rows"]), ("arch.rows=1000000000", ["arch.rows"]), ("quant.wbits=99", ["quant.wbits"]),
