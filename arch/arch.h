@@ -112,6 +112,14 @@ typedef struct pp_kv_memory {
     uint64_t bytes;
 } pp_kv_memory;
 pp_kv_memory pp_arch_kv(const pp_arch *arch);
+/* A matrix product of activations in attention units, one a head, all at the same time: `queries` rows of its left factor take
+ * `macs` products and `scores` values through softmax each (of one head), and its right factor, `bits` of one head, is read
+ * once for all of them. The longer of computing and reading. */
+typedef struct pp_product_work {
+    uint64_t macs, scores, bits;
+    uint32_t queries;
+} pp_product_work;
+uint64_t pp_arch_product_ps(const pp_arch *arch, const pp_product_work *work);
 /* Time of `ops` operations in a core's digital unit: digital_lanes each clock. */
 uint64_t pp_arch_digital_ps(const pp_arch *arch, uint64_t ops);
 

@@ -83,6 +83,37 @@ static pp_mvm_time copy_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t 
     return mvm;
 }
 
+/* Bits of the right factor of a product, of one head: a row of the map that holds it, or all of it. */
+static uint64_t operand_bits(const pp_qnetwork *q, const pp_stage *s)
+{
+    const pp_op *op = &q->net->ops[s->first_op];
+    const uint32_t stream = s->inputs[1].stream;
+    const pp_shape b = pp_stream_shape(q->net, q->stages, stream);
+    return (uint64_t)(op->whole ? b.h : 1) * b.w * (b.c / op->groups) * q->stream[stream].bits;
+}
+
+/* Time of a firing of a product of activations. */
+static uint64_t product_ps(const pp_qnetwork *q, const pp_arch *arch, const pp_stage *s, uint32_t pixels)
+{
+    const pp_op *op = &q->net->ops[s->first_op];
+    const uint64_t results = s->fire.c / op->groups;
+    const pp_product_work work = {.macs = results * (s->in.c / op->groups),
+                                  .scores = s->softmax == PP_NONE ? 0 : results,
+                                  .bits = operand_bits(q, s),
+                                  .queries = pixels};
+    return pp_arch_product_ps(arch, &work);
+}
+
+static pp_status check_product(const pp_qnetwork *q, const pp_arch *arch, const pp_stage *s)
+{
+    const uint64_t bytes = (operand_bits(q, s) + 7) / 8, room = pp_arch_kv(arch).bytes;
+    if (bytes > room)
+        return pp_fail(PP_EINFEASIBLE,
+                       "layer %s: one head of its second operand takes %llu bytes, an attention unit's memory holds %llu "
+                       "(arch.attention_kv_bytes)", s->name, (unsigned long long)bytes, (unsigned long long)room);
+    return PP_OK;
+}
+
 pp_mvm_time pp_stage_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t stage, const pp_tiling *t)
 {
     const pp_stage *s = &q->stages->stage[stage];
@@ -90,6 +121,10 @@ pp_mvm_time pp_stage_mvm(const pp_qnetwork *q, const pp_arch *arch, uint32_t sta
     const pp_op *op = &q->net->ops[s->first_op];
     if (op->kind == PP_OP_TASK)
         digital = op->work.ps + (op->work.ops ? pp_arch_digital_ps(arch, op->work.ops) : 0);
+    if (op->kind == PP_OP_PRODUCT) {
+        const uint64_t product = product_ps(q, arch, s, t->widen);
+        digital = product > digital ? product : digital;
+    }
     if (s->matrix == PP_NONE)
         return (pp_mvm_time){.interval_ps = digital, .latency_ps = digital};
     return copy_mvm(q, arch, stage, t, 1);
@@ -113,6 +148,8 @@ static pp_status plan_stage(pp_plan *plan, pp_tiling *tiling, const pp_qnetwork 
     const pp_stage *s = &q->stages->stage[stage];
     plan->name = s->name;
     plan->patch = pp_patch_clamp(choice.patch, s->fire);
+    if (q->net->ops[s->first_op].kind == PP_OP_PRODUCT)
+        PP_TRY(check_product(q, arch, s));
     PP_TRY(pp_tiling_find(tiling, q, arch, stage, plan->patch));
     plan->positions = pp_positions(s->fire, plan->patch);
     plan->copies = pp_stage_may_copy(s) ? choice.copies : 1;

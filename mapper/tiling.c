@@ -82,8 +82,11 @@ bool pp_tiling_try(pp_tiling *out, const pp_qnetwork *q, const pp_arch *arch, ui
 {
     const pp_stage *s = &q->stages->stage[stage];
     *out = (pp_tiling){.row_tiles = 1, .col_tiles = 1, .groups = 1};
-    if (s->matrix == PP_NONE)
+    if (s->matrix == PP_NONE) {
+        const pp_patch p = pp_patch_clamp(patch, s->fire);
+        out->widen = p.y * p.x;
         return true;
+    }
     measure(out, q, arch, stage, pp_patch_clamp(patch, s->fire));
     uint32_t cin = s->in.c / out->groups, cout = s->fire.c / out->groups;
     uint32_t rows = (uint32_t)arch->rows, cols = (uint32_t)arch->cols;

@@ -158,27 +158,108 @@ static void data_pick(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t
     }
 }
 
-/* Layer norm and softmax by their definition, in double on the codes' values; results in the stage's units. */
-static void data_normalise(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *map, int64_t *act)
+/* value / unit, half to even, within 2^52. */
+static int64_t to_units(double value, double unit)
+{
+    const double v = nearbyint(value / unit);
+    return v > 0x1p52 ? INT64_C(1) << 52 : v < -0x1p52 ? -(INT64_C(1) << 52) : v <= 0x1p52 ? (int64_t)v : 0;
+}
+
+/* Sums of products of codes, exact: of one fired pixel with the pixels of a sequence, head by head. */
+static void data_product(const pp_qnetwork *q, uint32_t stage, uint32_t y, size_t pixel, const int16_t *const *inputs,
+                         int64_t *act)
 {
     const pp_stage *st = &q->stages->stage[stage];
     const pp_op *op = &q->net->ops[st->first_op];
-    const int16_t *codes = map + pixel * st->in.c;
+    const pp_shape b = pp_stream_shape(q->net, q->stages, st->inputs[1].stream);
+    const uint32_t inner = st->in.c / op->groups, n = st->fire.c / op->groups, tokens = op->transposed ? n : inner;
+    const int16_t *sequence = inputs[1] + (op->whole ? 0 : (size_t)y * b.w * b.c);
+    for (uint32_t c = 0; c < st->fire.c; c++)
+        act[c] = 0;
+    for (uint32_t g = 0; g < op->groups; g++) {
+        const int16_t *left = inputs[0] + pixel * st->in.c + (size_t)g * inner;
+        for (uint32_t t = 0; t < tokens; t++) {
+            const int16_t *right = sequence + (size_t)t * b.c + (size_t)g * (op->transposed ? inner : n);
+            if (op->transposed)
+                for (uint32_t k = 0; k < inner; k++)
+                    act[g * n + t] += left[k] * right[k];
+            else
+                for (uint32_t c = 0; c < n; c++)
+                    act[g * n + c] += left[t] * right[c];
+        }
+    }
+}
+
+/* A pixel of one of the inputs, or one of its own. */
+static void data_arrange(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *const *inputs, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_op *op = &q->net->ops[st->first_op];
+    const pp_source s = op->from[pixel];
+    const double unit = pp_qstage_first_unit(q, st);
+    for (uint32_t c = 0; c < st->fire.c; c++) {
+        const size_t at = (size_t)s.pixel * st->fire.c + c;
+        act[c] = s.input < op->n_inputs ? data_value(&q->stage[stage], s.input, inputs[s.input], at)
+                                        : to_units((double)pp_tensor_f32(&op->weight, at), unit);
+    }
+}
+
+/* Numbers that never change, in the units of what is before them. */
+static void add_offset(const pp_qnetwork *q, uint32_t stage, size_t pixel, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_tensor *w = &q->net->ops[st->offset].weight;
+    const double unit = pp_qstage_first_unit(q, st);
+    for (uint32_t c = 0; c < st->fire.c; c++)
+        act[c] += to_units((double)pp_tensor_f32(w, pixel * st->fire.c + c), unit);
+}
+
+/* Softmax of each head's scores, from the units of a product to those of the stage. */
+static void soften(const pp_qnetwork *q, uint32_t stage, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const uint32_t groups = q->net->ops[st->softmax].groups, n = st->fire.c / groups;
+    const double unit = pp_qstage_first_unit(q, st);
+    for (uint32_t g = 0; g < groups; g++, act += n) {
+        int64_t top = act[0];
+        double sum = 0;
+        for (uint32_t c = 1; c < n; c++)
+            top = act[c] > top ? act[c] : top;
+        for (uint32_t c = 0; c < n; c++)
+            sum += exp((double)(act[c] - top) * unit);
+        for (uint32_t c = 0; c < n; c++)
+            act[c] = to_units(exp((double)(act[c] - top) * unit) / sum, q->stage[stage].unit[g * n + c]);
+    }
+}
+
+/* Layer norm and softmax by their definition, in double on the codes' values; results in the stage's units. */
+static void data_normalise(const pp_qnetwork *q, uint32_t stage, const int16_t *codes, uint32_t lo, uint32_t hi,
+                           int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_op *op = &q->net->ops[st->first_op];
     const bool norm = op->kind == PP_OP_NORM;
-    double scale = q->stream[st->inputs[0].stream].scale, n = st->in.c, first = 0, second = 0;
-    for (uint32_t c = 0; c < st->in.c; c++) /* mean, or the largest */
-        first = norm ? first + codes[c] * scale / n : c == 0 || codes[c] * scale > first ? codes[c] * scale : first;
-    for (uint32_t c = 0; c < st->in.c; c++) { /* variance, or the sum */
+    double scale = q->stream[st->inputs[0].stream].scale, n = hi - lo, first = 0, second = 0;
+    for (uint32_t c = lo; c < hi; c++) /* mean, or the largest */
+        first = norm ? first + codes[c] * scale / n : c == lo || codes[c] * scale > first ? codes[c] * scale : first;
+    for (uint32_t c = lo; c < hi; c++) { /* variance, or the sum */
         double v = codes[c] * scale - first;
         second += norm ? v * v / n : exp(v);
     }
     double inverse = norm ? 1 / sqrt(second + op->epsilon) : 1 / second;
-    for (uint32_t c = 0; c < st->in.c; c++) {
+    for (uint32_t c = lo; c < hi; c++) {
         double v = codes[c] * scale - first;
         v = norm ? v * inverse * (double)pp_tensor_f32(&op->weight, c) + (double)pp_tensor_f32(&op->bias, c) : exp(v) * inverse;
-        v = nearbyint(v / q->stage[stage].unit[c]);
-        act[c] = v > 0x1p52 ? INT64_C(1) << 52 : v < -0x1p52 ? -(INT64_C(1) << 52) : v <= 0x1p52 ? (int64_t)v : 0;
+        act[c] = to_units(v, q->stage[stage].unit[c]);
     }
+}
+
+/* The channels of a pixel; of a softmax each part for itself. */
+static void data_normalise_pixel(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *map, int64_t *act)
+{
+    const uint32_t c = q->stages->stage[stage].in.c, part = c / q->net->ops[q->stages->stage[stage].first_op].groups;
+    for (uint32_t lo = 0; lo < c; lo += part)
+        data_normalise(q, stage, map + pixel * c, lo, lo + part, act);
 }
 
 /* The batch norm of a stage without a matrix. */
@@ -230,7 +311,13 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
         break;
     case PP_OP_NORM:
     case PP_OP_SOFTMAX:
-        data_normalise(q, stage, (size_t)y * st->fire.w + x, inputs[0], act);
+        data_normalise_pixel(q, stage, (size_t)y * st->fire.w + x, inputs[0], act);
+        break;
+    case PP_OP_PRODUCT:
+        data_product(q, stage, y, (size_t)y * st->fire.w + x, inputs, act);
+        break;
+    case PP_OP_ARRANGE:
+        data_arrange(q, stage, (size_t)y * st->fire.w + x, inputs, act);
         break;
     case PP_OP_SHUFFLE:
     case PP_OP_SLICE:
@@ -238,10 +325,14 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
     case PP_OP_PIXEL_SHUFFLE:
         data_pick(q, stage, y, x, inputs[0], act);
         break;
-    default: /* add, concat, scale, activation: same pixel of every input */
+    default: /* add, concat, scale, offset, activation: same pixel of every input */
         data_join(q, stage, (size_t)y * st->fire.w + x, inputs, act);
         break;
     }
+    if (st->offset != PP_NONE)
+        add_offset(q, stage, (size_t)y * st->fire.w + x, act);
+    if (st->softmax != PP_NONE)
+        soften(q, stage, act);
     for (uint32_t c = 0; c < st->fire.c && q->stage[stage].scale_mult; c++)
         act[c] = scaled(&q->stage[stage], c, act[c]);
     for (uint32_t c = 0; c < st->fire.c; c++)

@@ -43,8 +43,9 @@ bool pp_stage_selects(const pp_network *net, const pp_stage *stage)
 {
     pp_op_kind kind = net->ops[stage->first_op].kind;
     bool picks = kind == PP_OP_MAX_POOL || kind == PP_OP_SUBSAMPLE || kind == PP_OP_FLATTEN || kind == PP_OP_SHUFFLE ||
-                 kind == PP_OP_SLICE || kind == PP_OP_UPSAMPLE || kind == PP_OP_PIXEL_SHUFFLE;
-    return stage->matrix == PP_NONE && picks && !pp_stage_tail_pool(net, stage) && stage->scale == PP_NONE &&
+                 kind == PP_OP_SLICE || kind == PP_OP_UPSAMPLE || kind == PP_OP_PIXEL_SHUFFLE ||
+                 (kind == PP_OP_ARRANGE && stage->n_inputs == 1 && net->ops[stage->first_op].weight.ndim == 0);
+    return stage->matrix == PP_NONE && picks && !pp_stage_tail_pool(net, stage) && stage->scale == PP_NONE && stage->offset == PP_NONE &&
            stage->act == PP_ACT_NONE;
 }
 

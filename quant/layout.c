@@ -28,10 +28,13 @@ static bool input_signed(const pp_network *net)
 /* A stream is unsigned when it ends in a ReLU or comes, by operators that keep signs, from unsigned ones. */
 static bool stream_signed(const pp_qnetwork *q, const pp_stage *stage)
 {
+    if (stage->softmax != PP_NONE)
+        return false;
     if (stage->act != PP_ACT_NONE)
         return pp_act_is_signed(stage->act);
     pp_op_kind kind = q->net->ops[stage->first_op].kind;
-    if (stage->matrix != PP_NONE || stage->scale != PP_NONE || kind == PP_OP_NORM)
+    if (stage->matrix != PP_NONE || stage->scale != PP_NONE || stage->offset != PP_NONE || kind == PP_OP_NORM ||
+        (kind == PP_OP_ARRANGE && q->net->ops[stage->first_op].weight.ndim > 0))
         return true;
     if (kind == PP_OP_SOFTMAX)
         return false;
@@ -188,24 +191,30 @@ void pp_qnetwork_free(pp_qnetwork *q)
 static bool is_normalised(const pp_qnetwork *q, const pp_stage *stage)
 {
     pp_op_kind kind = q->net->ops[stage->first_op].kind;
-    return kind == PP_OP_NORM || kind == PP_OP_SOFTMAX;
+    return kind == PP_OP_NORM || kind == PP_OP_SOFTMAX || stage->softmax != PP_NONE;
 }
 
 /* The coarsest input's code is 2^PP_DATA_FRACTION units, so that nothing is lost before the one
  * requantization; products of two codes are exact as they are. */
-static double input_unit(const pp_qnetwork *q, const pp_stage *stage)
+double pp_qstage_first_unit(const pp_qnetwork *q, const pp_stage *stage)
 {
-    double top = 0, product = 1;
-    if (is_normalised(q, stage)) { /* results do not follow from the inputs' scale: from that of their own stream */
-        size_t index = (size_t)(stage - q->stages->stage);
-        return index == q->stages->output ? 0x1p-16 : q->stream[index + 1].scale / (1 << PP_DATA_FRACTION);
-    }
+    const pp_op *op = &q->net->ops[stage->first_op];
+    double top = 0, product = op->kind == PP_OP_PRODUCT ? op->factor : 1;
     for (uint32_t k = 0; k < stage->n_inputs; k++) {
         double scale = q->stream[stage->inputs[k].stream].scale;
         top = scale > top ? scale : top;
         product *= scale;
     }
-    return q->net->ops[stage->first_op].kind == PP_OP_MUL ? product : top / (1 << PP_DATA_FRACTION);
+    return op->kind == PP_OP_MUL || op->kind == PP_OP_PRODUCT ? product : top / (1 << PP_DATA_FRACTION);
+}
+
+static double input_unit(const pp_qnetwork *q, const pp_stage *stage)
+{
+    if (!is_normalised(q, stage))
+        return pp_qstage_first_unit(q, stage);
+    /* Results do not follow from the inputs' scale: from that of their own stream. */
+    const size_t index = (size_t)(stage - q->stages->stage);
+    return index == q->stages->output ? 0x1p-16 : q->stream[index + 1].scale / (1 << PP_DATA_FRACTION);
 }
 
 /* Largest |weight| of the stage's SCALE; 1 when there is none or all are 0. */
@@ -234,7 +243,8 @@ static pp_status input_multipliers(pp_qnetwork *q, uint32_t index)
 {
     const pp_stage *stage = &q->stages->stage[index];
     pp_qstage *s = &q->stage[index];
-    if (q->net->ops[stage->first_op].kind == PP_OP_MUL || is_normalised(q, stage)) {
+    const pp_op_kind kind = q->net->ops[stage->first_op].kind;
+    if (kind == PP_OP_MUL || kind == PP_OP_PRODUCT || is_normalised(q, stage)) {
         for (uint32_t k = 0; k < stage->n_inputs; k++)
             s->in_mult[k] = 1;
         return PP_OK;

@@ -93,6 +93,8 @@ const char *pp_rotate_at_name(int at);
 pp_status pp_qnetwork_layout(pp_qnetwork **out, const pp_network *net, const pp_stages *stages,
                              const pp_quant_options *options, bool values);
 void pp_format_set(pp_qformat *f, uint32_t bits, bool is_signed);
+/* Value of a unit behind the first operator of a stage without a matrix (NORM and SOFTMAX: not used). */
+double pp_qstage_first_unit(const pp_qnetwork *q, const pp_stage *stage);
 /* unit from scales and psum_shift; the same with add_mult, in_mult, out_mult and their shifts. */
 void pp_qstage_units(pp_qnetwork *q, uint32_t stage);
 pp_status pp_qstage_multipliers(pp_qnetwork *q, uint32_t stage);

@@ -91,6 +91,13 @@ static bool pools(pp_op_kind kind)
     return kind == PP_OP_MAX_POOL || kind == PP_OP_AVG_POOL || kind == PP_OP_GLOBAL_POOL;
 }
 
+/* Rows of the left factor that fire together: the right one is read once for all. */
+static double product_queries(const counter *c, uint32_t stage)
+{
+    const pp_stage *s = &c->q->stages->stage[stage];
+    return (double)s->fire.h * s->fire.w / c->m->plan[stage].positions;
+}
+
 /* A stage without a matrix reads its inputs through its operator; additions, products and pooling are its work. */
 static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
 {
@@ -101,6 +108,10 @@ static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
         const pp_shape in = pp_stream_shape(c->q->net, c->q->stages, stream);
         const uint32_t channels = op->kind == PP_OP_SLICE ? op->out.c : op->part ? op->part[k][1] - op->part[k][0] : in.c;
         const double values = window_pixels(c->q->net, s->first_op, k, op->out) * channels;
+        if (op->kind == PP_OP_PRODUCT && k == 1) { /* the memory of attention units */
+            row->kv_bits += values / product_queries(c, stage) * c->q->stream[stream].bits;
+            continue;
+        }
         row->count[PP_ACTION_BUFFER_READ] += values * c->q->stream[stream].bits;
         if (pools(op->kind))
             row->count[PP_ACTION_POOL] += values;
@@ -111,6 +122,14 @@ static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
         if (op->kind == PP_OP_MUL)
             row->count[PP_ACTION_SCALE] += k > 0 ? map_size(op->out) : 0;
     }
+    if (op->kind == PP_OP_PRODUCT) { /* as in the attention of language models: a product and an addition each */
+        row->digital_macs = (double)pp_op_macs(op);
+        row->macs = row->digital_macs;
+        row->count[PP_ACTION_SCALE] += row->digital_macs;
+        row->count[PP_ACTION_ADD] += row->digital_macs;
+    }
+    row->count[PP_ACTION_ACTIVATION] += s->softmax != PP_NONE ? map_size(s->fire) : 0;
+    row->count[PP_ACTION_ADD] += s->offset != PP_NONE ? map_size(s->fire) : 0;
 }
 
 static void count_digital(const counter *c, uint32_t stage)
@@ -227,9 +246,15 @@ static void count_all(const counter *c)
 
 /* ---- pricing ---- */
 
-static void price_row(pp_energy_row *row, const pp_cost *cost)
+static void price_row(pp_energy_row *row, const pp_cost *cost, const pp_arch *arch)
 {
+    const bool dram = arch->attention_memory == PP_KV_DRAM;
     row->energy_fj = pp_cost_price_fj(cost, row->count);
+    if (row->kv_bits > 0 && cost->boundary >= (dram ? PP_BOUNDARY_CHIP_DRAM : PP_BOUNDARY_CHIP)) {
+        const double fj = row->kv_bits * pp_arch_kv(arch).fj_bit;
+        row->energy_fj += fj;
+        row->class_fj[dram ? PP_CLASS_DRAM : PP_CLASS_BUFFER] += fj;
+    }
     for (int a = 0; a < PP_ACTION_COUNT; a++)
         if ((int)pp_action_boundary((pp_action)a) <= cost->boundary)
             row->class_fj[pp_action_class((pp_action)a)] += row->count[a] * cost->energy[a].value;
@@ -243,6 +268,8 @@ static void add_row(pp_energy_row *total, const pp_energy_row *row)
         total->class_fj[k] += row->class_fj[k];
     total->energy_fj += row->energy_fj;
     total->macs += row->macs;
+    total->digital_macs += row->digital_macs;
+    total->kv_bits += row->kv_bits;
     total->cells += row->cells;
 }
 
@@ -259,7 +286,7 @@ static void price(pp_energy *e, const pp_arch *arch, uint32_t cores)
 {
     const pp_cost *cost = e->cost;
     for (uint32_t s = 0; s <= e->n_stages; s++) {
-        price_row(&e->stage[s], cost);
+        price_row(&e->stage[s], cost, arch);
         add_row(&e->total, &e->stage[s]);
     }
     for (int a = 0; a < PP_ACTION_COUNT; a++)
@@ -269,7 +296,7 @@ static void price(pp_energy *e, const pp_arch *arch, uint32_t cores)
     e->power_w = s > 0 ? joule / s : 0;
     e->tops = s > 0 ? 2e-12 * e->total.macs / s : 0;
     e->tops_per_w = joule > 0 ? 2e-12 * e->total.macs / joule : 0;
-    e->utilisation = e->total.cells > 0 ? e->total.macs / e->total.cells : 0;
+    e->utilisation = e->total.cells > 0 ? (e->total.macs - e->total.digital_macs) / e->total.cells : 0;
     e->has_area = pp_cost_has_area(cost);
     e->area_mm2 = 1e-6 * pp_cost_area_um2(cost, arch, cores);
     e->tops_per_mm2 = e->has_area ? e->tops / e->area_mm2 : 0;

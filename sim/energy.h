@@ -16,7 +16,9 @@ typedef struct pp_energy_row {
     double energy_fj;                   /* inside the boundary */
     double class_fj[PP_CLASS_COUNT];
     double macs;                        /* useful multiply-accumulates */
-    double cells;                       /* cells of whole arrays that its MVMs ran over, in weights: macs / cells is
+    double digital_macs;                /* those of them that no crossbar does: products of activations */
+    double kv_bits;                     /* read from the memory of attention units: their right factors */
+    double cells;                       /* cells of whole arrays that its MVMs ran over, in weights: macs of crossbars / cells is
                                            how well arrays are used */
 } pp_energy_row;
 
@@ -28,7 +30,7 @@ typedef struct pp_energy {
     uint64_t interval_ps;               /* of the run, or the mapping's bound */
     double power_w;                     /* total energy / interval */
     double tops, tops_per_w;            /* useful: 2 x macs of the network */
-    double utilisation;                 /* useful macs / weights of whole arrays, all MVMs */
+    double utilisation;                 /* useful macs of crossbars / weights of whole arrays, all MVMs */
     double area_mm2, tops_per_mm2;      /* of all cores of the fabric; 0 when no area is priced */
     bool has_area;
     bool unpriced[PP_ACTION_COUNT];     /* happened inside the boundary, and nobody gave it a figure */

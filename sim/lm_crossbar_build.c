@@ -18,7 +18,7 @@ static void set_op(pp_lm_bank *b, uint32_t i, const pp_lmq_matrix *m)
                            .window = one_by_one(), .groups = 1};
     b->op[1 + i].weight = (pp_tensor){.dtype = PP_DTYPE_F32, .ndim = 4, .dim = {m->out, m->in, 1, 1}, .data = m->weight};
     b->input[i] = (pp_stage_input){i + 1, PP_ROLE_MATRIX};
-    b->stage[i] = (pp_stage){.name = m->name, .matrix = 1 + i, .first_op = 1 + i, .add = PP_NONE, .scale = PP_NONE,
+    b->stage[i] = (pp_stage){.name = m->name, .matrix = 1 + i, .first_op = 1 + i, .add = PP_NONE, .scale = PP_NONE, .offset = PP_NONE, .softmax = PP_NONE,
                              .pool = PP_NONE, .act = PP_ACT_NONE, .result = 1 + i, .n_inputs = 1, .inputs = &b->input[i],
                              .in = in, .fire = out, .out = out};
 }

@@ -156,6 +156,11 @@ pp_status pp_builder_fold_(pp_builder *b, uint32_t op, const double *scale, cons
     return PP_OK;
 }
 
+void pp_builder_times_(pp_builder *b, uint32_t op, double times)
+{
+    b->ops.data[op].factor *= times;
+}
+
 static pp_status keep_ops(pp_builder *b, const bool *needed, uint32_t *now)
 {
     uint32_t n = 0;
@@ -360,10 +365,46 @@ pp_status pp_build_norm(pp_builder *b, const char *name, uint32_t input, double 
     return append(b, &op, name, &input, 1, out);
 }
 
-pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t *out)
+pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out)
 {
-    pp_op op = {.kind = PP_OP_SOFTMAX};
+    pp_op op = {.kind = PP_OP_SOFTMAX, .groups = groups};
     return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_product(pp_builder *b, const char *name, uint32_t left, uint32_t right, const pp_op *like,
+                           uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_PRODUCT,
+                .groups = like->groups,
+                .transposed = like->transposed,
+                .whole = like->whole,
+                .factor = like->factor};
+    return append(b, &op, name, (const uint32_t[]){left, right}, 2, out);
+}
+
+pp_status pp_build_offset(pp_builder *b, const char *name, uint32_t input, const pp_tensor *weight, uint32_t *out)
+{
+    PP_TRY(known_input(b, name, input));
+    pp_op op = {.kind = PP_OP_OFFSET};
+    const pp_shape s = b->ops.data[input].out;
+    PP_TRY(set_tensor(&op.weight, name, "weight", weight, 2, (const uint64_t[]){(uint64_t)s.h * s.w, s.c}));
+    return append(b, &op, name, &input, 1, out);
+}
+
+pp_status pp_build_arrange(pp_builder *b, const char *name, const uint32_t *inputs, uint32_t n, uint32_t h, uint32_t w,
+                           const pp_source *from, const pp_tensor *weight, uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_ARRANGE, .out = {.h = h, .w = w}};
+    if (h < 1 || w < 1 || (uint64_t)h * w > PP_ELEMENTS_MAX)
+        return pp_fail(PP_ERANGE, "operator '%s': a result of %ux%u pixels is empty or too large", name, h, w);
+    pp_source *copy = pp_arena_get(b->owner->arena, (size_t)h * w, sizeof *copy);
+    if (!copy)
+        return PP_ENOMEM;
+    memcpy(copy, from, (size_t)h * w * sizeof *copy);
+    op.from = copy;
+    if (weight)
+        op.weight = *weight;
+    return append(b, &op, name, inputs, n, out);
 }
 
 pp_status pp_build_shuffle(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out)

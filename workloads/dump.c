@@ -51,7 +51,11 @@ static pp_status put_op(text *t, const pp_network *net, uint32_t i)
                    op->work.unit_bits));
     for (uint32_t k = 0; op->part && k < op->n_inputs; k++)
         PP_TRY(put(t, " part %u,%u", op->part[k][0], op->part[k][1]));
-    if (op->kind == PP_OP_SHUFFLE)
+    if (op->kind == PP_OP_PRODUCT)
+        PP_TRY(put(t, "%s%s times %.9g", op->transposed ? " transposed" : "", op->whole ? " whole" : "", op->factor));
+    for (size_t p = 0; op->from && p < (size_t)op->out.h * op->out.w; p++)
+        PP_TRY(put(t, " %u:%u", op->from[p].input, op->from[p].pixel));
+    if (op->kind == PP_OP_SHUFFLE || op->kind == PP_OP_PRODUCT || op->kind == PP_OP_SOFTMAX)
         PP_TRY(put(t, " groups %u", op->groups));
     if (pp_op_traits_(op->kind)->learned)
         PP_TRY(put(t, " %s%s%s", pp_dtype_name_(op->weight.dtype), op->bias.ndim ? " bias" : "",

@@ -137,6 +137,10 @@ static void run_matrix(const pp_conv_plan *conv, const pp_stage *stage, const pp
 static void run_digital(const pp_network *net, const pp_stage *stage, const pp_view *inputs, pp_view fire)
 {
     pp_data_run_(&net->ops[stage->first_op], inputs, fire);
+    if (stage->offset != PP_NONE && stage->offset != stage->first_op)
+        pp_data_run_(&net->ops[stage->offset], &fire, fire);
+    if (stage->softmax != PP_NONE)
+        pp_data_run_(&net->ops[stage->softmax], &fire, fire);
     if (stage->scale != PP_NONE && stage->scale != stage->first_op)
         pp_data_run_(&net->ops[stage->scale], &fire, fire);
     if (stage->act != PP_ACT_NONE && net->ops[stage->first_op].kind != PP_OP_ACT)

@@ -174,23 +174,89 @@ static void norm(const pp_op *op, const pp_view *in, pp_view out)
         }
 }
 
+static void softmax_part(const float *from, float *to, uint32_t n)
+{
+    float top = from[0];
+    double sum = 0;
+    for (uint32_t c = 1; c < n; c++)
+        top = from[c] > top ? from[c] : top;
+    for (uint32_t c = 0; c < n; c++) {
+        to[c] = expf(from[c] - top);
+        sum += (double)to[c];
+    }
+    for (uint32_t c = 0; c < n; c++)
+        to[c] /= (float)sum;
+}
+
 static void softmax(const pp_op *op, const pp_view *in, pp_view out)
 {
-    const uint32_t n = out.shape.c;
-    (void)op;
+    const uint32_t n = out.shape.c / op->groups;
     for (uint32_t y = 0; y < out.shape.h; y++)
-        for (uint32_t x = 0; x < out.shape.w; x++) {
-            const float *from = pixel_of(*in, y, x);
-            float *to = pixel_of(out, y, x), top = from[0];
-            double sum = 0;
-            for (uint32_t c = 1; c < n; c++)
-                top = from[c] > top ? from[c] : top;
-            for (uint32_t c = 0; c < n; c++) {
-                to[c] = expf(from[c] - top);
-                sum += (double)to[c];
-            }
-            for (uint32_t c = 0; c < n; c++)
-                to[c] /= (float)sum;
+        for (uint32_t x = 0; x < out.shape.w; x++)
+            for (uint32_t g = 0; g < op->groups; g++)
+                softmax_part(pixel_of(*in, y, x) + (size_t)g * n, pixel_of(out, y, x) + (size_t)g * n, n);
+}
+
+/* Eight sums side by side: the order of additions is always the same. */
+static float dot(const float *a, const float *b, uint32_t n)
+{
+    float lane[8] = {0}, sum = 0;
+    uint32_t k = 0;
+    for (; k + 8 <= n; k += 8)
+        for (uint32_t i = 0; i < 8; i++)
+            lane[i] += a[k + i] * b[k + i];
+    for (; k < n; k++)
+        sum += a[k] * b[k];
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7])) + sum;
+}
+
+/* One head of one pixel: `left` times the sequence from token 0 on. */
+static void product_head(const pp_op *op, const float *left, pp_view b, uint32_t y, uint32_t g, float *to)
+{
+    const uint32_t inner = op->in.c / op->groups, n = op->out.c / op->groups, tokens = op->transposed ? n : inner;
+    const float factor = (float)op->factor;
+    for (uint32_t c = 0; c < n; c++)
+        to[c] = 0;
+    for (uint32_t t = 0; t < tokens; t++) {
+        const float *right = pixel_of(b, op->whole ? t / b.shape.w : y, op->whole ? t % b.shape.w : t);
+        if (op->transposed) {
+            to[t] = dot(left, right + (size_t)g * inner, inner);
+            continue;
+        }
+        for (uint32_t c = 0; c < n; c++)
+            to[c] += left[t] * right[(size_t)g * n + c];
+    }
+    for (uint32_t c = 0; c < n; c++)
+        to[c] *= factor;
+}
+
+static void product(const pp_op *op, const pp_view *in, pp_view out)
+{
+    const size_t inner = op->in.c / op->groups, n = op->out.c / op->groups;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++)
+            for (uint32_t g = 0; g < op->groups; g++)
+                product_head(op, pixel_of(in[0], y, x) + g * inner, in[1], y, g, pixel_of(out, y, x) + g * n);
+}
+
+static void offset(const pp_op *op, const pp_view *in, pp_view out)
+{
+    for (uint32_t y = 0, i = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++)
+            for (uint32_t c = 0; c < out.shape.c; c++, i++)
+                pixel_of(out, y, x)[c] = pixel_of(*in, y, x)[c] + pp_tensor_f32(&op->weight, i);
+}
+
+static void arrange(const pp_op *op, const pp_view *in, pp_view out)
+{
+    const pp_source *s = op->from;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++, s++) {
+            const bool own = s->input == op->n_inputs;
+            const uint32_t w = own ? 1 : in[s->input].shape.w;
+            const float *from = own ? NULL : pixel_of(in[s->input], s->pixel / w, s->pixel % w);
+            for (uint32_t c = 0; c < out.shape.c; c++)
+                pixel_of(out, y, x)[c] = own ? pp_tensor_f32(&op->weight, (uint64_t)s->pixel * out.shape.c + c) : from[c];
         }
 }
 
@@ -263,6 +329,7 @@ static void (*const run[PP_OP_KIND_COUNT])(const pp_op *op, const pp_view *in, p
     [PP_OP_SCALE] = scale,       [PP_OP_MUL] = mul,           [PP_OP_SHUFFLE] = shuffle,
     [PP_OP_SLICE] = slice,       [PP_OP_UPSAMPLE] = upsample, [PP_OP_NORM] = norm,
     [PP_OP_SOFTMAX] = softmax,   [PP_OP_PIXEL_SHUFFLE] = pixel_shuffle,
+    [PP_OP_PRODUCT] = product,   [PP_OP_OFFSET] = offset,     [PP_OP_ARRANGE] = arrange,
 };
 
 void pp_data_run_(const pp_op *op, const pp_view *in, pp_view out)

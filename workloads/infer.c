@@ -33,13 +33,13 @@ static pp_status windowed(const pp_op *op, pp_shape *out)
 static pp_status no_empty_window(const pp_op *op, const pp_op *ops)
 {
     (void)ops;
-    bool (*reads)(const pp_op *, pp_shape, pp_rect, pp_rect *) = pp_op_traits_(op->kind)->reads;
+    bool (*reads)(const pp_op *, uint32_t, pp_shape, pp_rect, pp_rect *) = pp_op_traits_(op->kind)->reads;
     pp_rect unused;
     for (uint32_t i = 0; i < op->out.h; i++)
-        if (!reads(op, op->in, (pp_rect){.y0 = i, .y1 = i}, &unused))
+        if (!reads(op, 0, op->in, (pp_rect){.y0 = i, .y1 = i}, &unused))
             return pp_fail(PP_ERANGE, "operator '%s': its window at (%u, 0) reads padding only", op->name, i);
     for (uint32_t i = 0; i < op->out.w; i++)
-        if (!reads(op, op->in, (pp_rect){.x0 = i, .x1 = i}, &unused))
+        if (!reads(op, 0, op->in, (pp_rect){.x0 = i, .x1 = i}, &unused))
             return pp_fail(PP_ERANGE, "operator '%s': its window at (0, %u) reads padding only", op->name, i);
     return PP_OK;
 }
@@ -175,6 +175,47 @@ static pp_status infer_pixel_shuffle(pp_op *op, const pp_op *ops)
     return PP_OK;
 }
 
+static pp_status infer_softmax(pp_op *op, const pp_op *ops)
+{
+    return infer_shuffle(op, ops); /* parts of one size */
+}
+
+static pp_status infer_product(pp_op *op, const pp_op *ops)
+{
+    const pp_op *a = &ops[op->inputs[0]], *b = &ops[op->inputs[1]];
+    const uint64_t tokens = op->whole ? (uint64_t)b->out.h * b->out.w : b->out.w, inner = a->out.c / (op->groups ? op->groups : 1);
+    const bool heads = op->groups >= 1 && a->out.c % op->groups == 0 && b->out.c % op->groups == 0;
+    if (!heads || (!op->whole && a->out.h != b->out.h) || (op->transposed ? a->out.c != b->out.c : inner != tokens))
+        return pp_fail(PP_EINVAL, "operator '%s' multiplies '%s' (%ux%ux%u) by '%s' (%ux%ux%u%s) in %u heads: shapes do not fit",
+                       op->name, a->name, a->out.h, a->out.w, a->out.c, b->name, b->out.h, b->out.w, b->out.c,
+                       op->transposed ? ", transposed" : "", op->groups);
+    if (!(op->factor > 0 && op->factor < 1e30))
+        return pp_fail(PP_ERANGE, "operator '%s': factor %g, expected above 0", op->name, op->factor);
+    const uint64_t channels = op->transposed ? op->groups * tokens : b->out.c;
+    op->out = (pp_shape){op->in.h, op->in.w, channels > PP_DIM_MAX ? PP_DIM_MAX + 1 : (uint32_t)channels};
+    return PP_OK;
+}
+
+static pp_status infer_arrange(pp_op *op, const pp_op *ops)
+{
+    op->out.c = op->in.c;
+    for (uint32_t k = 0; k < op->n_inputs; k++)
+        if (ops[op->inputs[k]].out.c != op->in.c)
+            return pp_fail(PP_EINVAL, "operator '%s': '%s' has %u channels, its first input %u", op->name,
+                           ops[op->inputs[k]].name, ops[op->inputs[k]].out.c, op->in.c);
+    if (!op->from || (op->weight.ndim > 0 && (op->weight.ndim != 2 || op->weight.dim[1] != op->in.c)))
+        return pp_fail(PP_EINVAL, "operator '%s': its own pixels do not have %u channels", op->name, op->in.c);
+    for (size_t p = 0; sizes_fit(op->out) && p < (size_t)op->out.h * op->out.w; p++) {
+        const pp_source *s = &op->from[p];
+        const pp_shape in = s->input < op->n_inputs ? ops[op->inputs[s->input]].out : op->in;
+        const uint64_t have = s->input < op->n_inputs ? (uint64_t)in.h * in.w : op->weight.ndim ? op->weight.dim[0] : 0;
+        if (s->input > op->n_inputs || s->pixel >= have)
+            return pp_fail(PP_ERANGE, "operator '%s': pixel %zu comes from pixel %u of input %u, which is not there",
+                           op->name, p, s->pixel, s->input);
+    }
+    return PP_OK;
+}
+
 static pp_status infer_task(pp_op *op, const pp_op *ops)
 {
     for (uint32_t k = 0; op->part && k < op->n_inputs; k++)
@@ -192,8 +233,9 @@ static pp_status (*const infer[PP_OP_KIND_COUNT])(pp_op *op, const pp_op *ops) =
     [PP_OP_CONCAT] = infer_concat,     [PP_OP_FLATTEN] = infer_flatten, [PP_OP_ACT] = infer_act,
     [PP_OP_SUBSAMPLE] = infer_subsample, [PP_OP_SCALE] = infer_act,     [PP_OP_MUL] = infer_mul,
     [PP_OP_SHUFFLE] = infer_shuffle,   [PP_OP_SLICE] = infer_slice,     [PP_OP_UPSAMPLE] = infer_upsample,
-    [PP_OP_NORM] = infer_act,          [PP_OP_SOFTMAX] = infer_act,     [PP_OP_TASK] = infer_task,
-    [PP_OP_PIXEL_SHUFFLE] = infer_pixel_shuffle,
+    [PP_OP_NORM] = infer_act,          [PP_OP_SOFTMAX] = infer_softmax,     [PP_OP_TASK] = infer_task,
+    [PP_OP_PIXEL_SHUFFLE] = infer_pixel_shuffle, [PP_OP_PRODUCT] = infer_product,
+    [PP_OP_OFFSET] = infer_act,        [PP_OP_ARRANGE] = infer_arrange,
 };
 
 pp_status pp_op_infer_(pp_op *op, const pp_op *ops)

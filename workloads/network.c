@@ -80,6 +80,11 @@ static pp_status check_tensor(const pp_op *op, const char *what, const pp_tensor
 
 static pp_status check_weights(const pp_network *net, const pp_op *op)
 {
+    if (op->kind == PP_OP_ARRANGE && op->weight.ndim > 0) {
+        if (net->has_weights && !op->weight.data)
+            return pp_fail(PP_EINVAL, "operator '%s' has no weights", op->name);
+        return check_tensor(op, "weight", &op->weight, 2, op->weight.dim);
+    }
     if (!pp_op_traits_(op->kind)->learned)
         return PP_OK;
     if (net->has_weights && (!op->weight.data || (op->bias.ndim > 0 && !op->bias.data)))
@@ -87,7 +92,9 @@ static pp_status check_weights(const pp_network *net, const pp_op *op)
     uint64_t conv[4] = {op->out.c, op->in.c / op->groups, op->window.kh, op->window.kw};
     uint64_t linear[2] = {op->out.c, (uint64_t)op->in.h * op->in.w * op->in.c};
     bool is_conv = op->kind == PP_OP_CONV;
-    if (op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM)
+    if (op->kind == PP_OP_OFFSET)
+        PP_TRY(check_tensor(op, "weight", &op->weight, 2, (const uint64_t[]){(uint64_t)op->out.h * op->out.w, op->out.c}));
+    else if (op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM)
         PP_TRY(check_tensor(op, "weight", &op->weight, 1, conv));
     else
         PP_TRY(check_tensor(op, "weight", &op->weight, is_conv ? 4 : 2, is_conv ? conv : linear));

@@ -58,7 +58,10 @@ typedef enum pp_op_kind {
     PP_OP_PIXEL_SHUFFLE, /* sh sw C channels of pixel (y / sh, x / sw) become C of sh x sw pixels: channel
                             (c sh + y % sh) sw + x % sw. Behind a convolution: a transposed convolution */
     PP_OP_NORM,        /* layer norm: the channels of each pixel to mean 0 and variance 1, times weight[c], plus bias[c] */
-    PP_OP_SOFTMAX,     /* over the channels of each pixel */
+    PP_OP_SOFTMAX,     /* over the channels of each pixel, in `groups` parts of their own */
+    PP_OP_PRODUCT,     /* matrix product of two maps, by heads: see pp_op.transposed */
+    PP_OP_OFFSET,      /* x + weight[pixel][c]: numbers that never change (embeddings of positions, masks) */
+    PP_OP_ARRANGE,     /* pixels in other places, of one or several maps: pp_op.from */
     PP_OP_TASK,        /* work without values: reads a part of each input's channels, sends 1 x 1 x units */
     PP_OP_KIND_COUNT
 } pp_op_kind;
@@ -104,6 +107,11 @@ typedef struct pp_task_work {
     uint32_t unit_bits; /* bits of one channel of its result */
 } pp_task_work;
 
+/* Where a pixel comes from: pixel (raster order) of input k; k = n_inputs: row `pixel` of the weight, which never changes. */
+typedef struct pp_source {
+    uint32_t input, pixel;
+} pp_source;
+
 typedef struct pp_op {
     const char *name;
     pp_op_kind kind;
@@ -112,7 +120,14 @@ typedef struct pp_op {
     const uint32_t *inputs;  /* operator indices */
     pp_shape in, out;        /* in: shape of inputs[0] */
     pp_window window;        /* conv, pools; linear and others: 1x1 */
-    uint32_t groups;         /* conv, shuffle: >= 1 */
+    uint32_t groups;         /* conv, shuffle, softmax, product (heads): >= 1 */
+    /* Product of a [h][w][groups K] and b [h][T][...], a sequence of T pixels in each row (`whole`: one sequence, all pixels of
+     * b for every pixel of a), times factor. transposed: b has groups K channels, and channel g T + t of the result is the sum
+     * over k of a[g K + k] b[pixel t][g K + k] (queries and keys). Else K = T, b has groups N channels, and channel g N + n is the sum over t
+     * of a[g T + t] b[pixel t][g N + n] (attention weights and values). PAPER: vaswani2017 eq. 1. */
+    bool transposed, whole;
+    double factor;           /* above 0 */
+    const pp_source *from;   /* arrange: [out.h out.w]; weight [n][C], or ndim 0 */
     pp_shape offset;         /* slice: where the part begins (h, w, c) */
     pp_tensor weight, bias;  /* bias.ndim == 0: none; scale, norm: [C] both */
     double epsilon;          /* norm: added to the variance */
@@ -178,7 +193,15 @@ pp_status pp_build_scale(pp_builder *b, const char *name, uint32_t input, const 
 /* Layer norm; weight, bias [C] may be NULL (shape only). PAPER: ba2016 eq. 4. */
 pp_status pp_build_norm(pp_builder *b, const char *name, uint32_t input, double epsilon, const pp_tensor *weight,
                         const pp_tensor *bias, uint32_t *out);
-pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t *out);
+pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out);
+/* `like`: groups, transposed, whole, factor. */
+pp_status pp_build_product(pp_builder *b, const char *name, uint32_t left, uint32_t right, const pp_op *like,
+                           uint32_t *out);
+/* weight [h w][C]; NULL: shape only. */
+pp_status pp_build_offset(pp_builder *b, const char *name, uint32_t input, const pp_tensor *weight, uint32_t *out);
+/* from[h w] is copied; weight [n][C] when some pixels never change, else NULL. */
+pp_status pp_build_arrange(pp_builder *b, const char *name, const uint32_t *inputs, uint32_t n, uint32_t h, uint32_t w,
+                           const pp_source *from, const pp_tensor *weight, uint32_t *out);
 pp_status pp_build_shuffle(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out);
 /* The part of `size` that begins at `offset`. */
 pp_status pp_build_slice(pp_builder *b, const char *name, uint32_t input, pp_shape offset, pp_shape size,

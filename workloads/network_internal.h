@@ -26,7 +26,7 @@ typedef struct pp_op_traits {
     bool window;           /* op->window matters (else 1x1) */
     uint32_t min_in, max_in;
     /* Rectangle of an input of shape `in` (input k) that output rectangle `out` reads; false: none. */
-    bool (*reads)(const pp_op *op, pp_shape in, pp_rect out, pp_rect *rect);
+    bool (*reads)(const pp_op *op, uint32_t k, pp_shape in, pp_rect out, pp_rect *rect);
 } pp_op_traits;
 
 const pp_op_traits *pp_op_traits_(pp_op_kind kind);
@@ -57,6 +57,8 @@ const pp_op *pp_builder_op_(const pp_builder *b, uint32_t op);
 pp_arena *pp_builder_arena_(pp_builder *b);
 /* Result of conv, linear, scale or norm `op` becomes scale[c] times what it is, plus shift[c]. */
 pp_status pp_builder_fold_(pp_builder *b, uint32_t op, const double *scale, const double *shift);
+/* Result of product `op` becomes `times` as large. */
+void pp_builder_times_(pp_builder *b, uint32_t op, double times);
 /* Leaves out the operators that `output` does not need; it becomes the last. */
 pp_status pp_builder_prune_(pp_builder *b, uint32_t output);
 pp_status pp_builder_annotate_(pp_builder *b, const char *note);

@@ -739,7 +739,7 @@ static pp_status convert_softmax(pp_onnx_net *v)
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;
-    PP_TRY(pp_build_softmax(v->b, name, out.op, &op));
+    PP_TRY(pp_build_softmax(v->b, name, out.op, 1, &op));
     out = pp_net_after(v, &out, op);
     return pp_net_give(v, 0, &out);
 }

@@ -155,13 +155,41 @@ static float norm_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
 
 static float softmax_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
 {
-    const float *pixel = r->in[0] + at(r->op->out, y, x, 0);
+    const uint32_t n = r->op->out.c / r->op->groups;
+    const float *part = r->in[0] + at(r->op->out, y, x, c / n * n);
     double top = -INFINITY, sum = 0;
-    for (uint32_t k = 0; k < r->op->out.c; k++)
-        top = fmax(top, (double)pixel[k]);
-    for (uint32_t k = 0; k < r->op->out.c; k++)
-        sum += exp((double)pixel[k] - top);
-    return (float)(exp((double)pixel[c] - top) / sum);
+    for (uint32_t k = 0; k < n; k++)
+        top = fmax(top, (double)part[k]);
+    for (uint32_t k = 0; k < n; k++)
+        sum += exp((double)part[k] - top);
+    return (float)(exp((double)part[c % n] - top) / sum);
+}
+
+static float product_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const pp_op *op = r->op;
+    const pp_shape a = r->in_shape[0], b = r->in_shape[1];
+    const uint32_t inner = a.c / op->groups, n = op->out.c / op->groups, g = c / n;
+    double sum = 0;
+    for (uint32_t k = 0; k < inner; k++) {
+        const size_t t = op->transposed ? c % n : k, pixel = op->whole ? t : (size_t)y * b.w + t;
+        const float right = r->in[1][pixel * b.c + (op->transposed ? g * inner + k : c)];
+        sum += (double)r->in[0][at(a, y, x, g * inner + k)] * (double)right;
+    }
+    return (float)(sum * op->factor);
+}
+
+static float offset_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    size_t i = at(r->op->out, y, x, c);
+    return r->in[0][i] + pp_tensor_f32(&r->op->weight, i);
+}
+
+static float arrange_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const pp_source *s = &r->op->from[(size_t)y * r->op->out.w + x];
+    const size_t i = (size_t)s->pixel * r->op->out.c + c;
+    return s->input < r->op->n_inputs ? r->in[s->input][i] : pp_tensor_f32(&r->op->weight, i);
 }
 
 static float shuffle_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
@@ -196,6 +224,7 @@ static float (*const element[PP_OP_KIND_COUNT])(const ref_op *r, uint32_t y, uin
     [PP_OP_SUBSAMPLE] = subsample_at, [PP_OP_SCALE] = scale_at,   [PP_OP_MUL] = mul_at,
     [PP_OP_SHUFFLE] = shuffle_at,   [PP_OP_SLICE] = slice_at,     [PP_OP_UPSAMPLE] = upsample_at,
     [PP_OP_NORM] = norm_at,         [PP_OP_SOFTMAX] = softmax_at, [PP_OP_PIXEL_SHUFFLE] = pixel_shuffle_at,
+    [PP_OP_PRODUCT] = product_at,   [PP_OP_OFFSET] = offset_at,   [PP_OP_ARRANGE] = arrange_at,
 };
 
 static void run_op(const ref_op *r)

@@ -60,6 +60,21 @@ static uint32_t other_operand(const pp_op *add, uint32_t op)
 static bool take(const fusion *f, pp_stage *s, uint32_t cur, uint32_t next, bool *acted)
 {
     const pp_op *op = &f->net->ops[next];
+    const bool begun = s->scale != PP_NONE || *acted || s->pool != PP_NONE || s->softmax != PP_NONE;
+    if (op->kind == PP_OP_OFFSET) {
+        if (s->matrix != PP_NONE || s->offset != PP_NONE || begun)
+            return false;
+        s->offset = next;
+        return true;
+    }
+    if (op->kind == PP_OP_SOFTMAX) {
+        if (f->net->ops[s->first_op].kind != PP_OP_PRODUCT || begun)
+            return false;
+        s->softmax = next;
+        return true;
+    }
+    if (s->softmax != PP_NONE)
+        return false;
     if (op->kind == PP_OP_SCALE) {
         if (s->matrix != PP_NONE || s->scale != PP_NONE || *acted || s->pool != PP_NONE)
             return false;
@@ -119,6 +134,9 @@ static bool takes_others(const pp_op *op)
     case PP_OP_SLICE:
     case PP_OP_UPSAMPLE:
     case PP_OP_PIXEL_SHUFFLE:
+    case PP_OP_PRODUCT:
+    case PP_OP_OFFSET:
+    case PP_OP_ARRANGE:
         return true;
     default:
         return pp_op_traits_(op->kind)->matrix;
@@ -133,6 +151,7 @@ static pp_status make_stage(fusion *f, uint32_t first_op)
     bool matrix = pp_op_traits_(op->kind)->matrix;
     *s = (pp_stage){.name = pp_arena_strdup(f->arena, op->name), .matrix = matrix ? first_op : PP_NONE,
                     .first_op = first_op, .add = PP_NONE, .scale = op->kind == PP_OP_SCALE ? first_op : PP_NONE,
+                    .offset = op->kind == PP_OP_OFFSET ? first_op : PP_NONE, .softmax = PP_NONE,
                     .pool = PP_NONE, .result = first_op,
                     .n_inputs = op->n_inputs};
     s->act = op->kind == PP_OP_ACT ? op->act : PP_ACT_NONE;

@@ -42,6 +42,8 @@ typedef struct pp_stage {
     uint32_t first_op;       /* == matrix when there is one: the operator that reads the inputs */
     uint32_t add;            /* fused residual add, or PP_NONE */
     uint32_t scale;          /* stages without a matrix: the SCALE (first operator or behind it), or PP_NONE */
+    uint32_t offset;         /* stages without a matrix: the OFFSET (first operator, or before scale and softmax), or PP_NONE */
+    uint32_t softmax;        /* behind a product (and its offset): nothing else follows then; PP_NONE: none */
     uint32_t pool;           /* fused pooling (MAX, AVG, GLOBAL) after the activation, or PP_NONE */
     pp_act act;              /* fused activation (after the add when there is one) */
     uint32_t result;         /* last operator of the stage */
@@ -64,8 +66,8 @@ typedef struct pp_stages {
  * sole consumer: add (when its other operand is computed by an earlier stage; of two matrix operands
  * the later one takes it), activation, one pooling, flatten. Order inside a stage is that of the
  * datapath: matrix, bias, add, activation, pooling. Whatever is not taken begins a stage without a
- * matrix; add, concat, mul, shuffle, slice, upsample and scale take a scale, an activation and a pooling
- * in this order, the others stand alone (an activation alone sets `act`).
+ * matrix; add, concat, mul, shuffle, slice, upsample, product, arrange, offset and scale take an offset, a scale, an activation and a pooling
+ * in this order, a product instead an offset and a softmax; the others stand alone (an activation alone sets `act`).
  * A flatten is only a way to look at its stream, and costs nothing, when the map is one pixel or when
  * linear operators alone read it: it then belongs to the stage (or, with PP_NONE, the network's
  * input) that makes the stream, which keeps its shape and comes pixel by pixel; a linear stage reads

@@ -39,7 +39,33 @@ static bool stage_reads(const pp_network *net, const pp_stage *s, uint32_t k, pp
         return true;
     }
     const pp_op *op = &net->ops[s->first_op];
-    return pp_op_traits_(op->kind)->reads(op, in, out, rect);
+    return pp_op_traits_(op->kind)->reads(op, k, in, out, rect);
+}
+
+/* Positions of input k that hold the first and the last pixel read by `out`; false: none is. */
+static bool stage_span(const pp_network *net, const pp_stage *s, uint32_t k, pp_shape map, pp_patch in, pp_rect out,
+                       uint32_t *lo, uint32_t *hi)
+{
+    pp_rect r;
+    if (net->ops[s->first_op].kind != PP_OP_ARRANGE) {
+        if (!stage_reads(net, s, k, map, out, &r))
+            return false;
+        /* The positions read are rows times columns, so both corners are among them. */
+        *lo = position_of(map, in, r.y0, r.x0);
+        *hi = position_of(map, in, r.y1, r.x1);
+        return true;
+    }
+    bool any = false;
+    for (uint32_t y = out.y0; y <= out.y1; y++) /* pixels from anywhere */
+        for (uint32_t x = out.x0; x <= out.x1; x++) {
+            if (!stage_reads(net, s, k, map, (pp_rect){y, x, y, x}, &r))
+                continue;
+            const uint32_t at = position_of(map, in, r.y0, r.x0);
+            *lo = any && *lo < at ? *lo : at;
+            *hi = any && *hi > at ? *hi : at;
+            any = true;
+        }
+    return any;
 }
 
 void pp_stage_tables(const pp_network *net, const pp_stages *stages, uint32_t stage, uint32_t k, pp_patch fire,
@@ -49,14 +75,10 @@ void pp_stage_tables(const pp_network *net, const pp_stages *stages, uint32_t st
     pp_shape map = pp_stream_shape(net, stages, s->inputs[k].stream);
     uint32_t n = pp_positions(s->fire, fire), most = 0;
     for (uint32_t p = 0; p < n; p++) {
-        pp_rect r;
+        uint32_t hi = 0;
         first[p] = PP_NONE;
-        if (stage_reads(net, s, k, map, patch_rect(s->fire, fire, p), &r)) {
-            /* The positions read are rows times columns, so both corners are among them. */
-            uint32_t at = position_of(map, in, r.y1, r.x1);
-            first[p] = position_of(map, in, r.y0, r.x0);
-            most = at > most ? at : most;
-        }
+        if (stage_span(net, s, k, map, in, patch_rect(s->fire, fire, p), &first[p], &hi))
+            most = hi > most ? hi : most;
         last[p] = most;
     }
     uint32_t least = most;
@@ -83,7 +105,7 @@ void pp_stage_emission(const pp_network *net, const pp_stages *stages, uint32_t 
     for (uint32_t q = 0; q < s->out.h * s->out.w; q++) {
         uint32_t y = q / s->out.w, x = q % s->out.w, at = 0;
         pp_rect r;
-        if (pp_op_traits_(pool->kind)->reads(pool, s->fire, (pp_rect){.y0 = y, .x0 = x, .y1 = y, .x1 = x}, &r))
+        if (pp_op_traits_(pool->kind)->reads(pool, 0, s->fire, (pp_rect){.y0 = y, .x0 = x, .y1 = y, .x1 = x}, &r))
             at = position_of(s->fire, fire, r.y1, r.x1);
         done = at > done ? at : done;
         emitted[done]++;

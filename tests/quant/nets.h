@@ -29,7 +29,7 @@ static inline pp_tensor random_tensor(pp_rng *rng, uint32_t ndim, const uint64_t
     uint64_t n = 1;
     for (uint32_t i = 0; i < ndim; i++)
         n *= t.dim[i] = dim[i];
-    static float *pool[512];
+    static float *pool[1024];
     static size_t used;
     assert_true(used < sizeof pool / sizeof *pool);
     float *data = pool[used++] = malloc(n * sizeof *data);
@@ -173,11 +173,70 @@ static inline pp_network *modern_net(uint64_t seed)
     uint32_t sum = add_act(b, "sum.act", add_join(b, "sum", PP_OP_ADD, up, cut), PP_ACT_TANH);
     sum = norm_behind(b, &rng, "layer", sum);
     uint32_t share;
-    ok(pp_build_softmax(b, "share", sum, &share));
+    ok(pp_build_softmax(b, "share", sum, 3, &share));
     sum = add_join(b, "weighted", PP_OP_ADD, sum, share);
     uint32_t f = add_act(b, "f.act", add_conv(b, &rng, "f", sum, 12, (conv_shape){3, 2, 1, 1, 1, 7}), PP_ACT_HARD_SIGMOID);
     f = add_pool(b, "all", PP_OP_GLOBAL_POOL, f, 0, 0, 0, false);
     add_linear(b, &rng, "out", f, 7, 5);
+    ok(pp_builder_finish(&net, b));
+    return net;
+}
+
+static inline uint32_t add_product(pp_builder *b, const char *name, uint32_t a, uint32_t c, pp_op like)
+{
+    uint32_t out;
+    ok(pp_build_product(b, name, a, c, &like, &out));
+    return out;
+}
+
+static inline uint32_t add_offset(pp_builder *b, pp_rng *rng, const char *name, uint32_t input)
+{
+    const pp_shape s = pp_builder_shape(b, input);
+    const uint64_t dim[4] = {(uint64_t)s.h * s.w, s.c};
+    pp_tensor weight = random_tensor(rng, 2, dim, 0.5);
+    uint32_t out;
+    ok(pp_build_offset(b, name, input, &weight, &out));
+    return out;
+}
+
+/* Attention of all kinds: over the rows of a map, over all of it without a softmax, and a block of a vision transformer: pixels
+ * as tokens behind one of the network's own, two heads, numbers added to tokens and to scores. 11 x 9 x 3 input, 5 outputs. */
+static inline pp_network *attention_net(uint64_t seed)
+{
+    pp_rng rng = pp_rng_make(seed, 10);
+    const conv_shape point = {1, 1, 1, 0, 1, 8};
+    pp_builder *b;
+    pp_network *net;
+    uint32_t q, kv, k, v, x, part;
+    ok(pp_builder_new(&b, "attention", (pp_shape){11, 9, 3}));
+    x = add_conv(b, &rng, "patch", 0, 3, (conv_shape){3, 3, 1, 0, 1, 8});
+    q = add_conv(b, &rng, "rows.q", x, 8, point);
+    part = add_product(b, "rows", q, x, (pp_op){.groups = 2, .transposed = true, .factor = 0.5});
+    ok(pp_build_softmax(b, "rows.soft", part, 2, &part));
+    x = add_join(b, "rows.sum", PP_OP_ADD, x, add_product(b, "rows.mix", part, x, (pp_op){.groups = 2, .factor = 1}));
+    part = add_product(b, "map", x, x, (pp_op){.groups = 1, .transposed = true, .whole = true, .factor = 0.125});
+    part = add_act(b, "map.act", part, PP_ACT_RELU);
+    part = add_product(b, "map.mix", part, x, (pp_op){.groups = 1, .whole = true, .factor = 0.25});
+    x = add_join(b, "map.sum", PP_OP_ADD, x, part);
+    pp_source from[10] = {{1, 0}};
+    for (uint32_t i = 0; i < 9; i++)
+        from[1 + i] = (pp_source){0, i};
+    pp_tensor own = random_tensor(&rng, 2, (const uint64_t[4]){1, 8}, 1);
+    ok(pp_build_arrange(b, "tokens", &x, 1, 1, 10, from, &own, &x));
+    x = add_offset(b, &rng, "places", x);
+    uint32_t n = norm_behind(b, &rng, "norm", x);
+    q = add_conv(b, &rng, "q", n, 8, point);
+    kv = add_conv(b, &rng, "kv", n, 8, (conv_shape){1, 1, 1, 0, 1, 16});
+    ok(pp_build_slice(b, "k", kv, (pp_shape){0, 0, 0}, (pp_shape){1, 10, 8}, &k));
+    ok(pp_build_slice(b, "v", kv, (pp_shape){0, 0, 8}, (pp_shape){1, 10, 8}, &v));
+    part = add_product(b, "scores", q, k, (pp_op){.groups = 2, .transposed = true, .factor = 0.5});
+    ok(pp_build_softmax(b, "weights", add_offset(b, &rng, "bias", part), 2, &part));
+    part = add_product(b, "context", part, v, (pp_op){.groups = 2, .factor = 1});
+    x = add_join(b, "sum", PP_OP_ADD, add_conv(b, &rng, "project", part, 8, point), x);
+    for (uint32_t i = 0; i < 10; i++)
+        from[i].pixel = 9 - i, from[i].input = 0;
+    ok(pp_build_arrange(b, "turned", &x, 1, 2, 5, from, NULL, &x));
+    add_linear(b, &rng, "out", add_pool(b, "all", PP_OP_GLOBAL_POOL, x, 0, 0, 0, false), 8, 5);
     ok(pp_builder_finish(&net, b));
     return net;
 }

@@ -147,9 +147,14 @@ static void modern_operators(void **state)
         {40, 512, "none", "1", "auto", PP_REDUCE_CHAIN, PP_SWITCH_VCT, 0},
         {30, 9, "none", "1", "auto", PP_REDUCE_TREE, PP_SWITCH_IDEAL, 3},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const size_t n = sizeof cases / sizeof cases[0];
+    for (size_t k = 0; k < 2 * n; k++) { /* gates and norms, then products of activations */
+        const size_t i = k % n;
         mapped x;
-        map_net(&x, modern_net(i), i, &cases[i]);
+        setting s = cases[i];
+        if (k >= n && strcmp(s.unroll, "none") != 0)
+            s.unroll = i == 1 ? "3:1x3" : "3:2x2,1:1x2";
+        map_net(&x, k < n ? modern_net(i) : attention_net(i), i, &s);
         pp_sim_options o = {.images = 4, .execute = 3, .switching = cases[i].switching, .exact = true};
         pp_run_result *r;
         ok(pp_simulate(&r, x.f.q, &x.arch, x.fabric, x.m, &o, x.f.images, NULL, NULL));

@@ -25,8 +25,9 @@ static bool taps(uint32_t o, uint32_t i, uint32_t kernel, uint32_t stride, uint3
 
 /* Whether output pixel (y, x) of the operator reads input pixel (iy, ix). */
 static bool needs(const pp_op *op, uint32_t k, pp_role role, uint32_t y, uint32_t x, uint32_t iy, uint32_t ix,
-                  bool one_pixel)
+                  pp_shape map)
 {
+    const bool one_pixel = map.h == 1 && map.w == 1;
     const pp_window *w = &op->window;
     if (role == PP_ROLE_ADD)
         return y == iy && x == ix;
@@ -44,6 +45,12 @@ static bool needs(const pp_op *op, uint32_t k, pp_role role, uint32_t y, uint32_
         return y >= iy * w->sh && y < (iy + 1) * w->sh && x >= ix * w->sw && x < (ix + 1) * w->sw;
     case PP_OP_MUL:
         return (k == 1 && one_pixel) || (y == iy && x == ix);
+    case PP_OP_PRODUCT:
+        return k == 0 ? y == iy && x == ix : op->whole || y == iy;
+    case PP_OP_ARRANGE: {
+        const pp_source *from = &op->from[(size_t)y * op->out.w + x];
+        return from->input == k && from->pixel == iy * map.w + ix;
+    }
     case PP_OP_LINEAR:
     case PP_OP_FLATTEN:
     case PP_OP_GLOBAL_POOL:
@@ -70,7 +77,7 @@ static void check_tables(const random_net *r, const pp_stages *stages, uint32_t 
     for (uint32_t o = 0; o < s->fire.h * s->fire.w; o++)
         for (uint32_t e = 0; e < map.h * map.w; e++) {
             if (!needs(op, k, s->inputs[k].role, o / s->fire.w, o % s->fire.w, e / map.w, e % map.w,
-                       map.h == 1 && map.w == 1))
+                       map))
                 continue;
             uint32_t p = fires[o], q = arrives[e];
             most[p] = q > most[p] ? q : most[p];
@@ -110,7 +117,7 @@ static void check_emission(const random_net *r, const pp_stages *stages, uint32_
             for (want = 0; want < s->out.h * s->out.w; want++) {
                 for (uint32_t e = 0; e < s->fire.h * s->fire.w && complete; e++)
                     complete = fires[e] <= p || !needs(&r->net->ops[s->pool], 0, PP_ROLE_DATA, want / s->out.w,
-                                                       want % s->out.w, e / s->fire.w, e % s->fire.w, false);
+                                                       want % s->out.w, e / s->fire.w, e % s->fire.w, s->fire);
                 if (!complete)
                     break;
             }

@@ -106,7 +106,32 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
     snprintf(third, sizeof third, "op%u.c", step);
     uint32_t c = pp_builder_shape(b, *x).c, cout = widths[pp_rng_below(rng, 9)], y = *x, other = *x;
     pp_window w = random_window(rng, 4), same = window(3, 1, 1), one = window(1, 1, 0);
-    switch (pp_rng_below(rng, 16)) {
+    switch (pp_rng_below(rng, 17)) {
+    case 16: { /* attention: over rows, or over the whole map; then pixels in another order, one of them constant */
+        const pp_shape s = pp_builder_shape(b, *x);
+        const bool whole = pp_rng_below(rng, 2) == 0;
+        if (s.h > 6 || s.w > 6)
+            break;
+        const uint32_t groups = c % 4 == 0 ? 4 : 1, pixels = s.h * s.w;
+        pp_op like = {.groups = groups, .transposed = true, .whole = whole, .factor = 0.25};
+        assert_ok(pp_build_product(b, name, *x, *x, &like, &y));
+        const uint64_t dim[2] = {pixels, pp_builder_shape(b, y).c}, own[2] = {1, c};
+        pp_tensor offset = random_tensor(r, rng, 2, dim), token = random_tensor(r, rng, 2, own);
+        assert_ok(pp_build_offset(b, second, y, &offset, &y));
+        if (pp_rng_below(rng, 2))
+            assert_ok(pp_build_softmax(b, third, y, groups, &y));
+        like.transposed = false;
+        snprintf(name, sizeof name, "op%u.d", step);
+        assert_ok(pp_build_product(b, name, y, *x, &like, &y));
+        pp_source *from = calloc(pixels, sizeof *from);
+        for (uint32_t p = 0; p < pixels; p++)
+            from[p] = p == 0 ? (pp_source){1, 0} : (pp_source){0, pixels - 1 - p};
+        snprintf(name, sizeof name, "op%u.e", step);
+        pp_status status = pp_build_arrange(b, name, &y, 1, s.w, s.h, from, &token, x);
+        free(from);
+        assert_ok(status);
+        break;
+    }
     case 10: { /* what reads a stream pixel by pixel, and an activation behind it */
         uint64_t dim[1] = {c};
         pp_tensor weight = random_tensor(r, rng, 1, dim), bias = random_tensor(r, rng, 1, dim);
