@@ -60,8 +60,6 @@ char *pp_canonical_command(const pp_parsed *p)
         if (ok && p->option_value[i][0] != 0)
             ok = put_value(&text, p->option_value[i]);
     }
-    if (ok && pp_args_has(p, "trace")) /* a trace sees every inference */
-        ok = put(&text, " --set simulate.exact=true");
     if (ok && pp_push(&text, 0))
         return text.data;
     free(text.data);

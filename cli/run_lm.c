@@ -3,6 +3,7 @@
 #include "cli/lm_values.h"
 #include "report/lm_report.h"
 #include "sim/lm_execute.h"
+#include "sim/tokens_way.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 typedef struct lm_run {
     pp_session *s;
     pp_lm_config config;
+    pp_lm_way way;
     pp_lm_actors *actors;
     pp_token_sequence *sequence;
     pp_token_setup setup;
@@ -51,11 +53,9 @@ static pp_status set_up(lm_run *r)
 {
     pp_session *s = r->s;
     settle_scenario(r);
-    if (s->sim_options.execute > 0 && s->sim_options.exact)
-        return pp_fail(PP_EUNSUPPORTED, "simulate.execute: values move in lockstep, an operator at once: not with simulate.exact");
     r->setup = (pp_token_setup){.scenario = s->tokens.scenario, .prefill_chunk = (uint32_t)s->tokens.prefill_chunk,
                                 .in_flight = (uint64_t)s->tokens.in_flight, .seed = (uint64_t)s->run_options.seed,
-                                .exact = s->sim_options.exact || s->trace != NULL};
+                                .exact = s->sim_options.exact == PP_EXACT_TRUE || s->trace != NULL};
     if (s->sim_options.kernel != PP_KERNEL_NATIVE)
         r->setup.kernel = 1 + s->sim_options.kernel;
     PP_TRY(pp_token_sequences(&r->sequence, &r->setup.n_sequences, &s->tokens, r->setup.seed));
@@ -107,7 +107,7 @@ static pp_status watch_tokens(lm_run *r)
 static pp_status fill_pipeline(lm_run *r)
 {
     pp_lm_actors *lockstep = NULL;
-    if (!r->s->sim_options.exact)
+    if (!r->way.tiles)
         return pp_token_fill_loaded(&r->setup.in_flight, &r->actors->net, &r->setup);
     PP_TRY(pp_lm_actors_new(&lockstep, r->s->lm, 0));
     const pp_status status = pp_token_fill_loaded(&r->setup.in_flight, &lockstep->net, &r->setup);
@@ -127,8 +127,8 @@ static pp_status simulate(lm_run *r)
 {
     pp_session *s = r->s;
     pp_progress bar;
-    PP_TRY(s->sim_options.exact ? pp_lm_actors_exact(&r->actors, s->lm, &s->arch, (uint32_t)s->quant.psum_bits, 0, 0)
-                                : lockstep(r));
+    PP_TRY(pp_lm_choose_way(&r->way, s->lm, s->sim_options.exact, tokens_of(&r->setup)));
+    PP_TRY(r->way.tiles ? pp_lm_actors_exact(&r->actors, s->lm, &s->arch, (uint32_t)s->quant.psum_bits, 0, 0) : lockstep(r));
     if (s->tokens.entry == PP_ENTRY_PACED) {
         pp_token_bounds b;
         PP_TRY(pp_token_bounds_at(&b, &r->actors->net, 1));
@@ -260,7 +260,7 @@ static pp_status report(lm_run *r, const char *path, bool force)
                          .wbits = (uint32_t)s->quant.wbits, .arch = &s->arch, .mapping = r->s->lm, .actors = r->actors,
                          .setup = &r->setup, .result = r->result, .energy = r->energy, .pipeline = r->pipeline,
                          .scenario = names[r->setup.scenario],
-                         .switching = s->sim_options.exact ? "exact" : "lockstep"};
+                         .switching = r->way.tiles ? "exact" : "lockstep", .way = &r->way};
     PP_TRY(pp_lm_summary_fill(&r->summary, &r->all));
     PP_TRY(pp_lm_tables_fill(&r->tables, &r->all));
     PP_TRY(pp_session_trace_write(s, &r->all));

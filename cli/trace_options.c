@@ -85,10 +85,16 @@ static pp_status check_tokens(const pp_session *s, const char *path, const pp_lm
     return pp_trace_check_tokens(path);
 }
 
+/* For the report, too. */
 static pp_status see_all(pp_session *s)
 {
-    s->sim_options.exact = true;
-    return pp_config_set(s->config, "simulate.exact=true"); /* for the report */
+    char *command = pp_strf("%s --set simulate.exact=true", s->command);
+    if (command == NULL)
+        return PP_ENOMEM;
+    free(s->command);
+    s->command = command;
+    s->sim_options.exact = PP_EXACT_TRUE;
+    return pp_config_set(s->config, "simulate.exact=true");
 }
 
 pp_status pp_session_trace(pp_session *s, bool tokens)

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define TILES_MAX 65536
+#define TILES_MAX 262144
 
 typedef struct expansion {
     pp_lm_expanded *x;

@@ -296,7 +296,7 @@ typedef struct pp_lm_expanded {
     uint32_t *tile_first;       /* [instances x stages_max]: first tile of stage k of an instance; PP_NONE: has none */
     uint32_t stages_max;
 } pp_lm_expanded;
-/* PP_ERANGE beyond `max_tiles` (0: 65,536). */
+/* PP_ERANGE beyond `max_tiles` (0: 262,144). */
 pp_status pp_lm_mapping_expand(pp_lm_expanded **out, const pp_lm_mapping *m, uint64_t max_tiles);
 /* Instances [first, first + n) alone, of any size, with their edges from the instance before (its tiles are listed, too);
  * what comes back from the end only when all are asked for. */

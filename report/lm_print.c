@@ -32,6 +32,20 @@ static const char *seconds(char buffer[32], double s)
     return buffer;
 }
 
+static void print_way(const pp_lm_summary *s, FILE *f)
+{
+    const bool exact = strcmp(s->model_of_time, "exact") == 0;
+    if (exact)
+        fprintf(f, "  time            every tile and channel on its own\n");
+    else if (s->bound_edges == 0)
+        fprintf(f, "  time            lockstep, exact: no packets of an operator meet\n");
+    else
+        fprintf(f, "  time            lockstep, grain %u (0 finest, 4 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
+                s->exact_edges, s->bound_edges);
+    if (s->model_of_time_why[0] != 0)
+        fprintf(f, "                  (%s)\n", s->model_of_time_why);
+}
+
 static void print_mapping(const pp_lm_summary *s, FILE *f, bool colour)
 {
     heading(f, "mapping", colour);
@@ -44,11 +58,7 @@ static void print_mapping(const pp_lm_summary *s, FILE *f, bool colour)
             s->max_hops, s->certificate, s->placement);
     fprintf(f, "  channels        %.4g Gbit/s inside; required: busiest %.3f, mean %.3f, busiest port %.3f Gbit/s\n", s->channel_gbps,
             s->max_channel_required_gbps, s->mean_channel_required_gbps, s->max_port_required_gbps);
-    if (s->bound_edges == 0)
-        fprintf(f, "  time            %s\n", strcmp(s->model_of_time, "exact") == 0 ? "every tile and channel on its own" : "lockstep, exact: no packets of an operator meet");
-    else
-        fprintf(f, "  time            lockstep, grain %u (0 finest, 4 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
-                s->exact_edges, s->bound_edges);
+    print_way(s, f);
 }
 
 static void print_timing(const pp_lm_summary *s, FILE *f, bool colour)

@@ -5,6 +5,7 @@
 #include "report/report.h"
 #include "sim/tokens_energy.h"
 #include "sim/tokens_lm.h"
+#include "sim/tokens_way.h"
 
 /* Watches some tokens on their way through one block: the one in the middle of the model, tokens [first, first +
  * PP_LM_PIPELINE_TOKENS) in the order of entry. pp_lm_pipeline_take is for pp_token_setup.watch. Tiles of an operator are
@@ -30,10 +31,12 @@ typedef struct pp_lm_run {
     const pp_lm_pipeline *pipeline; /* NULL: nobody watched */
     const char *scenario;    /* "mixed" ... */
     const char *switching;   /* "lockstep" or "exact": every tile and channel on its own */
+    const pp_lm_way *way;    /* why */
 } pp_lm_run;
 
 typedef struct pp_lm_summary {
     char network[256], fabric[1024], preset[64], certificate[16], placement[256], scenario[16], model_of_time[16], kv_tier[16];
+    char model_of_time_why[192];
     uint64_t parameters, macs;
     int64_t wbits, abits, kvbits, array_rows, array_cols;
     uint32_t blocks;
@@ -59,6 +62,7 @@ typedef struct pp_lm_summary {
     uint64_t pipeline_tokens, in_flight_limit, in_flight_high; /* that fill it at the longest context */
     uint32_t sequences_high;
     uint64_t events;
+    double services_expected, services_limit; /* tile by tile; with which auto takes that at most */
     double extrapolated_share;
     char cost_preset[32], energy_boundary[16], energy_unpriced[512];
     double energy_per_token_nj, mvm_nj, digital_nj, buffer_nj, router_nj, wire_nj, static_nj, dram_nj, kv_nj;

@@ -83,6 +83,9 @@ const pp_lm_field pp_lm_fields[] = {
     FIELD("/timing", extrapolated_share, PP_H5_F64, "", "tokens that were put in as exact repetitions, of all"),
     FIELD("/timing", lockstep_grain, PP_H5_U32, "", "how fine lockstep is: 0 finest, 4 coarsest"),
     FIELD("/timing", model_of_time, PP_H5_TEXT, "", "lockstep: tiles of an operator that are done together fire together; exact: one by one"),
+    FIELD("/timing", model_of_time_why, PP_H5_TEXT, "", "why that one: asked for, or found (simulate.exact: auto)"),
+    FIELD("/timing", services_expected, PP_H5_F64, "", "starts of tiles and packets on channels that the run has tile by tile, about"),
+    FIELD("/timing", services_limit, PP_H5_F64, "", "most of them with which simulate.exact: auto goes tile by tile"),
     FIELD("/energy", cost_preset, PP_H5_TEXT, "", "table of energies that the figures start from"),
     FIELD("/energy", energy_boundary, PP_H5_TEXT, "", "what the totals include: mvm, core, chip or chip_dram"),
     FIELD("/energy", energy_per_token_nj, PP_H5_F64, "nJ", "energy of a token inside the boundary, mean over the run"),
@@ -120,6 +123,9 @@ static void fill_model(pp_lm_summary *s, const pp_lm_run *r)
     s->array_cols = r->arch->cols;
     COPY(s->scenario, r->scenario);
     COPY(s->model_of_time, r->switching);
+    COPY(s->model_of_time_why, r->way->why);
+    s->services_expected = r->way->services;
+    s->services_limit = PP_LM_SERVICES_MAX;
 }
 
 /* Means and maxima of the channels' loads; of all network channels, gateways included. */

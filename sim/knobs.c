@@ -16,8 +16,10 @@ static const pp_knob knobs[] = {
      ROW(switching)},
     {"simulate", "execute", PP_KNOB_INT, "", "0", 0, 1000000, NULL,
      "inferences whose real values move through the simulated buffers; language models: not 0: all tokens of the scenario", ROW(execute)},
-    {"simulate", "exact", PP_KNOB_BOOL, "", "false", 0, 0, NULL,
-     "simulates every inference, also when the pipeline repeats itself", ROW(exact)},
+    {"simulate", "exact", PP_KNOB_CHOICE, "", "auto", 0, 0, "auto|true|false",
+     "true: simulates every inference, also when the pipeline repeats itself (auto and false: continues it, equal to the bit); "
+     "language models: every tile and channel on its own (true), in lockstep (false), or whichever a few seconds allow (auto)",
+     ROW(exact)},
     {"simulate", "router", PP_KNOB_TEXT, "", "", 0, 0, NULL,
      "flit: delays and allocators of a router, for instance booksim or booksim:rd=1,cd=2; empty: the default router",
      ROW(router)},

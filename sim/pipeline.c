@@ -62,7 +62,7 @@ static pp_status simulate(pp_run_result **out, pp_sim *s, const pp_dataset *data
     if (s->options->switching == PP_SWITCH_FLIT)
         PP_TRY(pp_flits_new(s));
     /* What stands in routers is no part of the state that repeat.c compares. */
-    if (!s->options->exact && !s->trace && !s->flits && !s->guest)
+    if (s->options->exact != PP_EXACT_TRUE && !s->trace && !s->flits && !s->guest)
         PP_TRY(pp_sim_repeat_new(s));
     PP_TRY(pp_kernel_new(&s->kernel, (pp_kernel_kind)s->options->kernel, s, handlers, PP_SIM_EV_COUNT));
     if (s->guest && s->guest->attach)

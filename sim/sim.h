@@ -12,13 +12,18 @@ typedef enum pp_switching {
     PP_SWITCH_FLIT   /* wormhole with virtual channels, cycle by cycle (sim/net.h) */
 } pp_switching;
 
+/* CNN runs: true simulates every inference; auto and false let a pipeline that repeats itself be continued, equal to the bit.
+ * Language models: true takes every tile on its own and simulates every token, auto does where that is cheap, or lockstep
+ * (sim/tokens_way.h), false takes lockstep. */
+typedef enum pp_exact { PP_EXACT_AUTO, PP_EXACT_TRUE, PP_EXACT_FALSE } pp_exact;
+
 /* Section "simulate" of a run file (knobs: sim/knobs.c). */
 typedef struct pp_sim_options {
     int64_t images;         /* inferences through the pipeline, default 100 */
     int kernel;             /* pp_kernel_kind */
     int switching;          /* pp_switching, default vct */
     int64_t execute;        /* inferences whose real values move through the buffers, default 0 */
-    bool exact;             /* true: never extrapolate a repeating pipeline */
+    int exact;              /* pp_exact, default auto */
     /* flit switching alone */
     const char *router;     /* "" or keys of pp_noc_preset over its defaults */
     int64_t vcs;            /* virtual channels a port; 0: 4, or as many as the routes need */

@@ -44,6 +44,7 @@ typedef struct builder {
     PP_VEC(pp_token_hop) hops;
     PP_VEC(leaving) leave;
     PP_VEC(uint32_t) queue;            /* hops of the expanded net whose children are to come, with our hop */
+    PP_VEC(pp_lm_channel_user) users;  /* of channels, which have servers in a row */
     uint32_t n_servers;
 } builder;
 
@@ -64,10 +65,17 @@ static pp_status server_of(builder *b, uint32_t tile, uint32_t key, uint32_t *ou
     return PP_OK;
 }
 
-static uint32_t channel_of(builder *b, uint32_t channel)
+/* PP_NONE: no memory. The first who takes it gives it its name in reports. */
+static uint32_t channel_of(builder *b, const pp_lm_net *net, uint32_t channel)
 {
-    if (b->channel_server[channel] == PP_NONE)
+    const uint32_t from = b->m->edge[net->edge].from;
+    const pp_lm_channel_user user = {.channel = channel, .instance = b->e->tile[net->src].instance, .from = from,
+                                     .to = net->n_ends > 0 ? b->e->end[net->first_end].stage : PP_NONE};
+    if (b->channel_server[channel] == PP_NONE) {
+        if (!pp_push(&b->users, user))
+            return PP_NONE;
         b->channel_server[channel] = b->n_servers++;
+    }
     return b->channel_server[channel];
 }
 
@@ -202,7 +210,9 @@ static pp_status push_level(builder *b, const pp_lm_net *net, uint32_t parent, u
             continue;
         const uint32_t channel = e->hop[h].channel;
         pp_token_hop hop = {.busy_ps = serialise_ps(b, net, channel), .latency_ps = pp_hier_channel(b->m->fabric, channel)->latency_ps,
-                            .server = channel_of(b, channel), .to = PP_NONE, .block = net->instance};
+                            .server = channel_of(b, net, channel), .to = PP_NONE, .block = net->instance};
+        if (hop.server == PP_NONE)
+            return PP_ENOMEM;
         hop.tail_ps = hop.busy_ps > tail_ps ? hop.busy_ps : tail_ps; /* complete when the slowest channel has sent all */
         hop.expert = parent == PP_NONE ? b->m->edge[net->edge].expert : PP_NONE;
         if (!pp_push(&b->queue, h) || !pp_push(&b->queue, (uint32_t)b->hops.len))
@@ -442,6 +452,9 @@ static pp_status take_over(builder *b)
     net->actor = b->actors.data;
     net->n_actors = (uint32_t)b->actors.len;
     b->x->actor = b->labels.data;
+    b->x->user = b->users.data;
+    b->x->n_channels = (uint32_t)b->users.len;
+    b->users.data = NULL;
     net->hop = b->hops.data;
     net->n_hops = (uint32_t)b->hops.len;
     net->n_servers = b->n_servers;
@@ -470,6 +483,7 @@ static pp_status build(builder *b)
     PP_TRY(make_sums(b));
     PP_TRY(make_results(b));
     PP_TRY(make_sink(b));
+    b->x->first_channel = b->n_servers;
     PP_TRY(make_hops(b));
     PP_TRY(put_experts(b));
     PP_TRY(make_back(b));
@@ -493,6 +507,7 @@ static void builder_free(builder *b)
     free(b->expert_inputs.data);
     free(b->hops.data);
     free(b->leave.data);
+    free(b->users.data);
     free(b->queue.data);
 }
 

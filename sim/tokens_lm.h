@@ -27,7 +27,7 @@ typedef struct pp_lm_actors {
     uint32_t *server_instance;  /* [net.n_servers] */
     uint32_t *first_server;     /* [instances + 1] servers of instance i, as numbered in its template, from here on */
     uint32_t *server_channel;   /* [net.n_servers] tile by tile: channel of the fabric, PP_NONE: none; NULL in lockstep */
-    pp_lm_channel_user *user;   /* [n_channels] lockstep: servers from first_channel on are channels; NULL: see first_server */
+    pp_lm_channel_user *user;   /* [n_channels] servers from first_channel on are channels; NULL: see first_server */
     uint32_t first_channel, n_channels;
     uint32_t grain;             /* how fine lockstep is, 0 (finest) .. PP_LM_GRAINS - 1 */
     uint32_t exact_edges, bound_edges; /* edges of all instances on which no packets meet, and the others */
@@ -51,7 +51,7 @@ pp_status pp_lm_actors_new(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t 
 /* The same tile by tile and channel by channel, for small models: one actor for each stage on each of its tiles, one
  * server for each channel, additions of partial sums where they happen. Labels of additions, source and sink have no
  * stage; first_server is NULL, no edge is counted. arch and psum_bits as the mapping was made with. PP_ERANGE beyond
- * max_tiles cores (0: 65,536), PP_EUNSUPPORTED with several copies of a stage. */
+ * max_tiles cores (0: 262,144), PP_EUNSUPPORTED with several copies of a stage. */
 pp_status pp_lm_actors_exact(pp_lm_actors **out, const pp_lm_mapping *m, const pp_arch *arch, uint32_t psum_bits,
                              uint32_t max_context, uint64_t max_tiles);
 void pp_lm_actors_free(pp_lm_actors *x); /* NULL allowed */

@@ -126,7 +126,6 @@ class Values(Case):
 
     def test_what_has_no_values_is_refused(self):
         file = self.run_file()
-        self.refused("run", file, "--set", "simulate.exact=true", "-o", self.path("x.h5"), words=["simulate.execute", "simulate.exact"])
         self.refused("run", file, "--set", "device.model=nobody", "-o", self.path("x.h5"), words=["device.model"])
         self.refused("run", file, "--set", "quant.method=kurtle", "-o", self.path("x.h5"), words=["kurtail"])
 

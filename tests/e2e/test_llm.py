@@ -10,6 +10,9 @@ import h5py
 import harness
 from harness import Case, call, settings
 
+LOCKSTEP = settings(simulate__exact="false")
+TILES = settings(simulate__exact="true")
+
 KEYS = """network fabric cores_used certificate throughput_tokens_s time_to_first_token_s time_per_output_token_s kv_cache_bytes
 extrapolated_share initiation_interval_ps bound_initiation_interval_ps bound_latency_us latency_first_us max_channel_required_gbps
 mean_channel_required_gbps max_channel_utilisation events wall_s simulate_s report copies_max unroll_max operators levels""".split()
@@ -84,21 +87,21 @@ class Llm(Case):
         """Nothing meets on a fully connected fabric: equal. Elsewhere a token alone is, and more of them differ by little."""
         for scenario in ("prefill", "decode", "mixed"):
             more = settings(workload__scenario=scenario)
-            lock, _ = self.small(*more, fabric="full")
-            exact, _ = self.small(*more, *settings(simulate__exact="true"), fabric="full")
+            lock, _ = self.small(*more, *LOCKSTEP, fabric="full")
+            exact, _ = self.small(*more, *TILES, fabric="full")
             self.assertEqual(exact["extrapolated_share"], 0)
             self.assertGreater(exact["events"], lock["events"])
             for key in ("time_s", "time_to_first_token_s", "time_per_output_token_s"):
                 self.near(lock[key], exact[key], 1e-12)
             for fabric in ("mesh", "5pp"):
-                lock, _ = self.small(*more, fabric=fabric)
-                exact, _ = self.small(*more, *settings(simulate__exact="true"), fabric=fabric)
+                lock, _ = self.small(*more, *LOCKSTEP, fabric=fabric)
+                exact, _ = self.small(*more, *TILES, fabric=fabric)
                 self.assertGreater(lock["time_s"], 0.975 * exact["time_s"])
                 self.assertLess(lock["time_s"], 1.03 * exact["time_s"])
             one = settings(workload__scenario="prefill", workload__sequences=1, workload__prompt_tokens=1, workload__decode_tokens=0)
             for fabric in ("mesh", "5pp"):
-                lock, _ = self.small(*one, fabric=fabric)
-                exact, _ = self.small(*one, *settings(simulate__exact="true"), fabric=fabric)
+                lock, _ = self.small(*one, *LOCKSTEP, fabric=fabric)
+                exact, _ = self.small(*one, *TILES, fabric=fabric)
                 self.near(lock["time_s"], exact["time_s"], 1e-12)
                 self.assertEqual(lock["bound_latency_us"], exact["bound_latency_us"])
                 self.assertLessEqual(lock["bound_latency_us"], exact["latency_first_us"])
@@ -149,7 +152,7 @@ class Llm(Case):
 
     def test_trace_is_the_run(self):
         """Slices of an operator add up to its use and waiting in the report; every token is there; nobody does two things at once."""
-        d, report, rows, statement, trace = self.trace()
+        d, report, rows, statement, trace = self.trace(*LOCKSTEP)
         self.assertEqual(statement, f"bytellama-odd: all {len(rows)} events")
         self.assertEqual((d["trace"]["events"], d["trace"]["kept"]), (len(rows), len(rows)))
         fires = [r for r in rows if r["kind"] == "fire"]
@@ -199,7 +202,7 @@ class Llm(Case):
                 self.assertEqual(int(p[key]), of(r[key] for r in groups))
 
     def test_trace_bounds_copies_and_tiles(self):
-        d, _, rows, statement, _ = self.trace("--trace-limit", 3000, "--trace-to", 60)
+        d, _, rows, statement, _ = self.trace("--trace-limit", 3000, "--trace-to", 60, *LOCKSTEP)
         self.assertLessEqual(len(rows), 3000)
         every = d["trace"]["every"]
         self.assertGreater(every, 1)
@@ -211,7 +214,7 @@ class Llm(Case):
         # repetition is not used: all tokens are seen
         more = settings(workload__scenario="decode", workload__decode_tokens=200, workload__sequences=3, arch__attention_macs=65536,
                         arch__attention_softmax_lanes=4096, arch__attention_kv_gbps=100000)
-        d, _, rows, _, _ = self.trace("--trace-limit", 2000000, *more)
+        d, _, rows, _, _ = self.trace("--trace-limit", 2000000, *more, *LOCKSTEP)
         self.assertEqual(d["extrapolated_share"], 0)
         self.assertEqual(len({r["token"] for r in rows if r["operator"] == "q_proj" and r["part"] == "block 0" and r["kind"] == "fire"}), 600)
 
@@ -232,8 +235,8 @@ class Llm(Case):
         self.assertEqual((d["prefill_tokens"], d["decode_tokens"], d["blocks"]), (12 * 32, 0, 2))
         self.assertGreater(d["time_to_first_token_s"], d["bound_latency_us"] * 1e-6)
         more = settings(workload__model=self.path("bert/config.json"), workload__scenario="prefill")
-        d, _ = self.small(*more, fabric="full")
-        exact, _ = self.small(*more, *settings(simulate__exact="true"), fabric="full")
+        d, _ = self.small(*more, *LOCKSTEP, fabric="full")
+        exact, _ = self.small(*more, *TILES, fabric="full")
         self.near(d["time_s"], exact["time_s"], 1e-3)
         # pooler and classifier read the first token of a sequence alone
         heads = (("BertModel", ["pooler", "pooler_tanh", "output"], 1), ("BertForSequenceClassification", ["pooler", "pooler_tanh", "classifier", "argmax", "output"], 1),
@@ -243,8 +246,8 @@ class Llm(Case):
                 c = json.load(f)
             c.update(architectures=[name], id2label={"0": "a", "1": "b", "2": "c"})
             head = settings(workload__model=self.config(self.write(f"head{k}.json", json.dumps(c)), f"head{k}"), workload__scenario="prefill")
-            for fabric in ("full", "mesh"):
-                d, report = self.small(*head, *settings(workload__sequences=12), fabric=fabric)
+            for fabric, way in (("full", LOCKSTEP), ("mesh", []), ("mesh", LOCKSTEP)):
+                d, report = self.small(*head, *settings(workload__sequences=12), *way, fabric=fabric)
                 with h5py.File(report, "r") as f:
                     rows = {o["name"].decode(): int(o["served"]) for o in f["/timing/operators"] if o["part"] == b"end"}
                 self.assertEqual(list(rows), operators)
@@ -253,12 +256,12 @@ class Llm(Case):
                 self.assertGreater(d["time_to_first_token_s"], d["bound_latency_us"] * 1e-6)
                 self.assertGreaterEqual(d["time_s"], d["bound_time_s"])
                 self.assertGreater(d["bound_time_s"], 0)
-                whole, all_of_it = self.small(*head, *settings(workload__sequences=12, simulate__kernel="systemc"), fabric=fabric)
+                whole, all_of_it = self.small(*head, *settings(workload__sequences=12, simulate__kernel="systemc"), *way, fabric=fabric)
                 with h5py.File(report, "r") as x, h5py.File(all_of_it, "r") as y:
                     for t in ("/timing/operators", "/timing/sequences", "/timing/progress"):
                         self.assertEqual(x[t][()].tobytes(), y[t][()].tobytes(), t)
             exact, _ = self.small(*head, *settings(simulate__exact="true"), fabric="full")
-            self.near(self.small(*head, fabric="full")[0]["time_s"], exact["time_s"], 1e-3)
+            self.near(self.small(*head, *LOCKSTEP, fabric="full")[0]["time_s"], exact["time_s"], 1e-3)
         mixtral = self.write("mixtral.json", """{"architectures": ["MixtralForCausalLM"], "model_type": "mixtral",
             "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2,
             "vocab_size": 100, "max_position_embeddings": 128, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
@@ -285,9 +288,12 @@ class Llm(Case):
                 self.assertIn("<svg", f.read())
 
     def test_small_example(self):
-        d, _ = self.run_once("bytellama-mesh.yaml")
-        exact, _ = self.run_once("bytellama-mesh.yaml", *settings(simulate__exact="true"))
+        d, _ = self.run_once("bytellama-mesh.yaml", *LOCKSTEP)
+        exact, _ = self.run_once("bytellama-mesh.yaml")
         self.assertEqual((d["model_of_time"], exact["model_of_time"]), ("lockstep", "exact"))
+        self.assertEqual(d["model_of_time_why"], "simulate.exact: false")
+        self.assertIn("auto: tile by tile takes some", exact["model_of_time_why"])
+        self.assertLess(exact["services_expected"], exact["services_limit"])
         self.near(exact["throughput_tokens_s"], d["throughput_tokens_s"], 0.03 * exact["throughput_tokens_s"])
 
     def test_simulate_is_the_same(self):
@@ -329,9 +335,6 @@ class Bad(Case):
         self.bad(["encoder"], workload__model="bert-base", workload__scenario="decode", workload__decode_tokens=1,
                  workload__prompt_tokens=8)
         self.bad(["experts"], workload__model="mixtral-8x7b", workload__experts="1,2,3")
-
-    def test_exact_is_for_small_models(self):
-        self.bad(["too many"], workload__model="llama3-8b", simulate__exact="true", arch__rows=256, arch__cols=256)
 
     def test_traces(self):
         file = self.write("bad.yaml", SMALL % "mesh")

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "sim/tokens_lm.h"
+#include "sim/tokens_way.h"
 
 #include <stdlib.h>
 
@@ -170,8 +171,52 @@ static void streams_differ_by_little(void **state)
     assert_true(llabs(fine_sum) <= 3 * FABRICS * FINE_MEAN && llabs(rough_sum) <= 3 * FABRICS * COARSE_MEAN);
 }
 
+/* Services of 12 tokens, as simulated. */
+static double services_of(const pp_lm_actors *x)
+{
+    const pp_token_sequence q = {0, 12, 0};
+    const pp_token_setup setup = {.sequence = &q, .n_sequences = 1, .scenario = PP_SCENARIO_PREFILL, .in_flight = 16, .seed = 1};
+    pp_token_result *r = NULL;
+    if (pp_simulate_tokens(&r, &x->net, &setup) != PP_OK)
+        fail_msg("%s", pp_error_text());
+    const double n = (double)r->services;
+    pp_token_result_free(r);
+    return n;
+}
+
+static pp_lm_way way_of(const pp_lm_mapping *m, int asked, uint64_t tokens)
+{
+    pp_lm_way way;
+    assert_int_equal(pp_lm_choose_way(&way, m, asked, tokens), PP_OK);
+    return way;
+}
+
+/* What tile by tile costs is known beforehand, experts by their share; the way follows from it. */
+static void the_way_is_the_cheap_one(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"llama3-8b", "mixtral-8x7b"};
+    for (int k = 0; k < 2; k++) {
+        const pp_lm_config c = small(models[k]);
+        pp_lm_mapping *m = map_on(&c, "mesh", SETS(CHEAP)), *copies = map_on(&c, "mesh", SETS(CHEAP, "mapping.copies=2"));
+        pp_lm_actors *tiles = exact(m), *none = NULL;
+        const pp_lm_way way = way_of(m, PP_EXACT_AUTO, 12);
+        const uint64_t many = (uint64_t)(PP_LM_SERVICES_MAX / way.services * 12) + 1;
+        const double simulated = services_of(tiles);
+        assert_true(way.tiles && simulated <= way.services * 1.05 && simulated >= way.services * 0.95);
+        assert_true(!way_of(m, PP_EXACT_AUTO, many).tiles && way_of(m, PP_EXACT_AUTO, many - 1).tiles);
+        assert_true(way_of(m, PP_EXACT_TRUE, many).tiles && !way_of(m, PP_EXACT_FALSE, 1).tiles);
+        assert_true(!way_of(copies, PP_EXACT_AUTO, 1).tiles);
+        assert_int_equal(pp_lm_actors_exact(&none, m, pp_lm_mapping_arch(m), pp_lm_mapping_psum_bits(m), 64, m->cores_used - 1), PP_ERANGE);
+        pp_lm_actors_free(tiles);
+        pp_lm_mapping_free(m);
+        pp_lm_mapping_free(copies);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_token_alone_takes_as_long), cmocka_unit_test(streams_differ_by_little)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_token_alone_takes_as_long), cmocka_unit_test(streams_differ_by_little),
+                                       cmocka_unit_test(the_way_is_the_cheap_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
