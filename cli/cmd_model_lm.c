@@ -24,22 +24,42 @@ static bool make_row(row *r, const pp_lm_config *c, pp_lm_kind k)
     uint64_t rows, cols;
     if (!pp_lm_dims(c, k, &rows, &cols))
         return false;
-    const uint64_t layers = pp_lm_is_global(k) ? 1 : c->layers;
+    const uint64_t layers = pp_lm_is_global(k) ? 1 : c->layers, own = c->shared_layers ? 1 : layers;
     const bool table = k == PP_LM_EMBED || k == PP_LM_POSITION;
     *r = (row){.kind = pp_lm_is_linear(k) ? "linear" : table ? "embedding" : rows == 1 ? "vector" : "matrix"};
     r->in = table ? 1 : cols;
     r->out = table || rows == 1 ? cols : rows;
     r->count = layers * (is_expert(c, k) ? c->experts : 1);
     r->active = layers * (is_expert(c, k) ? c->experts_per_token : 1);
-    r->parameters = k == PP_LM_HEAD && c->tied ? 0 : rows * cols * r->count;
+    r->parameters = k == PP_LM_HEAD && c->tied ? 0 : rows * cols * own * (is_expert(c, k) ? c->experts : 1);
     r->macs = pp_lm_is_linear(k) ? rows * cols * r->active : 0;
     return true;
 }
 
+/* With the gate of a shared expert, which is one score more. */
 static row router_row(const pp_lm_config *c)
 {
-    const uint64_t size = (uint64_t)c->experts * c->hidden * c->layers;
-    return (row){"linear", c->hidden, c->experts, c->layers, c->layers, size, size};
+    const uint64_t scores = c->experts + (c->shared_gate ? 1u : 0u), size = scores * c->hidden * c->layers;
+    return (row){"linear", c->hidden, scores, c->layers, c->layers, size, size};
+}
+
+/* gate, up and down of the expert that every token takes. */
+static row shared_row(const pp_lm_config *c)
+{
+    const uint64_t size = (uint64_t)c->shared_ffn * c->hidden * 3 * c->layers, count = 3 * (uint64_t)c->layers;
+    return (row){"linear", c->hidden, c->shared_ffn, count, count, size, size};
+}
+
+/* What has no row of its own: pooler, classifier, patches, types of tokens, norms beyond two a layer. Layers that share
+ * their parameters count once. */
+static row other_row(const pp_lm_config *c)
+{
+    uint64_t listed = c->experts > 0 ? router_row(c).parameters + (c->shared_ffn > 0 ? shared_row(c).parameters : 0) : 0;
+    row r;
+    for (pp_lm_kind k = 0; k < PP_LM_KIND_COUNT; k++)
+        if (make_row(&r, c, k))
+            listed += r.parameters;
+    return (row){"other", 0, 0, 1, 1, pp_lm_parameters(c) - listed, 0};
 }
 
 static void add_shape(pp_json *parent, const char *key, uint64_t channels)
@@ -73,10 +93,13 @@ static void add_operators(pp_json *json, const pp_lm_config *c)
         r = router_row(c);
         add_operator(ops, "router", &r);
     }
-    if (c->other_parameters > 0) {
-        r = (row){"other", 0, 0, 1, 1, c->other_parameters, 0};
-        add_operator(ops, "other", &r);
+    if (c->shared_ffn > 0) {
+        r = shared_row(c);
+        add_operator(ops, "shared_expert", &r);
     }
+    r = other_row(c);
+    if (r.parameters > 0)
+        add_operator(ops, "other", &r);
 }
 
 static pp_status show_json(const pp_lm_config *c, bool has_weights)
@@ -133,8 +156,12 @@ static pp_status add_lines(pp_table *t, const pp_lm_config *c)
         r = router_row(c);
         PP_TRY(add_line(t, "router", &r));
     }
-    r = (row){"other", 0, 0, 1, 1, c->other_parameters, 0};
-    return c->other_parameters > 0 ? add_line(t, "other", &r) : PP_OK;
+    if (c->shared_ffn > 0) {
+        r = shared_row(c);
+        PP_TRY(add_line(t, "shared_expert", &r));
+    }
+    r = other_row(c);
+    return r.parameters > 0 ? add_line(t, "other", &r) : PP_OK;
 }
 
 static pp_status show_text(const pp_lm_config *c, bool has_weights)

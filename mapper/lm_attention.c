@@ -25,9 +25,15 @@ static uint64_t seen_by(const pp_lm_attention *a, uint64_t context)
     return a->window > 0 && a->window < context ? a->window : context;
 }
 
+/* Scores of a query, each as often as it goes through the lanes. */
+static uint64_t scores_of(const pp_lm_attention *a, uint64_t seen)
+{
+    return seen * a->group * (a->score_passes > 0 ? a->score_passes : 1);
+}
+
 static uint64_t query_cycles(const pp_lm_attention *a, uint64_t seen)
 {
-    return 2 * divide_up(seen * a->group * a->head_dim, a->macs) + divide_up(seen * a->group, a->softmax_lanes);
+    return 2 * divide_up(seen * a->group * a->head_dim, a->macs) + divide_up(scores_of(a, seen), a->softmax_lanes);
 }
 
 static uint64_t cycles_ps(const pp_lm_attention *a, uint64_t cycles)
@@ -44,7 +50,7 @@ pp_lm_attention_time pp_lm_attention_work(const pp_lm_attention *a, uint64_t con
         const uint64_t seen = seen_by(a, own);
         cycles += query_cycles(a, seen);
         t.macs += 2 * seen * a->group * a->head_dim;
-        t.scores += seen * a->group;
+        t.scores += scores_of(a, seen);
     }
     /* Keys and values are read once for all queries: what the first query sees to what the last one does. */
     if (queries > 0) {

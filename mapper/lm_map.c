@@ -336,6 +336,7 @@ static pp_status make_attention(pp_lm_build *b)
                                                .causal = c->causal,
                                                .macs = (uint32_t)a->attention_macs,
                                                .softmax_lanes = (uint32_t)a->attention_softmax_lanes,
+                                              .score_passes = 1u + (c->cap_scores ? 1u : 0u) + (c->position_kind == PP_LM_POSITIONS_ALIBI ? 1u : 0u),
                                                .clock_hz = a->clock_hz,
                                                .kv_gbps = kv.gbps,
                                                .kv_bytes = kv.bytes,

@@ -41,6 +41,7 @@ typedef struct pp_lm_attention {
     bool causal;                /* false: a token sees the whole sequence, and waits for it */
     uint32_t macs;              /* a clock cycle and unit */
     uint32_t softmax_lanes;     /* scores a cycle and unit */
+    uint32_t score_passes;      /* of a score through the lanes: softmax; soft caps and ALiBi take one each more. 0 is 1 */
     double clock_hz;
     double kv_gbps;             /* bandwidth of a unit's KV memory */
     uint64_t kv_bytes;          /* capacity of a unit's KV memory */
@@ -53,11 +54,11 @@ typedef struct pp_lm_attention {
  * causal: query i of n sees context - n + 1 + i; a window caps each):
  *   compute = cycles of QK^T + softmax + AV;  memory = bits of the keys and values read once / bandwidth
  *   total = max(compute, memory).
- * cycles QK^T = cycles AV = sum over queries of ceil(group x head_dim x seen / macs), softmax: ceil(group x seen /
- * lanes). O(1) for one query; O(queries) else. */
+ * cycles QK^T = cycles AV = sum over queries of ceil(group x head_dim x seen / macs), softmax: ceil(passes x group x
+ * seen / lanes). O(1) for one query; O(queries) else. */
 typedef struct pp_lm_attention_time {
     uint64_t total_ps, compute_ps, memory_ps;
-    uint64_t macs, scores;      /* of one unit */
+    uint64_t macs, scores;      /* of one unit; a score counts once a pass */
     uint64_t kv_bits;           /* read by one unit */
 } pp_lm_attention_time;
 pp_lm_attention_time pp_lm_attention_work(const pp_lm_attention *a, uint64_t context, uint32_t queries);

@@ -285,7 +285,7 @@ static void guess_tying(pp_lm *lm, const pp_node *root)
 static pp_status open_with_config(pp_lm *lm, const pp_node *root)
 {
     PP_TRY(pp_hf_config_(&lm->config, root));
-    if (lm->config.experts > 0 || !lm->config.causal)
+    if (lm->config.shapes_only)
         return pp_fail_at(PP_EUNSUPPORTED, root->file, 0, "weights of a %s model cannot be read, only its shape",
                           lm->config.model_type);
     PP_TRY(open_shards(lm, lm->folder));

@@ -24,7 +24,23 @@ typedef enum pp_lm_act {
     PP_LM_ACT_RELU,
     PP_LM_ACT_COUNT
 } pp_lm_act;
-typedef enum pp_lm_positions { PP_LM_POSITIONS_ROPE, PP_LM_POSITIONS_LEARNED } pp_lm_positions;
+typedef enum pp_lm_positions {
+    PP_LM_POSITIONS_ROPE,
+    PP_LM_POSITIONS_LEARNED,
+    PP_LM_POSITIONS_ALIBI /* a slope times the distance, added to each score (shapes only) */
+} pp_lm_positions;
+/* Where a block's norms stand. */
+typedef enum pp_lm_norm_place {
+    PP_LM_NORMS_BEFORE,  /* in front of attention and feed-forward layer (Llama, GPT-2, ViT) */
+    PP_LM_NORMS_AFTER,   /* behind the additions, and one behind the embedding (BERT) */
+    PP_LM_NORMS_BRANCH,  /* of what is going to be added: behind o_proj and down_proj (OLMo 2) */
+    PP_LM_NORMS_SANDWICH /* before and branch: four a block (Gemma 2) */
+} pp_lm_norm_place;
+typedef enum pp_lm_parallel {
+    PP_LM_SERIAL,             /* the feed-forward layer reads what attention was added to */
+    PP_LM_PARALLEL,           /* both read the block's input through one norm (GPT-J, Falcon-7B, Phi-2) */
+    PP_LM_PARALLEL_TWO_NORMS, /* through a norm each (GPT-NeoX, Falcon-40B) */
+} pp_lm_parallel;
 typedef enum pp_lm_rope_kind {
     PP_LM_ROPE_PLAIN,
     PP_LM_ROPE_LINEAR,  /* positions / factor */
@@ -59,7 +75,7 @@ typedef enum pp_lm_kind {
     PP_LM_K_BIAS,
     PP_LM_V_BIAS,
     PP_LM_O_BIAS,
-    PP_LM_Q_NORM, /* [head_dim]: RMSNorm of each head of q and k before RoPE (Qwen3) */
+    PP_LM_Q_NORM, /* [head_dim]: RMSNorm of each head of q and k before RoPE (Qwen3); [heads head_dim]: of all (OLMo 2) */
     PP_LM_K_NORM,
     PP_LM_FFN_NORM, /* [hidden] */
     PP_LM_FFN_NORM_BIAS,
@@ -73,7 +89,7 @@ typedef enum pp_lm_kind {
     PP_LM_POSITION,  /* [positions][hidden]: learned positions */
     PP_LM_FINAL_NORM,
     PP_LM_FINAL_NORM_BIAS,
-    PP_LM_HEAD, /* [vocab][hidden]; of a tied model the embedding is read */
+    PP_LM_HEAD, /* [vocab][hidden]; of a tied model the embedding is read; of encoders: that of masked tokens */
     PP_LM_HEAD_BIAS,
     PP_LM_KIND_COUNT
 } pp_lm_kind;
@@ -101,6 +117,21 @@ typedef struct pp_lm_config {
     uint32_t patch_values, classes; /* vision encoders: inputs of the patch projection, outputs of the classifier */
     bool pooler;         /* encoders: hidden x hidden and tanh on a sequence's first token (BERT), in front of the classifier */
     bool classify_each;  /* the classifier reads every token; else the first of a sequence alone */
+    /* What the executor does not know (shapes only); 0 and false elsewhere. */
+    bool shapes_only;    /* weights of this family cannot be read */
+    pp_lm_norm_place norm_place;
+    pp_lm_parallel parallel;
+    bool embed_norm;     /* a LayerNorm behind the embedding (BLOOM; of models with norms after, always) */
+    bool qk_norm_whole;  /* qk_norm over all heads at once */
+    bool cap_scores, cap_logits; /* c tanh(x / c) of scores and logits (Gemma 2) */
+    uint32_t window_period; /* of so many layers the last sees all tokens (Gemma 2: 2, Gemma 3: 6); 0: window_first_layer alone */
+    uint32_t shared_ffn; /* mixtures: width of a gated expert that every token takes; 0: none */
+    bool shared_gate;    /* and a sigmoid of one more score that scales it */
+    bool shared_layers;  /* parameters of all layers are the same tensors (ALBERT); crossbars hold a copy each */
+    uint32_t embed_width; /* of the embedding, in front of a matrix to `hidden`; 0: hidden */
+    bool masked_head;    /* encoders: dense, GELU, norm and a vocabulary wide head on every token */
+    bool two_classifiers; /* of the class token and the distillation token behind it, averaged (DeiT) */
+    bool pooler_relu;    /* ReLU instead of tanh (DistilBERT) */
 } pp_lm_config;
 
 /* Invariants (sizes > 0 and below 2^20, heads a multiple of kv_heads, even rotary_dim ...); one line. */

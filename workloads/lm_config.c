@@ -82,9 +82,12 @@ static bool present(const pp_lm_config *c, pp_lm_kind kind)
 {
     switch (kind) {
     case PP_LM_ATTN_NORM_BIAS:
-    case PP_LM_FFN_NORM_BIAS:
     case PP_LM_FINAL_NORM_BIAS:
         return c->norm == PP_LM_NORM_LAYER;
+    case PP_LM_FFN_NORM:
+        return c->parallel != PP_LM_PARALLEL;
+    case PP_LM_FFN_NORM_BIAS:
+        return c->norm == PP_LM_NORM_LAYER && c->parallel != PP_LM_PARALLEL;
     case PP_LM_Q_NORM:
     case PP_LM_K_NORM:
         return c->qk_norm;
@@ -95,7 +98,7 @@ static bool present(const pp_lm_config *c, pp_lm_kind kind)
     case PP_LM_EMBED:
         return c->vocab > 0;
     case PP_LM_HEAD:
-        return c->vocab > 0 && c->causal;
+        return c->vocab > 0 && (c->causal || c->masked_head);
     case PP_LM_Q_BIAS:
     case PP_LM_K_BIAS:
     case PP_LM_V_BIAS:
@@ -113,17 +116,19 @@ static bool present(const pp_lm_config *c, pp_lm_kind kind)
 bool pp_lm_dims(const pp_lm_config *c, pp_lm_kind kind, uint64_t *rows, uint64_t *cols)
 {
     const uint64_t d = c->hidden, f = c->ffn, q = (uint64_t)c->heads * c->head_dim;
-    const uint64_t kv = (uint64_t)c->kv_heads * c->head_dim;
+    const uint64_t kv = (uint64_t)c->kv_heads * c->head_dim, e = c->embed_width > 0 ? c->embed_width : d;
+    const uint64_t final = c->norm_place == PP_LM_NORMS_AFTER ? e : d; /* behind the embedding */
     const uint64_t dims[PP_LM_KIND_COUNT][2] = {
         [PP_LM_ATTN_NORM] = {1, d}, [PP_LM_ATTN_NORM_BIAS] = {1, d}, [PP_LM_Q] = {q, d},
         [PP_LM_K] = {kv, d},        [PP_LM_V] = {kv, d},             [PP_LM_O] = {d, q},
         [PP_LM_Q_BIAS] = {1, q},    [PP_LM_K_BIAS] = {1, kv},        [PP_LM_V_BIAS] = {1, kv},
-        [PP_LM_O_BIAS] = {1, d},    [PP_LM_Q_NORM] = {1, c->head_dim}, [PP_LM_K_NORM] = {1, c->head_dim},
+        [PP_LM_O_BIAS] = {1, d},    [PP_LM_Q_NORM] = {1, c->qk_norm_whole ? q : c->head_dim},
+        [PP_LM_K_NORM] = {1, c->qk_norm_whole ? kv : c->head_dim},
         [PP_LM_FFN_NORM] = {1, d},  [PP_LM_FFN_NORM_BIAS] = {1, d},  [PP_LM_GATE] = {f, d},
         [PP_LM_UP] = {f, d},        [PP_LM_DOWN] = {d, f},           [PP_LM_GATE_BIAS] = {1, f},
-        [PP_LM_UP_BIAS] = {1, f},   [PP_LM_DOWN_BIAS] = {1, d},      [PP_LM_EMBED] = {c->vocab, d},
-        [PP_LM_POSITION] = {c->positions, d}, [PP_LM_FINAL_NORM] = {1, d}, [PP_LM_FINAL_NORM_BIAS] = {1, d},
-        [PP_LM_HEAD] = {c->vocab, d}, [PP_LM_HEAD_BIAS] = {1, c->vocab},
+        [PP_LM_UP_BIAS] = {1, f},   [PP_LM_DOWN_BIAS] = {1, d},      [PP_LM_EMBED] = {c->vocab, e},
+        [PP_LM_POSITION] = {c->positions, e}, [PP_LM_FINAL_NORM] = {1, final}, [PP_LM_FINAL_NORM_BIAS] = {1, final},
+        [PP_LM_HEAD] = {c->vocab, c->masked_head ? e : d}, [PP_LM_HEAD_BIAS] = {1, c->vocab},
     };
     const bool here = present(c, kind);
     *rows = here ? dims[kind][0] : 0;
@@ -143,22 +148,28 @@ static bool is_expert(pp_lm_kind kind)
     return kind == PP_LM_GATE || kind == PP_LM_UP || kind == PP_LM_DOWN;
 }
 
+/* Products a token of what stands beside the experts, and as many parameters. */
+static uint64_t beside_experts(const pp_lm_config *c)
+{
+    return (uint64_t)c->experts * c->hidden + 3 * (uint64_t)c->shared_ffn * c->hidden + (c->shared_gate ? c->hidden : 0);
+}
+
 uint64_t pp_lm_parameters(const pp_lm_config *c)
 {
-    uint64_t layer = (uint64_t)c->experts * c->hidden; /* router */
-    uint64_t n = c->other_parameters;
+    uint64_t layer = beside_experts(c) + (c->norm_place == PP_LM_NORMS_SANDWICH ? 2 * (uint64_t)c->hidden : 0);
+    uint64_t n = c->other_parameters + (c->embed_norm ? 2 * (uint64_t)c->hidden : 0);
     for (pp_lm_kind k = 0; k < PP_LM_KIND_COUNT; k++) {
         if (pp_lm_is_global(k))
             n += c->tied && k == PP_LM_HEAD ? 0 : count(c, k);
         else
             layer += count(c, k) * (is_expert(k) && c->experts > 0 ? c->experts : 1);
     }
-    return n + layer * c->layers;
+    return n + layer * (c->shared_layers ? 1 : c->layers);
 }
 
 uint64_t pp_lm_linear_macs(const pp_lm_config *c)
 {
-    uint64_t layer = (uint64_t)c->experts * c->hidden;
+    uint64_t layer = beside_experts(c);
     for (pp_lm_kind k = 0; k < PP_LM_EMBED; k++)
         if (kinds[k].linear)
             layer += count(c, k) * (is_expert(k) && c->experts > 0 ? c->experts_per_token : 1);
@@ -167,7 +178,8 @@ uint64_t pp_lm_linear_macs(const pp_lm_config *c)
 
 uint32_t pp_lm_layer_window_(const pp_lm_config *c, uint32_t layer)
 {
-    return layer >= c->window_first_layer ? c->window : 0;
+    const bool all = layer < c->window_first_layer || (c->window_period > 0 && (layer + 1) % c->window_period == 0);
+    return all ? 0 : c->window;
 }
 
 uint64_t pp_lm_attention_macs(const pp_lm_config *c, uint64_t context)
@@ -207,6 +219,9 @@ static pp_status check_heads(const pp_lm_config *c)
         return pp_fail(PP_EFORMAT, "%s: rope_theta is %g; expected a positive number", c->name, c->rope.theta);
     if (c->rope.kind == PP_LM_ROPE_DYNAMIC && dim <= 2)
         return pp_fail(PP_EFORMAT, "%s: dynamic RoPE needs more than %u dimensions", c->name, dim);
+    if (c->shared_ffn > PP_DIM_MAX || c->embed_width > PP_DIM_MAX)
+        return pp_fail(PP_ERANGE, "%s: a shared expert of %u, an embedding of %u values; at most %u", c->name, c->shared_ffn,
+                       c->embed_width, PP_DIM_MAX);
     if (c->experts > 0 && (c->experts_per_token < 1 || c->experts_per_token > c->experts))
         return pp_fail(PP_EFORMAT, "%s: %u experts a token of %u experts", c->name, c->experts_per_token, c->experts);
     return PP_OK;

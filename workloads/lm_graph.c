@@ -1,5 +1,6 @@
 /* Operator graphs of language models: making them from a configuration, checks, text. */
 #include "workloads/lm_graph_internal.h"
+#include "workloads/lm_internal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -115,8 +116,11 @@ static pp_status prepare(pp_lm_maker *m)
 static void make_parts(pp_lm_maker *m, uint32_t block_part[2])
 {
     const pp_lm_config *c = m->config;
-    const bool some_full = c->window == 0 || c->window_first_layer > 0;
-    const bool some_window = c->window > 0 && c->window_first_layer < c->layers;
+    bool some_full = false, some_window = false;
+    for (uint32_t l = 0; l < c->layers; l++) {
+        some_full = some_full || pp_lm_layer_window_(c, l) == 0;
+        some_window = some_window || pp_lm_layer_window_(c, l) > 0;
+    }
     pp_lm_embed_part(m);
     block_part[0] = block_part[1] = (uint32_t)m->parts.len;
     if (some_full)
@@ -135,7 +139,7 @@ static pp_status make_instances(pp_lm_graph *g, const uint32_t block_part[2])
     if (!g->instance)
         return PP_ENOMEM;
     for (uint32_t l = 0; l < c->layers; l++)
-        g->instance[1 + l] = block_part[c->window > 0 && l >= c->window_first_layer];
+        g->instance[1 + l] = block_part[pp_lm_layer_window_(c, l) > 0];
     g->instance[g->n_instances - 1] = g->n_parts - 1;
     for (uint32_t i = 0; i < g->n_instances; i++)
         g->part[g->instance[i]].instances++;

@@ -105,6 +105,39 @@ static pp_status find_quantized(pp_lm_config *out, const char *model, const char
     return status;
 }
 
+/* Last component of the path, without slashes at its end. */
+static void name_from_path(char *name, size_t size, const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t begin = n;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    snprintf(name, size, "%.*s", (int)(n - begin), path + begin);
+}
+
+/* The shape of a folder whose weights cannot be read: of a family that is timed only, or because there are none. */
+static pp_status find_shape(pp_lm_config *out, bool *only, const char *model)
+{
+    pp_doc *doc = NULL;
+    pp_lm_config config = {0};
+    char *path = is_folder(model) && holds(model, "config.json") ? pp_path_join(model, "config.json") : NULL;
+    *only = false;
+    if (path == NULL)
+        return PP_OK;
+    name_from_path(config.name, sizeof config.name, model);
+    pp_status status = pp_doc_read_json(&doc, path);
+    if (status == PP_OK)
+        status = pp_hf_config_(&config, pp_doc_root(doc));
+    *only = config.shapes_only || !(holds(model, "model.safetensors") || holds(model, "model.safetensors.index.json"));
+    pp_doc_free(doc);
+    free(path);
+    if (status == PP_OK && *only)
+        *out = config;
+    return status;
+}
+
 pp_status pp_lm_find(pp_lm_config *out, bool *has_weights, const char *model)
 {
     pp_lm *lm = NULL;
@@ -119,6 +152,13 @@ pp_status pp_lm_find(pp_lm_config *out, bool *has_weights, const char *model)
         const pp_status status = find_quantized(out, model, path);
         free(path);
         return status;
+    }
+    bool only = false;
+    PP_TRY(find_shape(out, &only, model));
+    if (only) {
+        if (has_weights)
+            *has_weights = false;
+        return PP_OK;
     }
     PP_TRY(pp_lm_open(&lm, model));
     *out = lm->config;
@@ -140,18 +180,6 @@ pp_status pp_lm_make_views_(pp_lm *lm)
 {
     lm->views = pp_calloc((size_t)(lm->config.layers + 1) * PP_LM_KIND_COUNT, sizeof *lm->views);
     return lm->views ? PP_OK : PP_ENOMEM;
-}
-
-/* Last component of the path, without slashes at its end. */
-static void name_from_path(char *name, size_t size, const char *path)
-{
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
-        n--;
-    size_t begin = n;
-    while (begin > 0 && path[begin - 1] != '/')
-        begin--;
-    snprintf(name, size, "%.*s", (int)(n - begin), path + begin);
 }
 
 static pp_status open_path(pp_lm *lm, const char *path)

@@ -524,7 +524,7 @@ static void other_kinds_of_models(void **state)
     c.gated = false;
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp"));
     c.causal = false;
-    strcpy(c.model_type, "bert");
+    c.norm_place = PP_LM_NORMS_AFTER;
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp"));
     c.pooler = true;
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp", "quant.activation_scale=token"));
@@ -537,8 +537,47 @@ static void other_kinds_of_models(void **state)
     c.vocab = 0;
     c.patch_values = 48;
     c.classes = 30;
-    strcpy(c.model_type, "vit");
+    c.norm_place = PP_LM_NORMS_BEFORE;
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4/mesh"));
+}
+
+/* Norms of what is added, halves side by side, shared experts, narrow embeddings, words behind masks. */
+static void variants_of_families(void **state)
+{
+    (void)state;
+    pp_lm_config c = small();
+    c.layers = 2;
+    c.norm_place = PP_LM_NORMS_SANDWICH; /* and windows in every other layer */
+    c.window = 40;
+    c.window_period = 2;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "quant.activation_scale=token"));
+    c.norm_place = PP_LM_NORMS_BRANCH;
+    c.qk_norm = c.qk_norm_whole = true;
+    c.window = c.window_period = 0;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp", "quant.online_rotations=r3"));
+    c = small();
+    c.layers = 2;
+    c.experts = 3;
+    c.experts_per_token = 1;
+    c.shared_ffn = 48;
+    c.shared_gate = true;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh"));
+    c = small();
+    c.layers = 2;
+    c.norm = PP_LM_NORM_LAYER;
+    c.parallel = PP_LM_PARALLEL;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "quant.activation_scale=token"));
+    c.parallel = PP_LM_PARALLEL_TWO_NORMS;
+    c.position_kind = PP_LM_POSITIONS_ALIBI;
+    c.embed_norm = true;
+    c.gated = false;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp"));
+    c.parallel = PP_LM_SERIAL;
+    c.causal = c.embed_norm = false;
+    c.norm_place = PP_LM_NORMS_AFTER;
+    c.embed_width = 20;
+    c.masked_head = c.tied = true;
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh"));
 }
 
 /* ---- where groups end ---- */
@@ -682,7 +721,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_layers_by_hand),         cmocka_unit_test(attention_by_hand),
         cmocka_unit_test(small_llamas_on_many_fabrics), cmocka_unit_test(parameters_are_the_published_ones), cmocka_unit_test(reductions_and_copies), cmocka_unit_test(sums_meet_the_quickest_way_that_costs_no_interval),
-        cmocka_unit_test(other_kinds_of_models),      cmocka_unit_test(groups_end_where_least_crosses),
+        cmocka_unit_test(other_kinds_of_models), cmocka_unit_test(variants_of_families),      cmocka_unit_test(groups_end_where_least_crosses),
         cmocka_unit_test(mappings_are_deterministic), cmocka_unit_test(wrong_input_is_one_line),
         cmocka_unit_test(memory_may_run_out),        cmocka_unit_test(llama3_8b_has_106496_tiles),
     };
