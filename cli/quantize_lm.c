@@ -33,7 +33,7 @@ typedef struct lm_run {
 
 bool pp_quantize_is_lm(const char *model)
 {
-    return pp_lm_is_model(model) || pp_lmq_is_folder(model);
+    return pp_lm_is_known(model) || pp_lmq_is_folder(model);
 }
 
 /* ---- options ---- */

@@ -155,7 +155,7 @@ static pp_status find_files(pp_session *s, const char *run_file)
 /* A model where the run file should be is a likely mistake: the line says how a run takes it. */
 static pp_status read_run_file(pp_session *s, const char *file)
 {
-    if (pp_qnetwork_is_folder(file) || pp_lmq_is_folder(file) || pp_lm_is_model(file))
+    if (pp_qnetwork_is_folder(file) || pp_lmq_is_folder(file) || pp_lm_is_known(file))
         return pp_fail(PP_EINVAL, "%s: not a run file; a run file names its model, or: FILE.yaml --set workload.model=%s", file, file);
     return pp_config_load(s->config, file);
 }

@@ -176,7 +176,7 @@ pp_status pp_lm_config_read(pp_lm_config *out, const char *config_json);
 /* Built-in names with a word on each, those with weights first; NULL past the end. */
 const char *pp_lm_name(size_t i, const char **summary, bool *has_weights);
 /* Whether MODEL is a language model at all: pp_lm_is_model (folders that `quantize` wrote, too), the name of a shape,
- * or a path to a config.json. */
+ * or a path to a config.json, or to a file .json under another name with a key model_type. */
 bool pp_lm_is_known(const char *model);
 /* Configuration of any of these; has_weights (NULL allowed): pp_lm_open would open it, or pp_lmq_open (quant/lmq.h) the
  * folder that `quantize` wrote. */

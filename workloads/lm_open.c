@@ -72,9 +72,21 @@ static bool is_shape(const char *model)
     return false;
 }
 
+/* People keep a config.json under other names, too: the key that decides is in it, and in no model card. */
+static bool says_model_type(const char *path)
+{
+    pp_doc *doc = NULL;
+    if (pp_doc_read_json(&doc, path) != PP_OK)
+        return false;
+    const bool found = pp_node_get(pp_doc_root(doc), "model_type") != NULL;
+    pp_doc_free(doc);
+    return found;
+}
+
 static bool is_config(const char *model)
 {
-    return strcmp(model, "config.json") == 0 || ends_in(model, "/config.json");
+    return strcmp(model, "config.json") == 0 || ends_in(model, "/config.json") ||
+           (ends_in(model, ".json") && says_model_type(model));
 }
 
 bool pp_lm_is_known(const char *model)
@@ -194,6 +206,9 @@ static pp_status open_path(pp_lm *lm, const char *path)
             return PP_ENOMEM;
         return pp_lm_open_hf_(lm, path);
     }
+    if (is_shape(path) || is_config(path))
+        return pp_fail(PP_ENOTFOUND, "%s has a shape only, no weights; expected %s, %s, or a folder with config.json and weights", path,
+                       zoo[0].name, zoo[1].name);
     if (!ends_in(path, ".bin"))
         return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in language model (%s, %s), a folder with a "
                        "config.json nor a .bin file", path, zoo[0].name, zoo[1].name);

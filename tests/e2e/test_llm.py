@@ -266,7 +266,7 @@ class Llm(Case):
             "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2,
             "vocab_size": 100, "max_position_embeddings": 128, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
             "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": null, "tie_word_embeddings": false}""")
-        more = settings(workload__model=self.config(mixtral, "mixtral"), workload__experts="4,2,1,1")
+        more = settings(workload__model=mixtral, workload__experts="4,2,1,1")  # a config.json under a name of its own
         d, report = self.small(*more)
         self.assertEqual(d["extrapolated_share"], 0)
         with h5py.File(report, "r") as f:
