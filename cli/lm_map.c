@@ -35,10 +35,10 @@ static uint32_t exact_edges(const pp_lm_mapping *m)
     return n;
 }
 
-/* Tokens whose keys and values one unit of each block can hold. */
+/* Tokens whose keys and values the units of a head can hold. */
 static uint64_t kv_tokens(const pp_lm_attention *a)
 {
-    return a->kv_bytes * 8 / a->kv_bits_token;
+    return a->kv_bytes * 8 / a->kv_bits_token * (a->split > 1 ? a->split : 1);
 }
 
 /* ---- JSON ---- */
@@ -93,6 +93,7 @@ static void attention_json(pp_json *json, const pp_lm_mapping *m)
     const pp_lm_attention_time t = pp_lm_attention_work(a, m->bounds.attention_context, 1);
     pp_json *o = pp_json_add_object(json, "attention");
     pp_json_add_i64(o, "units", a->units);
+    pp_json_add_i64(o, "split", a->split);
     pp_json_add_text(o, "memory", a->tier);
     pp_json_add_f64(o, "kv_gbps", a->kv_gbps);
     pp_json_add_i64(o, "kv_bytes", (int64_t)a->kv_bytes);
@@ -150,7 +151,7 @@ static pp_status stage_row(pp_table *t, const pp_lm_mapping *m, const pp_lm_stag
     char tiles[48] = "", cores[24] = "", ops[24], own[24], bound[24];
     if (s->tiles > 0 && s->copies > 1)
         snprintf(tiles, sizeof tiles, "%u x %u x %u", s->row_tiles, s->col_tiles, s->copies);
-    else if (s->tiles > 0)
+    else if (s->row_tiles > 0)
         snprintf(tiles, sizeof tiles, "%u x %u", s->row_tiles, s->col_tiles);
     if (s->cores > 0)
         snprintf(cores, sizeof cores, "%u", s->cores);
@@ -213,10 +214,10 @@ static void print_attention(const pp_lm_mapping *m)
     if (a == NULL)
         return;
     const pp_lm_attention_time t = pp_lm_attention_work(a, m->bounds.attention_context, 1);
-    printf("attention at %" PRIu64 " tokens: compute %.3f us, keys and values %.3f us (%s, %.4g Gbit/s a unit); a unit holds "
+    printf("attention at %" PRIu64 " tokens: compute %.3f us, keys and values %.3f us (%s, %.4g Gbit/s a unit); %s "
            "%" PRIu64 " tokens, a token leaves %.4g bytes a block\n",
            m->bounds.attention_context, (double)t.compute_ps * 1e-6, (double)t.memory_ps * 1e-6, a->tier, a->kv_gbps,
-           kv_tokens(a), (double)m->graph->kv_bits_token / 8.0);
+           a->split > 1 ? "the units of a head hold" : "a unit holds", kv_tokens(a), (double)m->graph->kv_bits_token / 8.0);
 }
 
 static pp_status print_text(const pp_lm_mapping *m)

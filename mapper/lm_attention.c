@@ -1,5 +1,5 @@
 /* Attention units: work that grows with the context. */
-#include "mapper/lm_map.h"
+#include "mapper/lm_internal.h"
 
 #include <math.h>
 
@@ -25,6 +25,12 @@ static uint64_t seen_by(const pp_lm_attention *a, uint64_t context)
     return a->window > 0 && a->window < context ? a->window : context;
 }
 
+/* Of these, tokens that lie in the fullest unit. */
+static uint64_t held_of(const pp_lm_attention *a, uint64_t seen)
+{
+    return a->split > 1 ? divide_up(seen, a->split) : seen;
+}
+
 /* Scores of a query, each as often as it goes through the lanes. */
 static uint64_t scores_of(const pp_lm_attention *a, uint64_t seen)
 {
@@ -47,7 +53,7 @@ pp_lm_attention_time pp_lm_attention_work(const pp_lm_attention *a, uint64_t con
     uint64_t cycles = 0, most = 0;
     for (uint32_t i = 0; i < queries; i++) {
         const uint64_t own = a->causal ? (context > queries - 1 - i ? context - (queries - 1 - i) : 1) : context;
-        const uint64_t seen = seen_by(a, own);
+        const uint64_t seen = held_of(a, seen_by(a, own));
         cycles += query_cycles(a, seen);
         t.macs += 2 * seen * a->group * a->head_dim;
         t.scores += scores_of(a, seen);
@@ -57,7 +63,7 @@ pp_lm_attention_time pp_lm_attention_work(const pp_lm_attention *a, uint64_t con
         most = seen_by(a, context) + (a->causal && a->window > 0 && context > a->window ? queries - 1 : 0);
         most = most < context ? most : context;
     }
-    t.kv_bits = most * a->kv_bits_token;
+    t.kv_bits = held_of(a, most) * a->kv_bits_token;
     t.compute_ps = cycles_ps(a, cycles);
     t.memory_ps = (uint64_t)ceil((double)t.kv_bits * 1000.0 / a->kv_gbps);
     t.total_ps = t.compute_ps > t.memory_ps ? t.compute_ps : t.memory_ps;
@@ -84,4 +90,60 @@ uint64_t pp_lm_attention_step(const pp_lm_attention *a, uint64_t context)
             end = mid - 1;
     }
     return a->window > 0 && lo >= a->window ? UINT64_MAX : lo;
+}
+
+pp_lm_attention pp_lm_attention_whole(const pp_lm_attention *a)
+{
+    pp_lm_attention whole = *a;
+    whole.split = 1;
+    whole.units = a->split > 1 ? a->units / a->split : a->units;
+    return whole;
+}
+
+/* ---- context split over several units ---- */
+
+#define OPS_MERGE 12      /* a query head: maximum, two differences, two exponentials of three, the sum of two products */
+#define OPS_MERGE_VALUE 3 /* two products and a sum */
+
+bool pp_lm_is_split(const pp_lm_op *op, const pp_lm_op_plan *plan)
+{
+    return op->kind == PP_LM_OP_ATTENTION && plan->row_tiles > 1;
+}
+
+static uint32_t group_of(const pp_lm_graph *g)
+{
+    return g->config.heads / g->config.kv_heads;
+}
+
+uint64_t pp_lm_merge_ops(const pp_lm_graph *g)
+{
+    return group_of(g) * (OPS_MERGE + OPS_MERGE_VALUE * (uint64_t)g->config.head_dim);
+}
+
+uint32_t pp_lm_merge_bits(const pp_lm_graph *g)
+{
+    return group_of(g) * (g->config.head_dim * g->residual_bits + 2 * 32); /* maximum and sum as scalars */
+}
+
+pp_lm_attention pp_lm_attention_of(const pp_lm_ctx *x, uint32_t part, uint32_t split)
+{
+    const pp_lm_graph *g = x->graph;
+    const pp_arch *a = x->in->arch;
+    const pp_kv_memory kv = pp_arch_kv(a);
+    const pp_lm_config *c = &g->config;
+    return (pp_lm_attention){.units = c->kv_heads * split,
+                             .split = split,
+                             .group = group_of(g),
+                             .head_dim = c->head_dim,
+                             .window = pp_lm_op_of(x, part, g->part[part].attention)->window,
+                             .causal = c->causal,
+                             .macs = (uint32_t)a->attention_macs,
+                             .softmax_lanes = (uint32_t)a->attention_softmax_lanes,
+                             .score_passes = 1u + (c->cap_scores ? 1u : 0u) + (c->position_kind == PP_LM_POSITIONS_ALIBI ? 1u : 0u),
+                             .clock_hz = a->clock_hz,
+                             .kv_gbps = kv.gbps,
+                             .kv_bytes = kv.bytes,
+                             .kv_bits_token = g->kv_bits_token / c->kv_heads,
+                             .tier = kv.tier,
+                             .kv_fj_bit = kv.fj_bit};
 }

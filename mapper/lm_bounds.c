@@ -129,10 +129,10 @@ static uint64_t reach_ps(const walk *w, const pp_lm_target *t)
 static uint64_t stage_time(const walk *w, const pp_lm_stage *s, const pp_lm_template *t)
 {
     const pp_lm_mapping *m = w->m;
-    if (s->kind == PP_LM_OP_ATTENTION)
-        return pp_lm_attention_work(&m->attention[t->part], w->context, 1).total_ps;
+    const bool attends = s->kind == PP_LM_OP_ATTENTION;
+    const uint64_t own = attends ? pp_lm_attention_work(&m->attention[t->part], w->context, 1).total_ps : s->latency_ps;
     const pp_lm_edge *e = s->psum_edge != PP_NONE ? &m->edge[s->psum_edge] : NULL;
-    return s->latency_ps + (e != NULL ? reach_ps(w, &m->target[e->first_target]) : 0);
+    return own + (e != NULL ? reach_ps(w, &m->target[e->first_target]) : 0);
 }
 
 /* A sum of experts waits for those that the token chose; the quickest of them is taken, so that no choice is faster. */

@@ -1,4 +1,5 @@
-/* Copies of matrices: given by hand, or of the slowest ones as long as a budget of cores allows. */
+/* Copies of matrices, and units that share the context of a head: given by hand, or of the slowest ones as long as a budget
+ * of cores allows. */
 #include "mapper/lm_internal.h"
 
 #include <inttypes.h>
@@ -45,12 +46,47 @@ static bool phases_fit(const pp_lm_ctx *x)
 
 /* ---- greedy on the maximum ---- */
 
+double pp_lm_copy_ps(const pp_lm_copy *c)
+{
+    double merge = 0.0;
+    for (uint32_t n = c->copies; n > 1 && c->merge_ps > 0.0; n = (n + 1) / 2)
+        merge += c->merge_ps;
+    const double own = c->token_ps / c->copies;
+    return own > merge ? own : merge;
+}
+
+/* Units of attention double: halves of a tree, and rows that divide a run of the walk. */
+static uint32_t next_copies(const pp_lm_copy *c)
+{
+    return c->merge_ps > 0.0 ? 2 * c->copies : c->copies + 1;
+}
+
+/* Whether the next step makes it quicker. */
+static bool gains(const pp_lm_copy *c)
+{
+    pp_lm_copy more = *c;
+    more.copies = next_copies(c);
+    return more.copies <= PP_LM_COPIES_MAX && pp_lm_copy_ps(&more) < pp_lm_copy_ps(c);
+}
+
+/* Attention that merging keeps from getting quicker is what it is at mapping.attention_context; with fewer tokens before
+ * it matrices may still be the slowest, and they go on. */
+static bool is_out(const pp_lm_copy *c)
+{
+    return c->merge_ps > 0.0 && !gains(c);
+}
+
 static double slowest(const pp_lm_copy *c, uint32_t n)
 {
     double most = 0.0;
     for (uint32_t i = 0; i < n; i++)
-        most = c[i].token_ps / c[i].copies > most ? c[i].token_ps / c[i].copies : most;
+        most = !is_out(&c[i]) && pp_lm_copy_ps(&c[i]) > most ? pp_lm_copy_ps(&c[i]) : most;
     return most;
+}
+
+static bool is_next(const pp_lm_copy *c, double most)
+{
+    return !is_out(c) && pp_lm_copy_ps(c) >= most;
 }
 
 bool pp_lm_copy_slowest(pp_lm_copy *c, uint32_t n, uint64_t *cores, uint64_t budget)
@@ -58,29 +94,34 @@ bool pp_lm_copy_slowest(pp_lm_copy *c, uint32_t n, uint64_t *cores, uint64_t bud
     const double most = slowest(c, n) * (1.0 - 1e-9);
     uint64_t more = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (c[i].token_ps / c[i].copies < most)
+        if (!is_next(&c[i], most))
             continue;
-        if (c[i].copies == PP_LM_COPIES_MAX)
+        if (!gains(&c[i]))
             return false;
-        more += c[i].cores;
+        more += (next_copies(&c[i]) - c[i].copies) * c[i].cores;
     }
     if (most <= 0.0 || *cores + more > budget)
         return false;
     for (uint32_t i = 0; i < n; i++)
-        c[i].copies += c[i].token_ps / c[i].copies >= most;
+        c[i].copies = is_next(&c[i], most) ? next_copies(&c[i]) : c[i].copies;
     *cores += more;
     return true;
+}
+
+static pp_channel channel_of(const pp_lm_ctx *x)
+{
+    const pp_fabric_options *f = x->in->fabric;
+    return (pp_channel){.lanes = (uint32_t)f->lanes,
+                        .lane_gbps = f->rate_gbps > 0.0 ? f->rate_gbps : (double)f->width_bits * f->clock_hz * 1e-9};
 }
 
 /* Time between tokens of one copy: its crossbars, and the partial sums of one column on a channel. The tokens of an
  * expert come by its share only. */
 static double token_ps(const pp_lm_ctx *x, const pp_lm_op *op, const pp_lm_op_plan *p)
 {
-    const pp_fabric_options *f = x->in->fabric;
-    const pp_channel channel = {.lanes = (uint32_t)f->lanes,
-                                .lane_gbps = f->rate_gbps > 0.0 ? f->rate_gbps : (double)f->width_bits * f->clock_hz * 1e-9};
+    const pp_channel channel = channel_of(x);
     const uint32_t outs = p->col_tiles > 1 ? x->slice : op->out;
-    const uint64_t bits = (uint64_t)outs * x->psum_bits + (uint64_t)f->header_bits;
+    const uint64_t bits = (uint64_t)outs * x->psum_bits + (uint64_t)x->in->fabric->header_bits;
     const uint64_t sums = p->row_tiles > 1 ? pp_channel_serialise_ps(&channel, bits) : 0, mvm = pp_lm_op_mvm(x, op, p).interval_ps;
     const double share = pp_lm_graph_share(x->graph, op->expert);
     return share * (double)(sums > mvm ? sums : mvm);
@@ -91,33 +132,61 @@ static bool is_matrix(const pp_lm_ctx *x, uint32_t op)
     return x->graph->op[op].kind == PP_LM_OP_LINEAR;
 }
 
+/* Attention of a part: its time at mapping.attention_context with one unit a head, and a step of merging on a channel or in
+ * the digital unit. */
+static pp_lm_copy attention_copy(const pp_lm_ctx *x, uint32_t part)
+{
+    const pp_lm_part *p = &x->graph->part[part];
+    const pp_lm_attention a = pp_lm_attention_of(x, part, 1);
+    const pp_channel channel = channel_of(x);
+    const uint64_t bits = pp_lm_merge_bits(x->graph) + (uint64_t)x->in->fabric->header_bits;
+    const uint64_t sent = pp_channel_serialise_ps(&channel, bits), added = pp_arch_digital_ps(x->in->arch, pp_lm_merge_ops(x->graph));
+    const uint64_t whole = pp_lm_attention_work(&a, (uint64_t)x->in->lm.attention_context, 1).total_ps;
+    return (pp_lm_copy){.op = p->first_op + p->attention, .copies = 1, .token_ps = (double)whole,
+                        .merge_ps = (double)(sent > added ? sent : added), .cores = (uint64_t)a.units * p->instances};
+}
+
 static void set_copies(pp_lm_op_plan *p, uint32_t copies)
 {
     p->copies = copies;
     p->tiles = p->row_tiles * p->col_tiles * copies;
 }
 
-/* Matrices of all parts; list[] is the caller's, with as many places as operators. */
-static uint32_t list_matrices(pp_lm_copy *list, const pp_lm_ctx *x)
+static void set_split(pp_lm_op_plan *p, uint32_t split)
+{
+    p->row_tiles = split;
+    p->tiles = split * p->col_tiles;
+}
+
+/* Matrices of all parts, and attention unless its split is given; list[] is the caller's, with as many places as
+ * operators. */
+static uint32_t list_candidates(pp_lm_copy *list, const pp_lm_ctx *x, bool split)
 {
     uint32_t n = 0;
-    for (uint32_t part = 0; part < x->graph->n_parts; part++)
+    for (uint32_t part = 0; part < x->graph->n_parts; part++) {
+        if (split && x->graph->part[part].attention != PP_NONE)
+            list[n++] = attention_copy(x, part);
         for (uint32_t k = 0; k < x->graph->part[part].n_ops; k++) {
             const uint32_t op = x->graph->part[part].first_op + k;
             if (is_matrix(x, op))
                 list[n++] = (pp_lm_copy){.op = op, .copies = 1, .token_ps = token_ps(x, &x->graph->op[op], &x->plan[op]),
                                          .cores = (uint64_t)x->plan[op].tiles * x->graph->part[part].instances};
         }
+    }
     return n;
 }
 
 static void take_over(const pp_lm_ctx *x, const pp_lm_copy *list, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
-        set_copies(&x->plan[list[i].op], list[i].copies);
+    for (uint32_t i = 0; i < n; i++) {
+        if (is_matrix(x, list[i].op))
+            set_copies(&x->plan[list[i].op], list[i].copies);
+        else
+            set_split(&x->plan[list[i].op], list[i].copies);
+    }
 }
 
-static pp_status spend(pp_lm_ctx *x, uint64_t budget)
+static pp_status spend(pp_lm_ctx *x, uint64_t budget, bool split)
 {
     pp_lm_copy *list = pp_calloc(x->graph->n_ops, sizeof *list), *before = pp_calloc(x->graph->n_ops, sizeof *before);
     uint64_t cores = pp_lm_cores(x);
@@ -126,7 +195,7 @@ static pp_status spend(pp_lm_ctx *x, uint64_t budget)
         free(before);
         return PP_ENOMEM;
     }
-    const uint32_t n = list_matrices(list, x);
+    const uint32_t n = list_candidates(list, x, split);
     for (bool more = n > 0; more;) {
         memcpy(before, list, n * sizeof *list);
         more = pp_lm_copy_slowest(list, n, &cores, budget);
@@ -219,8 +288,24 @@ static pp_status copy_by_hand(pp_lm_ctx *x, const char *text)
                    "only: give them numbers with common factors", PP_LM_PHASES_MAX);
 }
 
+static pp_status split_by_hand(pp_lm_ctx *x, const char *text)
+{
+    const char *at = text;
+    uint32_t split = 0;
+    if (!take_number(&at, &split) || *at != 0)
+        return pp_fail(PP_EINVAL, "mapping.attention_split: expected auto or a number from 1 to %d, got '%.60s'", PP_LM_COPIES_MAX, text);
+    for (uint32_t part = 0; part < x->graph->n_parts; part++)
+        if (x->graph->part[part].attention != PP_NONE)
+            set_split(pp_lm_plan_of(x, part, x->graph->part[part].attention), split);
+    return PP_OK;
+}
+
 pp_status pp_lm_plan_copies(pp_lm_ctx *x)
 {
+    const char *split = x->in->lm.attention_split;
+    const bool given = split != NULL && strcmp(split, "auto") != 0;
+    if (given)
+        PP_TRY(split_by_hand(x, split));
     const uint64_t budget = (uint64_t)x->in->map->core_budget, one = pp_lm_cores(x);
     const char *copies = x->in->map->copies;
     const bool by_hand = copies != NULL && strcmp(copies, "auto") != 0;
@@ -228,7 +313,7 @@ pp_status pp_lm_plan_copies(pp_lm_ctx *x)
         return pp_fail(PP_EINFEASIBLE, "mapping.core_budget: one copy of %s takes %" PRIu64 " cores, the budget is %" PRIu64,
                        x->graph->config.name, one, budget);
     if (!by_hand)
-        return budget > 0 ? spend(x, budget) : PP_OK;
+        return budget > 0 ? spend(x, budget, !given) : PP_OK;
     PP_TRY(copy_by_hand(x, copies));
     if (budget > 0 && pp_lm_cores(x) > budget)
         return pp_fail(PP_EINFEASIBLE, "mapping.core_budget: with mapping.copies=%.60s %s takes %" PRIu64 " cores, the budget is %" PRIu64,

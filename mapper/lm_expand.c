@@ -38,7 +38,8 @@ uint32_t pp_lm_expanded_tile(const pp_lm_expanded *x, const pp_lm_mapping *m, ui
                              uint32_t col, uint32_t row)
 {
     const pp_lm_stage *s = &m->stage[m->template_[m->instance[instance].template_].first_stage + k];
-    const uint32_t cols = s->tiles > 0 ? s->col_tiles : s->units, rows = s->tiles > 0 ? s->row_tiles : 1;
+    const bool columns = s->row_tiles > 0; /* a matrix, or attention whose context is split */
+    const uint32_t cols = columns ? s->col_tiles : s->units, rows = columns ? s->row_tiles : 1;
     const uint32_t first = x->tile_first[(size_t)instance * x->stages_max + k];
     return first == PP_NONE ? PP_NONE : first + (copy * cols + col) * rows + row;
 }

@@ -9,7 +9,8 @@
 
 /* Sizes of one operator (index as in graph->op[]). */
 typedef struct pp_lm_op_plan {
-    uint32_t row_tiles, col_tiles, copies; /* digital with cores of its own: 1, units, 1; else 0 */
+    uint32_t row_tiles, col_tiles, copies; /* digital with cores of its own: 1, units, 1 (attention: split, heads, 1);
+                             else 0 */
     uint32_t tiles;       /* cores of its own */
     uint32_t host;        /* operator of the part whose cores are used (itself when it has its own) */
     bool at_inputs;       /* at the host's inputs (its row tiles) instead of its outputs */
@@ -59,9 +60,13 @@ void pp_lm_ctx_free(pp_lm_ctx *x);
 typedef struct pp_lm_copy {
     uint32_t op, copies;
     double token_ps;          /* of one copy: time between tokens */
+    double merge_ps;          /* attention: of one step of the tree that merges the results of its units; else 0 */
     uint64_t cores;           /* that one more copy takes, in all instances */
 } pp_lm_copy;
-/* One copy more of every matrix that is as slow as the slowest. Step by step these are the fewest copies with which the
+/* Time between tokens: the copies take turns; the units of attention share the context, and merge what they found. */
+double pp_lm_copy_ps(const pp_lm_copy *c);
+/* One copy more of every matrix that is as slow as the slowest, twice the units of attention that is; attention that merging
+ * keeps from getting quicker is left out. Step by step these are the fewest copies with which the
  * slowest takes the time that it does, so that the last step within the budget has the least time of all choices.
  * false, and nothing changed: the budget or PP_LM_COPIES_MAX does not allow it. O(n). */
 bool pp_lm_copy_slowest(pp_lm_copy *c, uint32_t n, uint64_t *cores, uint64_t budget);
@@ -70,6 +75,16 @@ pp_status pp_lm_plan_copies(pp_lm_ctx *x);
 /* Tokens after which those who take part in a link are the same copies again: the least common multiple, or something
  * beyond PP_LM_PHASES_MAX. `previous`: part of the instance before. */
 uint64_t pp_lm_phases(const pp_lm_ctx *x, uint32_t part, uint32_t previous, const pp_lm_link *link);
+
+/* ---- attention whose context is split (lm_attention.c) ---- */
+
+bool pp_lm_is_split(const pp_lm_op *op, const pp_lm_op_plan *plan);
+/* Of the attention of a part: what it takes to merge two partial results of a head (maximum, sum and the weighted values of
+ * each query head), and the bits of one. */
+uint64_t pp_lm_merge_ops(const pp_lm_graph *graph);
+uint32_t pp_lm_merge_bits(const pp_lm_graph *graph);
+/* The attention units of a part, with a split of `split`. */
+pp_lm_attention pp_lm_attention_of(const pp_lm_ctx *x, uint32_t part, uint32_t split);
 
 /* lm_layout.c: places of every part's tiles. */
 pp_status pp_lm_layout_parts(pp_lm_ctx *x);

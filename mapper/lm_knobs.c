@@ -9,8 +9,11 @@ static const pp_knob knobs[] = {
      "language models: a group below the top level (a chip) ends where the least traffic crosses, or when it is full",
      offsetof(pp_lm_map_options, chip_cut)},
     {"mapping", "attention_context", PP_KNOB_INT, "tokens", "2048", 1, 16777216, NULL,
-     "language models: tokens before a token at which bounds take the attention units",
+     "language models: tokens before a token at which bounds and mapping.core_budget take the attention units",
      offsetof(pp_lm_map_options, attention_context)},
+    {"mapping", "attention_split", PP_KNOB_TEXT, "", "auto", 0, 0, NULL,
+     "language models: units that share the context of a key and value head, 1 to 64; auto: as many as mapping.core_budget buys",
+     offsetof(pp_lm_map_options, attention_split)},
 };
 
 pp_knob_table pp_lm_map_knobs(void)

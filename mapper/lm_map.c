@@ -321,29 +321,11 @@ done:
 static pp_status make_attention(pp_lm_build *b)
 {
     const pp_lm_graph *g = b->x.graph;
-    const pp_arch *a = b->x.in->arch;
-    const pp_kv_memory kv = pp_arch_kv(a);
-    const pp_lm_config *c = &g->config;
     b->m->n_attention = g->n_parts;
     b->m->attention = pp_calloc(g->n_parts, sizeof *b->m->attention);
-    for (uint32_t p = 0; b->m->attention && p < g->n_parts; p++) {
-        if (g->part[p].attention == PP_NONE)
-            continue;
-        b->m->attention[p] = (pp_lm_attention){.units = c->kv_heads,
-                                               .group = c->heads / c->kv_heads,
-                                               .head_dim = c->head_dim,
-                                               .window = pp_lm_op_of(&b->x, p, g->part[p].attention)->window,
-                                               .causal = c->causal,
-                                               .macs = (uint32_t)a->attention_macs,
-                                               .softmax_lanes = (uint32_t)a->attention_softmax_lanes,
-                                              .score_passes = 1u + (c->cap_scores ? 1u : 0u) + (c->position_kind == PP_LM_POSITIONS_ALIBI ? 1u : 0u),
-                                               .clock_hz = a->clock_hz,
-                                               .kv_gbps = kv.gbps,
-                                               .kv_bytes = kv.bytes,
-                                               .kv_bits_token = g->kv_bits_token / c->kv_heads,
-                                               .tier = kv.tier,
-                                               .kv_fj_bit = kv.fj_bit};
-    }
+    for (uint32_t p = 0; b->m->attention && p < g->n_parts; p++)
+        if (g->part[p].attention != PP_NONE)
+            b->m->attention[p] = pp_lm_attention_of(&b->x, p, pp_lm_plan_of(&b->x, p, g->part[p].attention)->row_tiles);
     return b->m->attention ? PP_OK : PP_ENOMEM;
 }
 

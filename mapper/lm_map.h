@@ -34,7 +34,8 @@
 /* ---- attention units ---- */
 
 typedef struct pp_lm_attention {
-    uint32_t units;             /* one a key and value head */
+    uint32_t units;             /* cores: `split` a key and value head */
+    uint32_t split;             /* units of a head, each with every split-th token of the context; 0 is 1 */
     uint32_t group;             /* query heads of a unit */
     uint32_t head_dim;
     uint32_t window;            /* 0: all tokens before */
@@ -55,13 +56,17 @@ typedef struct pp_lm_attention {
  *   compute = cycles of QK^T + softmax + AV;  memory = bits of the keys and values read once / bandwidth
  *   total = max(compute, memory).
  * cycles QK^T = cycles AV = sum over queries of ceil(group x head_dim x seen / macs), softmax: ceil(passes x group x
- * seen / lanes). O(1) for one query; O(queries) else. */
+ * seen / lanes). With a split of s a unit has the keys and values of every s-th token: `seen` and the tokens read are those of
+ * the fullest one, ceil(seen / s). O(1) for one query; O(queries) else. */
 typedef struct pp_lm_attention_time {
     uint64_t total_ps, compute_ps, memory_ps;
-    uint64_t macs, scores;      /* of one unit; a score counts once a pass */
-    uint64_t kv_bits;           /* read by one unit */
+    uint64_t macs, scores;      /* of the fullest unit; a score counts once a pass */
+    uint64_t kv_bits;           /* read by it */
 } pp_lm_attention_time;
 pp_lm_attention_time pp_lm_attention_work(const pp_lm_attention *a, uint64_t context, uint32_t queries);
+/* The units of each head taken as one, without a split: products, scores and bits of a step times heads are those of
+ * all units together. */
+pp_lm_attention pp_lm_attention_whole(const pp_lm_attention *a);
 /* Last context >= context with the same total_ps for one query (work is a step function); UINT64_MAX when it no
  * longer grows (window). */
 uint64_t pp_lm_attention_step(const pp_lm_attention *a, uint64_t context);
@@ -82,7 +87,7 @@ typedef struct pp_lm_stage {
     uint8_t binding;            /* pp_lm_binding: what bounds bound_interval_ps */
     uint32_t expert;            /* PP_NONE: every token */
     double share;               /* of the tokens that come by (experts), else 1 */
-    uint32_t row_tiles, col_tiles, copies;
+    uint32_t row_tiles, col_tiles, copies; /* attention whose context is split: units of a head, heads */
     uint32_t tiles;             /* crossbars: row_tiles x col_tiles x copies; 0 when digital */
     uint32_t units;             /* cores that work on one token together: digital stages, attention */
     uint32_t cores;             /* of its own; 0: computed in cores of stage `at` */
@@ -93,6 +98,8 @@ typedef struct pp_lm_stage {
     uint64_t latency_ps;        /* from start to result (before psum_edge); attention: 0 */
     uint64_t digital_ops;       /* a token, all units (additions of partial sums included) */
     uint64_t macs;              /* useful, a token */
+    uint64_t merge_ops;         /* attention whose context is split: of one partial result that is merged with another;
+                                   0: a sum's packet takes one operation a value */
     uint64_t bound_interval_ps; /* least time between tokens: own server, its incoming, psum and outgoing channels;
                                    attention at attention_context tokens */
     pp_mvm_time mvm;            /* LINEAR: of its largest tile */
@@ -205,7 +212,8 @@ typedef enum pp_lm_chip_cut { PP_LM_CUT_TRAFFIC, PP_LM_CUT_FILLED } pp_lm_chip_c
 typedef struct pp_lm_map_options {
     int walk;                   /* pp_lm_walk, mapping.walk: how tiles walk through the cores of a group */
     int chip_cut;               /* pp_lm_chip_cut, mapping.chip_cut */
-    int64_t attention_context;  /* mapping.attention_context: tokens at which bounds take attention */
+    int64_t attention_context;  /* mapping.attention_context: tokens at which bounds and the budget take attention */
+    const char *attention_split; /* mapping.attention_split: auto (NULL), or units of a key and value head */
 } pp_lm_map_options;
 pp_knob_table pp_lm_map_knobs(void);
 

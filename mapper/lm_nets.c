@@ -103,12 +103,21 @@ static bool add_end(visit *v, uint64_t place, uint32_t op, uint32_t tile)
     return pp_push(&v->ends, (pp_lm_net_end){.place = place, .op = op, .tile = tile});
 }
 
-/* Everybody who works on slot i of target k. */
+/* Everybody who works on slot i of target k: of a matrix all columns, of a head whose context is split all its units (the one
+ * whose turn it is keeps the token's keys and values). */
 static bool add_slot(visit *v, uint32_t k, uint32_t i)
 {
     const pp_lm_ctx *x = v->x;
     const uint32_t part = v->w->part, phase = v->net.phase;
     const pp_lm_op_plan *p = pp_lm_plan_of(x, part, k);
+    if (pp_lm_is_split(pp_lm_op_of(x, part, k), p)) {
+        for (uint32_t row = 0; row < p->row_tiles; row++) {
+            const uint32_t tile = tile_of(p, phase, i, row);
+            if (!add_end(v, place_of(x, part, k, tile, v->w->first), k, tile))
+                return false;
+        }
+        return true;
+    }
     if (pp_lm_op_of(x, part, k)->kind != PP_LM_OP_LINEAR)
         return add_end(v, slot_place(x, part, k, i, phase, v->w->first), k, i);
     for (uint32_t col = 0; col < p->col_tiles; col++) {
@@ -253,6 +262,15 @@ static pp_status add_up(const sum *s, uint32_t reduction)
     return PP_OK;
 }
 
+/* Bits of a partial sum of a column, or of a partial result of a head. */
+static uint32_t column_bits(const pp_lm_ctx *x, const pp_lm_op *op, uint32_t col)
+{
+    const uint32_t lo = col * x->slice;
+    if (op->kind == PP_LM_OP_ATTENTION)
+        return pp_lm_merge_bits(x->graph);
+    return (op->out - lo < x->slice ? op->out - lo : x->slice) * x->psum_bits;
+}
+
 static pp_status visit_columns(visit *v, uint32_t k)
 {
     const pp_lm_op *op = pp_lm_op_of(v->x, v->w->part, k);
@@ -263,8 +281,7 @@ static pp_status visit_columns(visit *v, uint32_t k)
     for (uint32_t phase = 0; phase < p->copies; phase++)
         for (uint32_t col = 0; col < p->col_tiles; col++) {
             v->net.phase = phase;
-            const uint32_t lo = col * v->x->slice, outs = op->out - lo < v->x->slice ? op->out - lo : v->x->slice;
-            const sum s = {.v = v, .op = k, .n = p->row_tiles, .root = p->row_tiles - 1, .bits = outs * v->x->psum_bits,
+            const sum s = {.v = v, .op = k, .n = p->row_tiles, .root = p->row_tiles - 1, .bits = column_bits(v->x, op, col),
                            .first_node = col * p->row_tiles, .column = true, .col = col};
             PP_TRY(add_up(&s, p->reduction));
         }
@@ -312,8 +329,8 @@ pp_status pp_lm_visit_edge(const pp_lm_ctx *x, const pp_lm_where *w, uint32_t ed
         status = visit_link(&v);
     } else {
         const uint32_t k = edge - part->n_links;
-        const bool linear = pp_lm_op_of(x, w->part, k)->kind == PP_LM_OP_LINEAR;
-        status = linear ? visit_columns(&v, k) : visit_gather(&v, k);
+        const pp_lm_op *op = pp_lm_op_of(x, w->part, k);
+        status = op->kind == PP_LM_OP_LINEAR || op->kind == PP_LM_OP_ATTENTION ? visit_columns(&v, k) : visit_gather(&v, k);
     }
     free(v.ends.data);
     return status;

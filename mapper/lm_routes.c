@@ -138,14 +138,23 @@ static bool note_reach(pp_lm_router *r, uint32_t op, uint64_t total_ps, uint64_t
     return pp_push(&r->reach, (pp_lm_reach){.op = op, .total_ps = total_ps, .least_ps = least_ps, .hops = hops});
 }
 
+/* Columns of partial sums, or of partial results of attention; else a few values of every slice. */
+static bool adds_columns(const pp_lm_router *r)
+{
+    const pp_lm_part *part = &r->x->graph->part[r->w->part];
+    const uint8_t kind = pp_lm_op_of(r->x, r->w->part, r->edge - part->n_links)->kind;
+    return kind == PP_LM_OP_LINEAR || kind == PP_LM_OP_ATTENTION;
+}
+
 /* An addition of the values that a packet brings, in the digital unit of its receiver. */
 static uint64_t add_ps(const pp_lm_router *r, const pp_lm_packet *n)
 {
     const pp_lm_part *part = &r->x->graph->part[r->w->part];
     if (r->edge < part->n_links || n->dst_node == PP_NONE)
         return 0;
-    const bool linear = pp_lm_op_of(r->x, r->w->part, r->edge - part->n_links)->kind == PP_LM_OP_LINEAR;
-    return pp_arch_digital_ps(r->x->in->arch, n->bits / (linear ? r->x->psum_bits : 32));
+    if (pp_lm_op_of(r->x, r->w->part, r->edge - part->n_links)->kind == PP_LM_OP_ATTENTION)
+        return pp_arch_digital_ps(r->x->in->arch, pp_lm_merge_ops(r->x->graph));
+    return pp_arch_digital_ps(r->x->in->arch, n->bits / (adds_columns(r) ? r->x->psum_bits : 32));
 }
 
 /* Nodes of sums, and what each adds up. */
@@ -194,14 +203,14 @@ static void least_of_sums(pp_lm_router *r)
     const pp_lm_part *part = &r->x->graph->part[r->w->part];
     if (r->edge < part->n_links || r->reach.len == 0)
         return;
-    const bool linear = pp_lm_op_of(r->x, r->w->part, r->edge - part->n_links)->kind == PP_LM_OP_LINEAR;
+    const bool columns = adds_columns(r);
     uint64_t *least = &r->reach.data[0].least_ps;
     for (size_t i = 0; i < r->nets.len; i++) {
         const uint32_t node = r->nets.data[i].dst_node;
-        if (linear && node != PP_NONE && r->sends.data[node] == 0)
+        if (columns && node != PP_NONE && r->sends.data[node] == 0)
             *least = r->least_ps.data[node] < *least ? r->least_ps.data[node] : *least;
     }
-    *least = linear ? *least : 0;
+    *least = columns ? *least : 0;
 }
 
 static pp_status arrive(pp_lm_router *r, const pp_lm_arrival *a)

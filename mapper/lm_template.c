@@ -28,7 +28,8 @@ static uint64_t pass_ops(const pp_lm_ctx *x, const pp_lm_op *op)
 static void fill_times(const pp_lm_ctx *x, const pp_lm_op *op, const pp_lm_op_plan *p, pp_lm_stage *s)
 {
     const pp_arch *arch = x->in->arch;
-    const uint64_t ops = pass_ops(x, op), additions = op->kind == PP_LM_OP_LINEAR ? (uint64_t)(p->row_tiles - 1) * op->out : 0;
+    const uint64_t ops = pass_ops(x, op), columns = op->kind == PP_LM_OP_LINEAR ? op->out : s->merge_ops * p->col_tiles;
+    const uint64_t additions = columns > 0 ? (p->row_tiles - 1) * columns : 0;
     const uint64_t digital_ps = pp_arch_digital_ps(arch, divide_up(ops, s->units > 0 ? s->units : 1));
     s->digital_ops = ops + additions;
     if (op->kind == PP_LM_OP_LINEAR) {
@@ -45,18 +46,19 @@ static pp_lm_stage make_stage(const pp_lm_build *b, uint32_t part, uint32_t k, u
     const pp_lm_ctx *x = &b->x;
     const pp_lm_op *op = pp_lm_op_of(x, part, k);
     const pp_lm_op_plan *p = pp_lm_plan_of(x, part, k);
-    const bool linear = op->kind == PP_LM_OP_LINEAR;
+    const bool linear = op->kind == PP_LM_OP_LINEAR, split = pp_lm_is_split(op, p);
     pp_lm_stage s = {.name = op->name,
                      .op = x->graph->part[part].first_op + k,
                      .kind = op->kind,
                      .reduction = (uint8_t)p->reduction,
                      .expert = op->expert,
                      .share = pp_lm_graph_share(x->graph, op->expert),
-                     .row_tiles = linear ? p->row_tiles : 0,
-                     .col_tiles = linear ? p->col_tiles : 0,
+                     .row_tiles = linear || split ? p->row_tiles : 0,
+                     .col_tiles = linear || split ? p->col_tiles : 0,
                      .copies = linear ? p->copies : 1,
                      .tiles = linear ? p->tiles : 0,
-                     .units = p->units,
+                     .units = split ? p->tiles : p->units,
+                     .merge_ops = split ? pp_lm_merge_ops(x->graph) : 0,
                      .cores = p->tiles,
                      .at = p->host == k ? PP_NONE : first_stage + p->host,
                      .server = server_of(op, p, k),

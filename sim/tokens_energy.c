@@ -54,7 +54,7 @@ static void count_firing(const counter *c, const pp_lm_stage *s, double *count)
 
 static void count_attention(counter *c, uint32_t stage, uint32_t part, double *count)
 {
-    const pp_lm_attention *a = &c->m->attention[part];
+    const pp_lm_attention whole = pp_lm_attention_whole(&c->m->attention[part]), *a = &whole;
     const double units = a->units;
     double bits = 0, steps = 0;
     for (uint32_t n = 1; n <= c->x->net.max_context; n++) {

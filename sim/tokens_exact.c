@@ -147,13 +147,14 @@ static pp_status put_leaving(builder *b, uint32_t actor, uint32_t net, uint32_t 
 static pp_status add_sum(builder *b, const pp_lm_net *net, uint32_t end)
 {
     const uint32_t stage = b->m->edge[net->edge].from, tile = b->e->end[end].tile;
-    const bool linear = b->m->stage[stage].kind == PP_LM_OP_LINEAR;
+    const pp_lm_stage *s = &b->m->stage[stage];
+    const uint64_t ops = s->merge_ops > 0 ? s->merge_ops : net->bits / (s->kind == PP_LM_OP_LINEAR ? b->psum_bits : 32);
     uint32_t *sum = &b->end_to[end];
     node *n;
     PP_TRY(node_of(b, tile, stage, &n));
-    const uint64_t ps = n->sent ? 0 : pp_arch_digital_ps(b->arch, net->bits / (linear ? b->psum_bits : 32));
+    const uint64_t ps = n->sent ? 0 : pp_arch_digital_ps(b->arch, ops);
     pp_token_actor a = {.interval_ps = ps, .latency_ps = ps, .work = PP_NONE, .inputs = 2};
-    a.order = b->m->stage[stage].expert != PP_NONE ? PP_TOKEN_SUBSTREAM : PP_TOKEN_IN_ORDER;
+    a.order = s->expert != PP_NONE ? PP_TOKEN_SUBSTREAM : PP_TOKEN_IN_ORDER;
     if (n->sent)
         a.server = b->n_servers++;
     else

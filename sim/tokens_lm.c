@@ -137,12 +137,13 @@ static pp_status put_row(builder *b, uint32_t part)
 static void put_capacity(builder *b, uint32_t part)
 {
     const pp_lm_attention *a = &b->m->attention[part];
+    const uint32_t split = a->split > 1 ? a->split : 1; /* units of a head take the tokens in turn */
     pp_token_net *net = &b->x->net;
     snprintf(b->x->tier, sizeof b->x->tier, "%s", a->tier);
-    net->kv_bytes_token += (uint64_t)a->units * a->kv_bits_token * b->m->graph->part[part].instances;
+    net->kv_bytes_token += (uint64_t)(a->units / split) * a->kv_bits_token * b->m->graph->part[part].instances;
     if (a->kv_bytes == 0 || a->kv_bits_token == 0)
         return;
-    const uint64_t tokens = a->kv_bytes * 8 / a->kv_bits_token, holds = tokens > 0 ? tokens : 1;
+    const uint64_t tokens = a->kv_bytes * 8 / a->kv_bits_token * split, holds = tokens > 0 ? tokens : 1;
     net->kv_tokens_max = net->kv_tokens_max == 0 || holds < net->kv_tokens_max ? holds : net->kv_tokens_max;
 }
 

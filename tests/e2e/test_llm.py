@@ -119,7 +119,7 @@ class Llm(Case):
         one, _ = self.small(fabric="full")
         copy = self.small(*settings(mapping__copies=2), fabric="full")[0]["cores_used"] - one["cores_used"]
         for n in (2, 3, 6):
-            d, _ = self.small(*settings(mapping__core_budget=one["cores_used"] + n * copy - 1), fabric="full")
+            d, _ = self.small(*settings(mapping__core_budget=one["cores_used"] + n * copy - 1, mapping__attention_split=1), fabric="full")
             self.assertEqual((d["copies_max"], d["cores_used"]), (n, one["cores_used"] + (n - 1) * copy))
         # the same on channels that are shared: no time below the bound
         for n in (1, 3):

@@ -53,9 +53,14 @@ class Map(Case):
 
     def test_budget(self):
         one = self.json("map", "--network", "gpt2", "--fabric", "mesh")["cores_used"]
-        d = self.json("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__core_budget=2 * one))
-        self.assertEqual(d["copies_max"], 2)
+        d = self.json("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__core_budget=2 * one, mapping__attention_split=1))
+        self.assertEqual((d["copies_max"], d["attention"]["split"]), (2, 1))
         self.assertLessEqual(d["cores_used"], 2 * one)
+        # attention at 2,048 tokens is slower than any matrix: its units are bought first
+        d = self.json("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__core_budget=one + 3 * 144))
+        self.assertEqual((d["copies_max"], d["attention"]["split"], d["attention"]["units"], d["cores_used"]), (1, 4, 48, one + 3 * 144))
+        self.refused("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__attention_split="many"),
+                     words=["mapping.attention_split", "auto", "64"])
         self.refused("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__core_budget=one - 1),
                      words=["mapping.core_budget", str(one)])
 

@@ -209,6 +209,61 @@ static void two_layers_by_hand(void **state)
     pp_lm_mapping_free(m);
 }
 
+/* The same with two units for the key and value head, each with every other token: embedding 0; a block's q k v, attention on 4
+ * and 5, o gate up down; queries and keys are turned on 5 and go to both units. In ns from the result of the block before:
+ *
+ *   q 25.6 + 1 hop, MVM 100                                              126.6
+ *   RoPE at core 5: 25.6 + 4 hops, 4 cycles                              160.2
+ *   to core 4: 48 values, 38.4 + 1 hop                                   199.6
+ *   50 tokens: compute 2 x 2 + 7 cycles = 11, 6,400 bits at 512 Gbit/s   212.1
+ *   merge on core 5: 2 heads x (16 x 16 + 64) bits, 64 + 1 hop; 2 x (12 + 3 x 16) = 120 operations, 2 cycles   279.1
+ *   o: 25.6 + 1, 100; addition 1                                         406.7
+ *   up, gate, down as before: 283.8                                      690.5
+ *
+ * The bound takes every edge by its quickest packet: RoPE's is that to its own core, 39.4 sooner. */
+static void split_contexts_by_hand(void **state)
+{
+    (void)state;
+    const pp_lm_config c = two_layers();
+    pp_lm_mapping *m = map_model(&c, SETS("fabric.kind=mesh:rows=1,cols=20", "fabric.local_ports=per_link", "arch.rows=32",
+                                          "arch.cols=32", "fabric.rate_gbps=10", "fabric.router_ps=1000", "mapping.walk=snake",
+                                          "mapping.attention_context=100", "mapping.attention_split=2"));
+    const pp_lm_template *t = &m->template_[m->instance[1].template_];
+    const pp_lm_stage *a = &m->stage[t->first_stage + m->graph->part[t->part].attention];
+    assert_int_equal(m->cores_used, 20);
+    assert_int_equal(t->latency_ps, 690500);
+    assert_int_equal(m->bounds.alone_ps, 2 * 690500 + 127600);
+    assert_int_equal(m->bounds.latency_ps, 2 * (690500 - 39400) + 127600);
+    assert_int_equal(m->bounds.attention_ps, 12500);
+    assert_true(a->units == 2 && a->row_tiles == 2 && a->col_tiles == 1 && a->merge_ops == 120 && a->digital_ops == 120);
+    assert_int_equal(m->edge[a->psum_edge].bits, 640);
+    assert_int_equal(m->attention[t->part].split, 2);
+    assert_int_equal(pp_lm_mapping_check(m), PP_OK);
+    pp_lm_mapping_free(m);
+}
+
+/* The fullest unit's work is that of a whole one with its share of the tokens; together they do what one would. */
+static void a_split_shares_the_context(void **state)
+{
+    (void)state;
+    const pp_lm_attention whole = {.units = 4, .group = 2, .head_dim = 16, .window = 150, .causal = true, .macs = 64,
+                                   .softmax_lanes = 4, .clock_hz = 1e9, .kv_gbps = 100, .kv_bits_token = 128};
+    for (uint32_t split = 2; split < 9; split++) {
+        pp_lm_attention a = whole;
+        a.split = split;
+        a.units *= split;
+        for (uint64_t c = 1; c < 300; c++) {
+            uint64_t held = 0, seen = c < 150 ? c : 150;
+            for (uint64_t t = c - seen; t < c; t++)
+                held += t % split == (c - seen) % split; /* the unit that has the first of them has the most */
+            const pp_lm_attention_time one = pp_lm_attention_work(&a, c, 1), same = pp_lm_attention_work(&whole, held, 1);
+            assert_memory_equal(&one, &same, sizeof one);
+        }
+        const pp_lm_attention all = pp_lm_attention_whole(&a);
+        assert_true(all.units == 4 && all.split == 1);
+    }
+}
+
 static void attention_by_hand(void **state)
 {
     (void)state;
@@ -461,13 +516,13 @@ static void reductions_and_copies(void **state)
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.reduction=star"));
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh:rows=4,cols=4,gateways=4/mesh", "mapping.reduction=tree"));
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=600"));
-    pp_lm_mapping *m = map_model(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=600"));
+    pp_lm_mapping *m = map_model(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=600", "mapping.attention_split=1"));
     assert_int_equal(m->copies_max, 2);
     assert_true(m->cores_used <= 600);
     pp_lm_mapping_free(m);
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.copies=3"));
     take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp:rows=6,cols=6,gateways=3/mesh", "mapping.copies=q_proj:2,k_proj:3,up_proj:3,down_proj:4"));
-    m = map_model(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=900"));
+    m = map_model(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=900", "mapping.attention_context=8"));
     assert_int_equal(m->copies_max, 3);
     assert_true(m->cores_used <= 900);
     pp_lm_mapping_free(m);
@@ -550,7 +605,7 @@ static void variants_of_families(void **state)
     c.norm_place = PP_LM_NORMS_SANDWICH; /* and windows in every other layer */
     c.window = 40;
     c.window_period = 2;
-    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "quant.activation_scale=token"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=mesh", "quant.activation_scale=token", "mapping.attention_split=3"));
     c.norm_place = PP_LM_NORMS_BRANCH;
     c.qk_norm = c.qk_norm_whole = true;
     c.window = c.window_period = 0;
@@ -571,7 +626,7 @@ static void variants_of_families(void **state)
     c.position_kind = PP_LM_POSITIONS_ALIBI;
     c.embed_norm = true;
     c.gated = false;
-    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp"));
+    take_apart(&c, SETS(SMALL_ARCH, "fabric.kind=5pp:rows=4,cols=4,gateways=3/mesh", "mapping.attention_split=4", "mapping.copies=2"));
     c.parallel = PP_LM_SERIAL;
     c.causal = c.embed_norm = false;
     c.norm_place = PP_LM_NORMS_AFTER;
@@ -667,6 +722,13 @@ static void wrong_input_is_one_line(void **state)
     (void)state;
     refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=100"),
             "mapping.core_budget: one copy of llama3-8b takes 285 cores, the budget is 100");
+    for (int i = 0; i < 4; i++) {
+        static const char *const bad[] = {"0", "65", "-2", "two"};
+        char set[64], line[128];
+        snprintf(set, sizeof set, "mapping.attention_split=%s", bad[i]);
+        snprintf(line, sizeof line, "mapping.attention_split: expected auto or a number from 1 to 64, got '%s'", bad[i]);
+        refused(SETS(SMALL_ARCH, "fabric.kind=mesh", set), line);
+    }
     refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.core_budget=300", "mapping.copies=2"),
             "mapping.core_budget: with mapping.copies=2 llama3-8b takes 561 cores, the budget is 300");
     refused(SETS(SMALL_ARCH, "fabric.kind=mesh", "mapping.copies=0"),
@@ -719,7 +781,7 @@ static void memory_may_run_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_layers_by_hand),         cmocka_unit_test(attention_by_hand),
+        cmocka_unit_test(two_layers_by_hand), cmocka_unit_test(split_contexts_by_hand), cmocka_unit_test(a_split_shares_the_context),         cmocka_unit_test(attention_by_hand),
         cmocka_unit_test(small_llamas_on_many_fabrics), cmocka_unit_test(parameters_are_the_published_ones), cmocka_unit_test(reductions_and_copies), cmocka_unit_test(sums_meet_the_quickest_way_that_costs_no_interval),
         cmocka_unit_test(other_kinds_of_models), cmocka_unit_test(variants_of_families),      cmocka_unit_test(groups_end_where_least_crosses),
         cmocka_unit_test(mappings_are_deterministic), cmocka_unit_test(wrong_input_is_one_line),

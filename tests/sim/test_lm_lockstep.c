@@ -116,7 +116,8 @@ static void a_token_alone_takes_as_long(void **state)
     for (int k = 0; k < 2; k++) {
         const pp_lm_config c = small(models[k]);
         for (int f = 0; f < FABRICS; f++) {
-            pp_lm_mapping *m = map_on(&c, fabrics[f], SETS(CHEAP));
+            /* the second model with two units a head on some */
+            pp_lm_mapping *m = map_on(&c, fabrics[f], SETS(CHEAP, k == 1 && f % 2 == 0 ? "mapping.attention_split=2" : "mapping.walk=auto"));
             pp_lm_actors *tiles = exact(m), *all = lockstep(m, 0, 0), *parts = lockstep(m, 0, 1);
             const uint64_t ps = time_of(tiles, PP_SCENARIO_PREFILL, 1, 1, 0);
             const uint64_t whole = time_of(all, PP_SCENARIO_PREFILL, 1, 1, 0), apart = time_of(parts, PP_SCENARIO_PREFILL, 1, 1, 0);
