@@ -2,9 +2,10 @@
 """Writes ONNX files with nothing but Python.
 
 usage: make_onnx.py small OUT.onnx       the small network of onnx-own.yaml, weights by a fixed sequence
+       make_onnx.py vit OUT.onnx         a small vision transformer: 16 patches and a token of its own, two blocks, four heads
        make_onnx.py CARD.json OUT.onnx   a model card with its safetensors as ONNX; the scaling of its input goes to OUT.json
 
-The second form writes convolutions, linear layers, additions, ReLUs and global pooling (what the cards of ResNets have).
+The last form writes convolutions, linear layers, additions, ReLUs and global pooling (what the cards of ResNets have).
 """
 import json
 import os
@@ -56,6 +57,12 @@ class Graph:
         self.body += data(5, b"".join(integer(1, d) for d in shape) + integer(2, 1) + data(8, name) + data(9, raw))
         return name
 
+    def ints(self, name, numbers, shape=None):
+        """int64; shape []: one number"""
+        dims = b"".join(integer(1, d) for d in ([len(numbers)] if shape is None else shape))
+        self.body += data(5, dims + integer(2, 7) + data(8, name) + data(9, struct.pack(f"<{len(numbers)}q", *numbers)))
+        return name
+
     def value(self, field, name, shape):
         dims = b"".join(data(1, integer(1, d)) for d in shape)
         self.body += data(field, data(1, name) + data(2, data(1, integer(1, 1) + data(2, dims))))
@@ -101,6 +108,65 @@ def small(path):
     g.node("Softmax", [x], "classes", axis=-1)
     g.value(12, "classes", [1, 10])
     g.write(path, 21)
+
+
+# ---- a vision transformer ----
+
+def vit(path, width=32, heads=4, blocks=2, patch=8):
+    rng = random.Random(2)
+    g = Graph("vit")
+    tokens = (32 // patch) ** 2 + 1
+
+    def floats(name, shape, spread, middle=0.0):
+        n = 1
+        for d in shape:
+            n *= d
+        return g.weight(name, shape, struct.pack(f"<{n}f", *(rng.gauss(middle, spread) for _ in range(n))))
+
+    def dense(x, name, cin, cout):
+        x = g.node("MatMul", [x, floats(name + ".w", [cin, cout], cin ** -0.5)], name + ".product")
+        return g.node("Add", [x, floats(name + ".b", [cout], 0.05)], name)
+
+    def norm(x, name):
+        return g.node("LayerNormalization", [x, floats(name + ".scale", [width], 0.1, 1), floats(name + ".shift", [width], 0.1)],
+                      name, axis=-1, epsilon=1e-6)
+
+    def attention(x, name):
+        x = g.node("Reshape", [dense(x, name + ".qkv", width, 3 * width), "five"], name + ".cut")
+        x = g.node("Transpose", [x], name + ".parts", perm=[2, 0, 3, 1, 4])
+        q, k, v = (g.node("Gather", [x, f"index{i}"], f"{name}.{letter}", axis=0) for i, letter in enumerate("qkv"))
+        k = g.node("Transpose", [k], name + ".kt", perm=[0, 1, 3, 2])
+        x = g.node("Mul", [g.node("MatMul", [q, k], name + ".scores"), "scale"], name + ".scaled")
+        x = g.node("MatMul", [g.node("Softmax", [x], name + ".weights", axis=-1), v], name + ".context")
+        x = g.node("Reshape", [g.node("Transpose", [x], name + ".back", perm=[0, 2, 1, 3]), "three"], name + ".merged")
+        return dense(x, name + ".out", width, width)
+
+    def gelu(x, name):
+        y = g.node("Erf", [g.node("Div", [x, "root2"], name + ".over")], name + ".erf")
+        return g.node("Mul", [g.node("Mul", [x, g.node("Add", [y, "one"], name + ".plus")], name + ".twice"), "half"], name)
+
+    for name, number in (("scale", (width // heads) ** -0.5), ("root2", 2 ** 0.5), ("one", 1.0), ("half", 0.5)):
+        g.weight(name, [], struct.pack("<f", number))
+    for i in range(3):
+        g.ints(f"index{i}", [i], [])
+    g.ints("flat", [1, width, tokens - 1])
+    g.ints("five", [1, tokens, 3, heads, width // heads])
+    g.ints("three", [1, tokens, width])
+    g.value(11, "image", [1, 3, 32, 32])
+    x = g.node("Conv", ["image", floats("patch.w", [width, 3, patch, patch], 0.1), floats("patch.b", [width], 0.1)], "patch",
+               strides=[patch, patch])
+    x = g.node("Transpose", [g.node("Reshape", [x, "flat"], "lines")], "tokens", perm=[0, 2, 1])
+    x = g.node("Concat", [floats("class", [1, 1, width], 0.5), x], "all", axis=1)
+    x = g.node("Add", [x, floats("positions", [1, tokens, width], 0.3)], "placed")
+    for i in range(blocks):
+        name = f"block{i}"
+        x = g.node("Add", [x, attention(norm(x, name + ".norm1"), name + ".attention")], name + ".sum1")
+        y = gelu(dense(norm(x, name + ".norm2"), name + ".up", width, 2 * width), name + ".gelu")
+        x = g.node("Add", [x, dense(y, name + ".down", 2 * width, width)], name + ".sum2")
+    x = g.node("Gather", [norm(x, "norm"), "index0"], "first", axis=1)
+    x = g.node("Gemm", [x, floats("head.w", [10, width], 0.3), floats("head.b", [10], 0.1)], "head", transB=1)
+    g.value(12, "head", [1, 10])
+    g.write(path, 17)
 
 
 # ---- a card ----
@@ -157,8 +223,8 @@ def from_card(card_path, path):
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__.strip())
-    if sys.argv[1] == "small":
-        small(sys.argv[2])
+    if sys.argv[1] in ("small", "vit"):
+        {"small": small, "vit": vit}[sys.argv[1]](sys.argv[2])
     else:
         from_card(sys.argv[1], sys.argv[2])
 

@@ -110,7 +110,7 @@ pp_status pp_onnx_ints(pp_onnx_call *c, const char *name, uint32_t k, const int6
 pp_onnx_op pp_onnx_find_op(const char *op)
 {
     static const pp_onnx_row *const tables[] = {pp_onnx_ops_math_, pp_onnx_ops_matrix_, pp_onnx_ops_shape_,
-                                                pp_onnx_ops_move_, pp_onnx_ops_window_, pp_onnx_ops_reduce_};
+                                                pp_onnx_ops_move_, pp_onnx_ops_window_, pp_onnx_ops_reduce_, pp_onnx_ops_einsum_};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const pp_onnx_row *r = tables[t]; r->name; r++)
             if (strcmp(r->name, op) == 0)

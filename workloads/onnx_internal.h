@@ -165,7 +165,13 @@ typedef struct pp_onnx_row {
     pp_onnx_op run;
 } pp_onnx_row;
 extern const pp_onnx_row pp_onnx_ops_math_[], pp_onnx_ops_matrix_[], pp_onnx_ops_shape_[], pp_onnx_ops_move_[],
-    pp_onnx_ops_window_[], pp_onnx_ops_reduce_[];
+    pp_onnx_ops_window_[], pp_onnx_ops_reduce_[], pp_onnx_ops_einsum_[];
+
+/* Equation "abc,abd->acd" of an Einsum: letters of both operands and of the result, each once in a part. */
+typedef struct pp_onnx_equation {
+    char part[3][PP_ONNX_DIMS + 1];
+} pp_onnx_equation;
+bool pp_onnx_read_equation(pp_onnx_equation *e, const char *text);
 
 /* Window of Conv and pools along one axis, from attributes. */
 typedef struct pp_onnx_window {

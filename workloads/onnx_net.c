@@ -237,8 +237,7 @@ static const char *reason(const pp_onnx_net *v)
         {"NonMaxSuppression", "the search for boxes is not simulated"},
         {"TopK", "sorting is not simulated"},
         {"ArgMax", "the largest result is found by whoever reads the results"},
-        {"Attention", "attention is simulated for language models, which are read from their config.json"},
-        {"Einsum", "products of two computed values are not simulated here"},
+        {"Attention", "export attention in parts (MatMul, Softmax, MatMul: operator sets below 23)"},
         {"QLinearConv", "integer operators are not read; export the quantized model in QDQ form"},
         {"QLinearMatMul", "integer operators are not read; export the quantized model in QDQ form"},
         {"ConvInteger", "integer operators are not read; export the model without dynamic quantization"},
@@ -253,12 +252,41 @@ static const char *reason(const pp_onnx_net *v)
                                         : "this operator has no place in a network of the simulator";
 }
 
+/* Node that makes a value; NULL: none. */
+static const pp_onnx_node *maker_of(const pp_onnx *m, uint32_t value)
+{
+    for (uint32_t i = 0; i < m->n_nodes; i++)
+        for (uint32_t k = 0; k < m->node[i].n_out; k++)
+            if (m->node[i].out[k] == value)
+                return &m->node[i];
+    return NULL;
+}
+
+/* What heads of attention are cut out of. */
+static uint32_t behind_views(const pp_onnx *m, uint32_t value)
+{
+    static const char *const views[] = {"Transpose", "Reshape", "Slice", "Squeeze", "Unsqueeze",
+                                        "Split",     "Gather",  "Mul",   "Div"};
+    for (uint32_t step = 0; step < 16; step++) {
+        const pp_onnx_node *n = maker_of(m, value);
+        bool view = false;
+        if (!n || n->n_in == 0 || n->in[0] == PP_NONE)
+            break;
+        for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+            view |= strcmp(n->op, views[i]) == 0;
+        if (!view)
+            break;
+        value = n->in[0];
+    }
+    return value;
+}
+
 pp_status pp_net_refuse(pp_onnx_net *v, const char *why)
 {
     for (uint32_t k = 0; k < v->node->n_in; k++)
         if (pp_net_any(v, k) && pp_net_any(v, k)->op != 0)
             return pp_net_fail(v, PP_EUNSUPPORTED, "%s (MODEL:output=%s takes the part before it)", why,
-                               v->m->value[v->node->in[k]].name);
+                               v->m->value[behind_views(v->m, v->node->in[k])].name);
     return pp_net_fail(v, PP_EUNSUPPORTED, "%s", why);
 }
 
@@ -336,68 +364,8 @@ static pp_status fold_constants(pp_onnx_net *v, const bool *needed)
     return PP_OK;
 }
 
-/* Node that makes a value; NULL: none. */
-static const pp_onnx_node *maker_of(const pp_onnx *m, uint32_t value)
-{
-    for (uint32_t i = 0; i < m->n_nodes; i++)
-        for (uint32_t k = 0; k < m->node[i].n_out; k++)
-            if (m->node[i].out[k] == value)
-                return &m->node[i];
-    return NULL;
-}
-
-/* What heads of attention are cut out of. */
-static uint32_t behind_views(const pp_onnx *m, uint32_t value)
-{
-    static const char *const views[] = {"Transpose", "Reshape", "Slice", "Squeeze", "Unsqueeze",
-                                        "Split",     "Gather",  "Mul",   "Div"};
-    for (uint32_t step = 0; step < 16; step++) {
-        const pp_onnx_node *n = maker_of(m, value);
-        bool view = false;
-        if (!n || n->n_in == 0 || n->in[0] == PP_NONE)
-            break;
-        for (size_t i = 0; i < sizeof views / sizeof *views; i++)
-            view |= strcmp(n->op, views[i]) == 0;
-        if (!view)
-            break;
-        value = n->in[0];
-    }
-    return value;
-}
-
-/* A product of two computed values says more about a network than the views in front of it that do not fit a map. */
-static pp_status refuse_attention(pp_onnx_net *v, const bool *needed, bool *computed)
-{
-    for (uint32_t i = 0; i < v->m->n_nodes; i++) {
-        const pp_onnx_node *n = &v->m->node[i];
-        bool any = false, wanted = false, shape = strcmp(n->op, "Shape") == 0 || strcmp(n->op, "Size") == 0;
-        for (uint32_t k = 0; k < n->n_in; k++)
-            any |= !shape && n->in[k] != PP_NONE && computed[n->in[k]];
-        for (uint32_t k = 0; k < n->n_out; k++)
-            if (n->out[k] != PP_NONE) {
-                computed[n->out[k]] = any;
-                wanted |= needed[n->out[k]];
-            }
-        if (!wanted || strcmp(n->op, "MatMul") != 0 || n->n_in != 2 || n->in[0] == PP_NONE || n->in[1] == PP_NONE ||
-            !computed[n->in[0]] || !computed[n->in[1]])
-            continue;
-        v->node = n;
-        return pp_net_fail(v, PP_EUNSUPPORTED,
-                           "a product of two computed values; attention is simulated for language models, which are "
-                           "read from their config.json (MODEL:output=%s takes the part before it)",
-                           v->m->value[behind_views(v->m, n->in[0])].name);
-    }
-    return PP_OK;
-}
-
 static pp_status convert_all(pp_onnx_net *v, const bool *needed)
 {
-    bool *computed = pp_arena_get(v->arena, v->m->n_values, sizeof *computed);
-    if (!computed)
-        return PP_ENOMEM;
-    for (uint32_t i = 0; i < v->m->n_values; i++)
-        computed[i] = v->value[i].stream != NULL;
-    PP_TRY(refuse_attention(v, needed, computed));
     PP_TRY(fold_constants(v, needed));
     for (uint32_t i = 0; i < v->m->n_nodes; i++) {
         bool any = false;
@@ -445,10 +413,42 @@ static bool channels_last(const pp_onnx *m, const pp_onnx_info *in)
     return false;
 }
 
+/* Whether [N,T,C] are tokens (not a map [N,C,W]): whatever reads them first, elementwise operators aside, takes the last
+ * dimension as channels. */
+static bool tokens_first(const pp_onnx *m, const pp_onnx_info *in)
+{
+    uint32_t value = in->value;
+    for (uint32_t i = 0; i < m->n_nodes; i++) {
+        const pp_onnx_node *n = &m->node[i];
+        const bool second = n->n_in > 1 && n->in[1] == value, sum = strcmp(n->op, "Add") == 0 || strcmp(n->op, "Mul") == 0;
+        if (n->n_in == 0 || (n->in[0] != value && !(second && sum)))
+            continue;
+        const pp_onnx_attr *axes = pp_onnx_attr_find(n, "axes"), *perm = pp_onnx_attr_find(n, "perm");
+        const int64_t axis = pp_onnx_attr_i(n, "axis", -1);
+        if (strcmp(n->op, "MatMul") == 0)
+            return true;
+        if (strcmp(n->op, "LayerNormalization") == 0)
+            return axis == -1 || axis == 2;
+        if (strcmp(n->op, "ReduceMean") == 0) {
+            const pp_onnx_tensor *t = n->n_in > 1 && n->in[1] != PP_NONE ? m->value[n->in[1]].init : NULL;
+            const int64_t over = axes && axes->n == 1 && axes->ints ? axes->ints[0]
+                                 : t && t->data && t->type == PP_ONNX_INT64 && pp_onnx_count(t) == 1 ? pp_onnx_i64(t, 0) : 1;
+            return over == -1 || over == 2;
+        }
+        if (strcmp(n->op, "Transpose") == 0) /* tokens or channels first: what stays last, or comes from there */
+            return perm && perm->n == 3 && perm->ints && perm->ints[0] == 1 && perm->ints[2] == 2;
+        if (!sum && strcmp(n->op, "Sub") != 0 && strcmp(n->op, "Div") != 0 && strcmp(n->op, "Cast") != 0 &&
+            strcmp(n->op, "Identity") != 0 && strcmp(n->op, "Dropout") != 0)
+            return false;
+        value = n->out[0];
+    }
+    return false;
+}
+
 /* Which dimension is which axis, by rank and order. */
 static void input_axes(const pp_onnx *m, const pp_onnx_info *in, uint32_t axis[4])
 {
-    bool last = m->channels_last || (in->ndim == 4 && channels_last(m, in));
+    bool last = m->channels_last || (in->ndim == 4 && channels_last(m, in)) || (in->ndim == 3 && tokens_first(m, in));
     axis[0] = PP_ONNX_AXES;
     axis[1] = last && in->ndim > 2 ? in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H : PP_ONNX_C;
     axis[2] = last && in->ndim == 3 ? PP_ONNX_C : last || in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H;

@@ -24,7 +24,7 @@ static bool about(double a, double b)
 }
 
 /* The factor that all channels share, when they do and nothing is added. */
-static bool uniform(const pp_op *op, double *factor, double shift)
+bool pp_net_uniform(const pp_op *op, double *factor, double shift)
 {
     if (op->kind != PP_OP_SCALE)
         return false;
@@ -66,12 +66,26 @@ static pp_status fold_behind(pp_onnx_net *v, const pp_onnx_stream *x, const doub
     return pp_builder_fold_(v->b, x->scaled, both, both + (size_t)n * times);
 }
 
+/* One number above 0 for all channels, and nothing added. */
+static bool is_one_factor(const double *scale, const double *shift, uint32_t n)
+{
+    for (uint32_t c = 0; c < n; c++)
+        if (!about(scale[c], scale[0]) || !about(shift[c], 0))
+            return false;
+    return scale[0] > 1e-30;
+}
+
 pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const double *scale, const double *shift,
                        pp_onnx_stream *out)
 {
     const pp_op *op = pp_builder_op_(v->b, x->op);
     uint32_t made = x->op;
     double factor = 0;
+    if (sole && op->kind == PP_OP_PRODUCT && is_one_factor(scale, shift, op->out.c)) {
+        pp_builder_times_(v->b, x->op, scale[0]);
+        *out = *x;
+        return PP_OK;
+    }
     if (sole && x->scaled) {
         PP_TRY(fold_behind(v, x, scale, shift));
         *out = *x;
@@ -83,7 +97,7 @@ pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const
     else
         PP_TRY(new_scale(v, x->op, scale, shift, &made));
     op = pp_builder_op_(v->b, made);
-    bool nothing = uniform(op, &factor, 0) && about(factor, 1);
+    bool nothing = pp_net_uniform(op, &factor, 0) && about(factor, 1);
     *out = pp_net_after(v, x, made);
     if (nothing) { /* the operator before it is shared from now on */
         out->op = op->inputs[0];
@@ -325,26 +339,24 @@ bool pp_net_not_negative(const pp_onnx_net *v, uint32_t op)
 
 /* ---- constants that go with channels ---- */
 
-/* Number of constant t for each channel of x; fails when it varies along another axis. */
-static pp_status by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t, double *out)
+/* Number of constant t for each channel of x; false: it varies along another axis. */
+static bool numbers_by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t, double *out)
 {
     uint32_t n = pp_net_shape(v, x).c, along = PP_NONE;
-    if (!t->data)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "its constant is %s", pp_onnx_type_name(t->type));
     for (uint32_t i = 0; i < t->ndim; i++) { /* from the last */
         uint64_t size = t->dim[t->ndim - 1 - i];
         uint32_t d = x->ndim - 1 - i;
         if (size == 1)
             continue;
         if (i >= x->ndim || size != x->dim[d] || along != PP_NONE)
-            return pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
+            return false;
         along = d;
     }
-    uint64_t covered = 0;
     for (uint32_t k = 0; k < x->n_factors; k++)
         if (x->f[k].dim == along && x->f[k].axis != PP_ONNX_C)
-            return pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
-    for (uint64_t i = 0; i < (along == PP_NONE ? n : x->dim[along]); i++) {
+            return false;
+    const uint64_t count = along == PP_NONE ? n : x->dim[along];
+    for (uint64_t i = 0; i < count && count == n; i++) {
         uint64_t c = i;
         if (along != PP_NONE) {
             uint64_t rest = i;
@@ -356,10 +368,17 @@ static pp_status by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_on
                 }
         }
         out[c] = pp_onnx_f64(t, along == PP_NONE ? 0 : i);
-        covered++;
     }
-    return covered == n ? PP_OK
-                        : pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
+    return count == n;
+}
+
+static pp_status by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t, double *out)
+{
+    if (!t->data)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its constant is %s", pp_onnx_type_name(t->type));
+    return numbers_by_channel(v, x, t, out)
+               ? PP_OK
+               : pp_net_fail(v, PP_EUNSUPPORTED, "its constant must be one number or one for each channel");
 }
 
 /* Slopes of a constant, one a channel: relu(x) - slope[c] relu(-x). */
@@ -405,7 +424,7 @@ static bool is_shifted_relu6(const pp_onnx_net *v, uint32_t op, uint32_t *base)
     if (act->kind != PP_OP_ACT || act->act != PP_ACT_RELU6)
         return false;
     const pp_op *scale = pp_builder_op_(v->b, act->inputs[0]);
-    if (!uniform(scale, &factor, 3) || !about(factor, 1))
+    if (!pp_net_uniform(scale, &factor, 3) || !about(factor, 1))
         return false;
     *base = scale->inputs[0];
     return true;
@@ -441,6 +460,14 @@ static pp_status with_constant(pp_onnx_net *v, uint32_t k, const pp_onnx_tensor 
     double *both = pp_arena_get(v->arena, 2 * (size_t)n, sizeof *both), *scale = both, *shift = both + n;
     if (!both)
         return PP_ENOMEM;
+    if ((op == ADD || (op == SUB && k == 0)) && t->data && !numbers_by_channel(v, &x, t, scale)) {
+        bool done;
+        if (t->ndim > x.ndim)
+            pp_net_raise(&x, t->ndim);
+        PP_TRY(pp_net_offset(v, &x, t, op == ADD ? 1 : -1, &done, &out));
+        if (done)
+            return pp_net_give(v, 0, &out);
+    }
     PP_TRY(by_channel(v, &x, t, scale));
     if (op == DIV && k == 1)
         return pp_net_fail(v, PP_EUNSUPPORTED, "it divides by a computed value");
@@ -467,7 +494,7 @@ static pp_status gated(pp_onnx_net *v, const pp_onnx_stream *a, const pp_onnx_st
     pp_onnx_stream out;
     *done = true;
     if ((b->gelu == GELU_ONE_ERF || b->gelu == GELU_ONE_TANH) && pp_net_same_layout(a, b) &&
-        (a->op == b->base || (uniform(left, &factor, 0) && left->inputs[0] == b->base))) {
+        (a->op == b->base || (pp_net_uniform(left, &factor, 0) && left->inputs[0] == b->base))) {
         PP_TRY(act_on(v, a, b->base, b->gelu == GELU_ONE_ERF ? PP_ACT_GELU : PP_ACT_GELU_TANH, &out));
         PP_TRY(uniform_scale(v, &out, false, a->op == b->base ? 2 : 2 * factor, 0, &out));
         return pp_net_give(v, 0, &out);
@@ -493,14 +520,6 @@ static pp_status gated(pp_onnx_net *v, const pp_onnx_stream *a, const pp_onnx_st
     }
     *done = false;
     return PP_OK;
-}
-
-static void raise(pp_onnx_stream *s, uint32_t ndim)
-{
-    uint64_t dim[PP_ONNX_DIMS];
-    for (uint32_t d = 0; d < ndim; d++)
-        dim[d] = d < ndim - s->ndim ? 1 : s->dim[d - (ndim - s->ndim)];
-    (void)pp_net_reshape(s, ndim, dim); /* sizes of 1 cut through nothing */
 }
 
 /* One pixel whose channels stand where those of the map do: a number a channel. */
@@ -560,13 +579,20 @@ static pp_status with_stream(pp_onnx_net *v)
         return pp_net_fail(v, PP_EUNSUPPORTED, "it divides by a computed value");
     pp_onnx_stream a = *x, b = *y;
     uint32_t ndim = a.ndim > b.ndim ? a.ndim : b.ndim;
-    raise(&a, ndim);
-    raise(&b, ndim);
+    pp_net_raise(&a, ndim);
+    pp_net_raise(&b, ndim);
     if (!pp_net_same_layout(&a, &b)) {
         PP_TRY(pp_net_settle(v, &a));
         PP_TRY(pp_net_settle(v, &b));
     }
     PP_TRY(join(v, op, &a, b, &done));
+    if (!done && pp_net_shape(v, &a).c == pp_net_shape(v, &b).c && memcmp(a.dim, b.dim, ndim * sizeof *a.dim) == 0) {
+        bool fine = false; /* the same tokens in other places */
+        PP_TRY(pp_net_arrange(v, &a, PP_NONE, &fine));
+        if (fine)
+            PP_TRY(pp_net_arrange(v, &b, PP_NONE, &fine));
+        PP_TRY(join(v, op, &a, b, &done));
+    }
     if (!done && op == SUB && is_pixel_of(v, &b, &a)) { /* pixel - map = -(map - pixel) */
         PP_TRY(uniform_scale(v, &b, false, -1, 0, &b));
         PP_TRY(join(v, ADD, &b, a, &done));
@@ -594,7 +620,7 @@ static pp_status convert_expand(pp_onnx_net *v)
     if (n < x.ndim && n > 0 && n <= PP_ONNX_DIMS) /* missing sizes are 1 */
         return pp_net_fail(v, PP_EUNSUPPORTED, "a shape of %u dimensions for %u", n, x.ndim);
     if (n <= PP_ONNX_DIMS && n > x.ndim)
-        raise(&x, n);
+        pp_net_raise(&x, n);
     bool same = n == x.ndim, map = same && n == 4 && pp_net_is_map(v, &x);
     for (uint32_t d = 0; same && d < n; d++)
         same = shape[d] == 1 || (uint64_t)shape[d] == x.dim[d];
@@ -648,7 +674,7 @@ static pp_status convert_erf(pp_onnx_net *v)
     double factor = 0;
     PP_TRY(pp_net_stream(v, 0, &x));
     const pp_op *op = pp_builder_op_(v->b, x->op);
-    if (!uniform(op, &factor, 0) || !about(factor, 0.70710678118654752440))
+    if (!pp_net_uniform(op, &factor, 0) || !about(factor, 0.70710678118654752440))
         return pp_net_fail(v, PP_EUNSUPPORTED, "it is supported as a part of Gelu only: x 0.5 (1 + erf(x / sqrt 2))");
     pp_onnx_stream out = *x;
     out.gelu = GELU_ERF;
@@ -720,6 +746,21 @@ static bool is_output(const pp_onnx_net *v)
     return v->node->out[0] == v->output && v->m->value[v->output].uses == 1;
 }
 
+/* Dimension `axis`, the last when `last`, is the fast part of the channels: those of one of *groups heads. */
+static bool is_part_of_channels(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t axis, bool last, uint32_t *groups)
+{
+    const uint32_t c = pp_net_shape(v, s).c;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n_factors; i++) {
+        if (s->f[i].dim != axis)
+            continue;
+        if (n++ || s->f[i].axis != PP_ONNX_C || s->f[i].stride != 1 || c % s->f[i].size != 0)
+            return false;
+        *groups = c / s->f[i].size;
+    }
+    return n == 1 && (!last || axis + 1 == s->ndim);
+}
+
 /* At the end of a network it is left to the reader of the logits. */
 static pp_status convert_softmax(pp_onnx_net *v)
 {
@@ -733,13 +774,16 @@ static pp_status convert_softmax(pp_onnx_net *v)
         out.probabilities = true;
         return pp_net_give_view(v, out);
     }
-    if (v->node->op[0] == 'L' || !pp_net_are_channels(v, x, axis, old ? x->ndim : axis + 1))
-        return pp_net_fail(v, PP_EUNSUPPORTED, "inside a network only Softmax over the channels");
-    PP_TRY(pp_net_settle(v, &out));
+    uint32_t groups = 1;
+    if (v->node->op[0] == 'L' || (!pp_net_are_channels(v, x, axis, old ? x->ndim : axis + 1) &&
+                                  !is_part_of_channels(v, x, axis, old, &groups)))
+        return pp_net_refuse(v, "inside a network only Softmax over the channels, or those of each head");
+    if (groups == 1)
+        PP_TRY(pp_net_settle(v, &out));
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;
-    PP_TRY(pp_build_softmax(v->b, name, out.op, 1, &op));
+    PP_TRY(pp_build_softmax(v->b, name, out.op, groups, &op));
     out = pp_net_after(v, &out, op);
     return pp_net_give(v, 0, &out);
 }

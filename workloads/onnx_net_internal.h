@@ -100,6 +100,40 @@ pp_onnx_stream pp_net_after(const pp_onnx_net *v, const pp_onnx_stream *s, uint3
 /* h, w, c of element i of dimensions [first, ndim). */
 void pp_net_place(const pp_onnx_stream *s, uint32_t first, uint64_t i, uint32_t at[PP_ONNX_AXES]);
 
+/* The same elements with sizes of 1 in front, `ndim` dimensions. */
+void pp_net_raise(pp_onnx_stream *s, uint32_t ndim);
+/* Whether dimension d holds nothing but pixels, or channels (sizes of 1: neither). */
+bool pp_net_holds_pixels(const pp_onnx_stream *s, uint32_t d);
+bool pp_net_holds_channels(const pp_onnx_stream *s, uint32_t d);
+
+/* ---- tokens (onnx_net_token.c) ---- */
+
+/* Takes bytes from what constants may take. */
+pp_status pp_net_take_room(pp_onnx_net *v, uint64_t bytes);
+/* A map whose W is dimension `token` (PP_NONE: the last that holds pixels) and whose H all that hold pixels before it; pixels
+ * move where they have to. false in *done: a dimension mixes pixels and channels, or others are behind `token`. */
+pp_status pp_net_arrange(pp_onnx_net *v, pp_onnx_stream *s, uint32_t token, bool *done);
+/* A stream [1,C,H,W] or [1,C,W] whose pixels do not lie so becomes one, others stay. */
+pp_status pp_net_to_map(pp_onnx_net *v, pp_onnx_stream *s);
+/* Elements [start, start + size) of dimension d, which holds pixels. */
+pp_status pp_net_tokens_part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint32_t start, uint32_t size,
+                             pp_onnx_stream *out);
+/* Result 0 of a Concat along `axis`, which holds pixels: streams and constants; first: the first stream. */
+pp_status pp_net_join_tokens(pp_onnx_net *v, uint32_t axis, const pp_onnx_stream *first);
+/* x + factor t, t any constant of its shape (or sizes of 1); false in *done: it is not. */
+pp_status pp_net_offset(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t, double factor, bool *done,
+                        pp_onnx_stream *out);
+
+/* ---- products of two streams (onnx_net_product.c) ---- */
+
+/* x [.., M, K] times y [.., K, N]. */
+pp_status pp_net_product(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_stream *y, pp_onnx_stream *out);
+/* Result 0 of the node at hand: its input `left` times its input `right`. */
+pp_status pp_net_give_product(pp_onnx_net *v, uint32_t left, uint32_t right);
+pp_status pp_net_einsum(pp_onnx_net *v);
+/* The factor that all channels of a SCALE share, when they do and all its shifts are `shift`. */
+bool pp_net_uniform(const pp_op *op, double *factor, double shift);
+
 /* ---- operators: false in *known when there is none of that name ---- */
 
 typedef pp_status (*pp_net_op)(pp_onnx_net *v);

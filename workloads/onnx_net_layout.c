@@ -271,6 +271,14 @@ pp_onnx_stream pp_net_after(const pp_onnx_net *v, const pp_onnx_stream *s, uint3
     return out;
 }
 
+void pp_net_raise(pp_onnx_stream *s, uint32_t ndim)
+{
+    uint64_t dim[PP_ONNX_DIMS];
+    for (uint32_t d = 0; d < ndim; d++)
+        dim[d] = d < ndim - s->ndim ? 1 : s->dim[d - (ndim - s->ndim)];
+    (void)pp_net_reshape(s, ndim, dim); /* sizes of 1 cut through nothing */
+}
+
 void pp_net_place(const pp_onnx_stream *s, uint32_t first, uint64_t i, uint32_t at[PP_ONNX_AXES])
 {
     at[0] = at[1] = at[2] = 0;

@@ -122,6 +122,7 @@ static pp_status convert_conv(pp_onnx_net *v)
     if (x->coded)
         return pp_net_stream(v, 0, &x);
     PP_TRY(pp_net_settle(v, &settled));
+    PP_TRY(pp_net_to_map(v, &settled));
     if (!w)
         return pp_net_fail(v, PP_EUNSUPPORTED, "its weights must be constant");
     if (!pp_net_is_map(v, &settled) || w->ndim != settled.ndim)
@@ -216,6 +217,7 @@ static pp_status each_pixel(pp_onnx_net *v, const pp_onnx_stream *x, pp_tensor *
     pp_onnx_stream out = *x;
     out.op = op;
     out.scaled = 0;
+    out.shared = false;
     for (uint32_t i = 0; i < x->n_factors; i++)
         if (x->f[i].axis != PP_ONNX_C)
             out.f[n++] = x->f[i];
@@ -240,6 +242,9 @@ static pp_status product(pp_onnx_net *v, const pp_onnx_stream *x, pp_tensor *w, 
         outside |= x->f[i].dim != last;
     if (!outside)
         return one_vector(v, x, w, bias);
+    pp_onnx_stream settled = *x;
+    PP_TRY(pp_net_settle(v, &settled)); /* channels that were shuffled */
+    x = &settled;
     for (uint32_t i = 0; i < x->n_factors; i++)
         if ((x->f[i].dim == last) != (x->f[i].axis == PP_ONNX_C) || (x->f[i].dim == last && x->f[i].size != shape.c))
             return pp_net_fail(v, PP_EUNSUPPORTED, "it multiplies along an axis that is not the channels");
@@ -272,19 +277,25 @@ static pp_status convert_matmul(pp_onnx_net *v)
     const pp_onnx_stream *x;
     const pp_onnx_tensor *w = pp_net_constant(v, 1);
     pp_tensor weight, none = {0};
+    if (pp_net_any(v, 0) && pp_net_any(v, 1))
+        return pp_net_give_product(v, 0, 1);
     PP_TRY(pp_net_stream(v, 0, &x));
     pp_onnx_stream settled = *x;
     if (!w)
-        return pp_net_refuse(v, "a product of two computed values; attention is simulated for language models, which are "
-                                "read from their config.json");
-    if (w->ndim != 2)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its weights must be constant");
+    pp_onnx_tensor matrix = *w;
+    while (matrix.ndim > 2 && matrix.dim[0] == 1 && !matrix.scale && !matrix.transposed && !matrix.last) {
+        matrix.ndim--;
+        memmove(matrix.dim, matrix.dim + 1, matrix.ndim * sizeof *matrix.dim);
+    }
+    if (matrix.ndim != 2)
         return pp_net_fail(v, PP_EUNSUPPORTED, "its weights must be a matrix");
-    uint64_t dim[2] = {w->dim[1], w->dim[0]};
+    uint64_t dim[2] = {matrix.dim[1], matrix.dim[0]};
     if (dim[0] > PP_DIM_MAX)
         return pp_net_fail(v, PP_ERANGE, "its weights are too large");
-    PP_TRY(weight_of(v, w, true, 2, dim, &weight));
+    PP_TRY(weight_of(v, &matrix, true, 2, dim, &weight));
     return product(v, &settled, &weight, &none);
 }
 
 const pp_net_row pp_net_ops_matrix_[] = {
-    {"Conv", convert_conv}, {"Gemm", convert_gemm}, {"MatMul", convert_matmul}, {NULL, NULL}};
+    {"Conv", convert_conv}, {"Gemm", convert_gemm}, {"MatMul", convert_matmul}, {"Einsum", pp_net_einsum}, {NULL, NULL}};

@@ -148,7 +148,7 @@ static pp_status concat_input(pp_onnx_net *v, uint32_t k, uint32_t axis, pp_onnx
 {
     const pp_onnx_stream *x;
     if (pp_net_constant(v, k))
-        return pp_net_fail(v, PP_EUNSUPPORTED, "a constant among computed values; only channels of zeros behind the last");
+        return pp_net_fail(v, PP_EUNSUPPORTED, "a constant among computed values: among channels only zeros behind the last");
     PP_TRY(pp_net_stream(v, k, &x));
     *s = *x;
     PP_TRY(pp_net_settle(v, s));
@@ -211,6 +211,8 @@ static pp_status convert_concat(pp_onnx_net *v)
     axis = axis < 0 ? axis + x->ndim : axis;
     if (axis < 0 || axis >= x->ndim)
         return pp_net_fail(v, PP_ERANGE, "axis %lld of %u dimensions", (long long)axis, x->ndim);
+    if (!pp_net_holds_channels(x, (uint32_t)axis) && pp_net_axis_of(v, x, (uint32_t)axis) != PP_ONNX_C)
+        return pp_net_join_tokens(v, (uint32_t)axis, x);
     n -= zeros_behind(v, (uint32_t)axis, &zeros);
     for (uint32_t k = 0; k < n; k++) {
         PP_TRY(concat_input(v, k, (uint32_t)axis, &s, k ? &first : NULL));
@@ -235,6 +237,20 @@ static pp_status convert_concat(pp_onnx_net *v)
 
 /* ---- Slice, Split ---- */
 
+/* Channels that an element of dimension d is, when it is the slowest part of them (queries, keys, values); 0: it is not. */
+static uint32_t slow_channels(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t d)
+{
+    uint32_t n = 0, stride = 0;
+    for (uint32_t i = 0; i < s->n_factors; i++) {
+        if (s->f[i].dim != d)
+            continue;
+        if (n++ || s->f[i].axis != PP_ONNX_C || (uint64_t)s->f[i].size * s->f[i].stride != pp_net_shape(v, s).c)
+            return 0;
+        stride = s->f[i].stride;
+    }
+    return stride;
+}
+
 /* Elements [start, start + size) of the axis that dimension d is. */
 static pp_status part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint32_t start, uint32_t size,
                       pp_onnx_stream *out)
@@ -245,10 +261,12 @@ static pp_status part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint3
     *out = *x;
     if (start == 0 && size == x->dim[d])
         return PP_OK;
-    if (axis == PP_ONNX_AXES)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "a part of dimension %u, which is no axis of a map", d);
-    at[axis] = start;
-    want[axis] = size;
+    uint32_t step = axis == PP_ONNX_AXES ? slow_channels(v, x, d) : 1;
+    if (step == 0)
+        return pp_net_tokens_part(v, x, d, start, size, out);
+    axis = axis == PP_ONNX_AXES ? PP_ONNX_C : axis;
+    at[axis] = start * step;
+    want[axis] = size * step;
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;
@@ -367,7 +385,7 @@ static pp_status convert_gather(pp_onnx_net *v)
     PP_TRY(pp_net_stream(v, 0, &given));
     int64_t d = pp_onnx_attr_i(v->node, "axis", 0);
     d = d < 0 ? d + given->ndim : d;
-    if (!index || !index->data || index->ndim != 0 || pp_onnx_is_float(index->type) || d < 0 || d >= given->ndim)
+    if (!index || !index->data || pp_onnx_count(index) != 1 || index->ndim > 1 || pp_onnx_is_float(index->type) || d < 0 || d >= given->ndim)
         return pp_net_fail(v, PP_EUNSUPPORTED, "only one constant index is taken from a computed value");
     pp_onnx_stream x = *given, out;
     PP_TRY(pp_net_settle(v, &x));
@@ -379,7 +397,7 @@ static pp_status convert_gather(pp_onnx_net *v)
     uint64_t dim[PP_ONNX_DIMS];
     uint32_t ndim = 0;
     for (uint32_t k = 0; k < out.ndim; k++)
-        if (k != d)
+        if (k != d || index->ndim == 1)
             dim[ndim++] = out.dim[k];
     if (!pp_net_reshape(&out, ndim, dim))
         return pp_net_fail(v, PP_EUNSUPPORTED, "its result cuts through the axes of a map");

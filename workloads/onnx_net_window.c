@@ -79,6 +79,7 @@ static pp_status map_input(pp_onnx_net *v, pp_onnx_stream *x)
     PP_TRY(pp_net_padded(v, 0, &given));
     *x = *given;
     PP_TRY(pp_net_settle(v, x));
+    PP_TRY(pp_net_to_map(v, x));
     if (!pp_net_is_map(v, x))
         return pp_net_fail(v, PP_EUNSUPPORTED, "its input must be a map [N,C,H,W] or [N,C,W]");
     return PP_OK;

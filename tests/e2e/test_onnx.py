@@ -72,6 +72,30 @@ class Onnx(Case):
                       *settings(workload__model=self.path("block.onnx")))
         self.assertEqual(r["executed"], 1)
 
+    def test_vision_transformer(self):
+        """The example of docs/onnx.md: attention in digital units; codes that moved through the buffers are the reference's."""
+        file = self.path("vit.onnx")
+        make_onnx.vit(file)
+        ops = self.json("model", "show", file)["operators"]
+        products = [o for o in ops if o["kind"] == "product"]
+        self.assertEqual([(o["out"][2], o["macs"]) for o in products], 2 * [(4 * 17, 17 * 17 * 32), (32, 17 * 17 * 32)])
+        self.assertEqual([o["parameters"] for o in ops if o["kind"] in ("arrange", "offset")], [32, 17 * 32])
+        run = ["run", example("onnx-own.yaml"), *FEW, *QUICK]
+        r = self.json(*run, "-o", self.path("vit.h5"), *settings(workload__model=file))
+        self.assertEqual(r["executed"], 1)
+        # A product a cycle of 10 ns: 17 tokens x 8 channels of a head and 17 scores are 153 cycles, for each of 17 tokens.
+        slow = settings(workload__model=file, arch__clock_hz=1e8, arch__attention_macs=1, arch__attention_softmax_lanes=1)
+        d = self.json(*run, "-o", self.path("slow.h5"), *slow)
+        self.assertEqual(d["bound_initiation_interval_ps"], 17 * 153 * 10000)
+        self.assertGreaterEqual(d["initiation_interval_ps"], 17 * 153 * 10000)
+        # Keys of a head, 17 x 8 codes of 8 bits, are read once for each token, at half a bit a nanosecond.
+        d = self.json(*run, "-o", self.path("starved.h5"), *slow, *settings(arch__attention_kv_gbps=0.5))
+        self.assertEqual(d["bound_initiation_interval_ps"], 17 * (17 * 8 * 8 * 2000))
+        self.refused(*run, "-o", self.path("none.h5"), *settings(workload__model=file, arch__attention_kv_bytes=100),
+                     words=["block0.attention", "136 bytes", "arch.attention_kv_bytes"])
+        self.json("map", "--network", file, "--fabric", "mesh", "--certificate", self.path("vit.json"))
+        self.assertTrue(self.json("map", "--verify", self.path("vit.json"))["valid"])
+
     def test_transposed_convolution(self):
         """Down and up again as a U-Net does; values of one inference go through the simulated buffers."""
         rng = random.Random(4)
@@ -146,7 +170,7 @@ class Onnx(Case):
         g.node("Einsum", ["x"], "y")
         g.value(12, "y", [1, 3, 8, 8])
         g.write(self.path("bad.onnx"), 13)
-        self.refused("model", "show", self.path("bad.onnx"), words=["bad.onnx", "node 'y' (Einsum)", "products of two computed values"])
+        self.refused("model", "show", self.path("bad.onnx"), words=["bad.onnx", "node 'y' (Einsum)", "only a product of two computed values"])
         self.refused("run", example("onnx-own.yaml"), "-o", self.path("n.h5"), *settings(workload__model=self.path("bad.onnx")),
                      words=["Einsum"])
         self.refused("model", "show", self.path("none.onnx"), words=["none.onnx"])

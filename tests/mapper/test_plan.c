@@ -318,6 +318,44 @@ static void slices_of_weights(void **state)
 
 /* ---- the check itself ---- */
 
+/* Queries and keys of 16 tokens in 2 heads of 12 channels: 192 products a head and row, 16 scores. */
+static void products_of_activations(void **state)
+{
+    (void)state;
+    fixture f;
+    pp_builder *b;
+    must(pp_builder_new(&b, "attention", (pp_shape){4, 4, 3}));
+    const uint32_t q = fixture_conv(b, "q", 0, 24, 1, 1, 1, false), k = fixture_conv(b, "k", 0, 24, 1, 1, 1, false);
+    uint32_t x;
+    must(pp_build_product(b, "scores", q, k, &(pp_op){.groups = 2, .transposed = true, .whole = true, .factor = 1}, &x));
+    must(pp_build_softmax(b, "soft", x, 2, &x));
+    fixture_head(&f, b, x, 3);
+    pp_arch arch = fixture_arch(512);
+    arch.clock_hz = 1e9;
+    arch.digital_interval_ps = 1000;
+    arch.attention_macs = 100;
+    arch.attention_softmax_lanes = 5;
+    pp_mapping *m = plan(&f, &arch, "none", "1", PP_REDUCE_AUTO);
+    const uint32_t s = stage_named(&f, "scores");
+    assert_int_equal(m->plan[s].n_tiles, 1);
+    assert_int_equal(m->plan[s].mvm.interval_ps, (2 + 4) * 1000); /* ceil(192 / 100) + ceil(16 / 5) cycles */
+    assert_int_equal(m->plan[s].busy_ps, 16 * 6000);
+    pp_mapping_free(m);
+    m = plan(&f, &arch, "4:1x4", "1", PP_REDUCE_AUTO);
+    assert_int_equal(m->plan[s].mvm.interval_ps, 4 * 6000); /* four rows, one after the other */
+    pp_mapping_free(m);
+    arch.attention_kv_gbps = 100; /* keys of a head: 16 x 12 codes of 8 bits in 15.36 ns, for one row or four */
+    m = plan(&f, &arch, "none", "1", PP_REDUCE_AUTO);
+    assert_int_equal(m->plan[s].mvm.interval_ps, 15360);
+    pp_mapping_free(m);
+    arch.attention_kv_bytes = 191;
+    pp_channel channel = fixture_channel(1);
+    pp_map_options options = fixture_options("none", "1");
+    assert_int_equal(pp_map_plan(&m, &f.q, &arch, &channel, 0, &options), PP_EINFEASIBLE);
+    assert_non_null(strstr(pp_error_text(), "layer scores: one head of its second operand takes 192 bytes"));
+    fixture_free(&f);
+}
+
 static void check_notices(void **state)
 {
     (void)state;
@@ -400,6 +438,7 @@ int main(void)
         cmocka_unit_test(partial_patches),
         cmocka_unit_test(does_not_fit),
         cmocka_unit_test(slices_of_weights),
+        cmocka_unit_test(products_of_activations),
         cmocka_unit_test(check_notices),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(dump_is_stable),

@@ -159,6 +159,10 @@ static void modern_operators(void **state)
         pp_run_result *r;
         ok(pp_simulate(&r, x.f.q, &x.arch, x.fabric, x.m, &o, x.f.images, NULL, NULL));
         equals_reference(&x, r);
+        for (uint32_t p = 0; p < x.f.stages->n; p++) /* the right factor is whole before the first row */
+            if (x.f.net->ops[x.f.stages->stage[p].first_op].kind == PP_OP_PRODUCT &&
+                (x.f.net->ops[x.f.stages->stage[p].first_op].whole || x.f.stages->stage[p].fire.h == 1))
+                assert_true(r->span[p].first_fire_ps > r->span[x.f.stages->stage[p].inputs[1].stream - 1].last_done_ps);
         pp_run_result_free(r);
         unmap(&x);
     }

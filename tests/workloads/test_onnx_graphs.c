@@ -480,24 +480,6 @@ static void what_has_no_place_is_named(void **state)
         assert_fails(pp_network_from_onnx(&net, path), cases[i][2]);
         assert_fails(pp_network_from_onnx(&net, path), where);
     }
-    /* Heads of attention: the product is named, not the views in front of it that do not fit a map. */
-    start("1x4x6");
-    put_floats(&g, "w", "6x12", "1 2 3 4 5 6 7 8 9 1 2 3 1 2 3 4 5 6 7 8 9 1 2 3 1 2 3 4 5 6 7 8 9 1 2 3 "
-                                "1 2 3 4 5 6 7 8 9 1 2 3 1 2 3 4 5 6 7 8 9 1 2 3 1 2 3 4 5 6 7 8 9 1 2 3");
-    put_ints(&g, "s", "5", "1 4 2 2 3");
-    put_ints(&g, "0", "", "0");
-    put_ints(&g, "1", "", "1");
-    put_node(&g, "MatMul", "x w", "qk", "");
-    put_node(&g, "Reshape", "qk s", "r", "");
-    put_node(&g, "Transpose", "r", "t", "perm:I=2,0,3,1,4");
-    put_node(&g, "Gather", "t 0", "q", "");
-    put_node(&g, "Gather", "t 1", "k", "");
-    put_node(&g, "Transpose", "k", "kt", "perm:I=0,1,3,2");
-    put_node(&g, "MatMul", "q kt", "y", "");
-    put_info(&g, 12, "y", "0");
-    write_model(path, 13, &g);
-    assert_fails(pp_network_from_onnx(&net, path), "node 'MatMul_y' (MatMul): a product of two computed values");
-    assert_fails(pp_network_from_onnx(&net, path), "MODEL:output=qk takes");
 }
 
 static void options_behind_the_colon(void **state)

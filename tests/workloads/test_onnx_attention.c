@@ -1,0 +1,419 @@
+/* Transformers as exporters write them: small generated graphs through the evaluator, the network and the fast executor. */
+#include "onnx_check.h"
+
+static uint64_t seed;
+
+/* A constant of random numbers. */
+static void put_random(const char *name, const char *dims, double scale)
+{
+    static float data[4096];
+    int64_t dim[8];
+    size_t n = 1;
+    uint32_t count = read_dims(dims, dim);
+    for (uint32_t i = 0; i < count; i++)
+        n *= (size_t)dim[i];
+    assert_true(n <= 4096);
+    pp_rng rng = pp_rng_make(++seed, 3);
+    for (size_t i = 0; i < n; i++)
+        data[i] = (float)((pp_rng_uniform(&rng) - 0.5) * scale);
+    put_raw(&g, name, 1, dims, data, n * sizeof *data);
+}
+
+/* Both parts in one; good until many more are made. */
+static const char *name(const char *prefix, const char *rest)
+{
+    static char text[32][96];
+    static uint32_t next;
+    char *to = text[next++ % 32];
+    assert_true(snprintf(to, sizeof text[0], "%s%s", prefix, rest) < (int)sizeof text[0]);
+    return to;
+}
+
+/* node(op, "a b", "c"): inputs that begin with '.' and the result get the block's prefix. */
+static void node(const char *prefix, const char *op, const char *in, const char *out, const char *attrs)
+{
+    char full[256] = "", copy[256], *word[8];
+    size_t n = split(copy, sizeof copy, in, " ", word, 8);
+    for (size_t i = 0; i < n; i++)
+        snprintf(full + strlen(full), sizeof full - strlen(full), "%s%s%s", i ? " " : "", *word[i] == '.' ? prefix : "",
+                 word[i]);
+    put_node(&g, op, full, name(*out == '.' ? prefix : "", out), attrs);
+}
+
+static void random_of(const char *prefix, const char *rest, const char *dims, double scale)
+{
+    put_random(name(prefix, rest), dims, scale);
+}
+
+/* Layer norm of `in` (8 channels), whole or in parts. */
+static void put_norm(const char *p, bool parts, const char *in, const char *out)
+{
+    random_of(p, ".s", "8", 2);
+    random_of(p, ".t", "8", 1);
+    if (!parts) {
+        node(p, "LayerNormalization", name(in, " .s .t"), out, "axis:i=-1 epsilon:f=0.00001");
+        return;
+    }
+    put_floats(&g, name(p, ".two"), "", "2");
+    put_floats(&g, name(p, ".eps"), "", "0.00001");
+    node(p, "ReduceMean", in, ".mean", "axes:I=-1");
+    node(p, "Sub", name(in, " .mean"), ".d", "");
+    node(p, "Pow", ".d .two", ".sq", "");
+    node(p, "ReduceMean", ".sq", ".var", "axes:I=-1");
+    node(p, "Add", ".var .eps", ".vare", "");
+    node(p, "Sqrt", ".vare", ".sd", "");
+    node(p, "Div", ".d .sd", ".n", "");
+    node(p, "Mul", ".n .s", ".ns", "");
+    node(p, "Add", ".ns .t", out, "");
+}
+
+static void put_dense(const char *p, const char *in, const char *w, const char *dims, const char *width, const char *out)
+{
+    char bias[64], sum[64], inputs[128];
+    random_of(p, w, dims, 1);
+    snprintf(bias, sizeof bias, "%s.b", w);
+    snprintf(sum, sizeof sum, "%s.m", w);
+    random_of(p, bias, width, 1);
+    snprintf(inputs, sizeof inputs, "%s %s", in, w);
+    node(p, "MatMul", inputs, sum, "");
+    snprintf(inputs, sizeof inputs, "%s %s", sum, bias);
+    node(p, "Add", inputs, out, "");
+}
+
+/* One encoder block over 8 channels in 2 heads, `tokens` of them: norm, attention, sum, norm, two layers with GELU, sum.
+ * packed: queries, keys and values by one layer, as timm has it; else three, as BERT has it. */
+static void put_block(const char *p, uint32_t tokens, bool packed, bool parts, const char *in, const char *out)
+{
+    char shape[32];
+    put_norm(name(p, "1"), parts, in, name(p, ".norm"));
+    put_floats(&g, name(p, ".scale"), "", packed ? "0.5" : "2");
+    if (packed) {
+        put_dense(p, ".norm", ".qkv", "8x24", "24", ".all");
+        snprintf(shape, sizeof shape, "1 %u 3 2 4", tokens);
+        put_ints(&g, name(p, ".split"), "5", shape);
+        put_ints(&g, name(p, ".0"), "", "0");
+        put_ints(&g, name(p, ".1"), "", "1");
+        put_ints(&g, name(p, ".2"), "", "2");
+        node(p, "Reshape", ".all .split", ".five", "");
+        node(p, "Transpose", ".five", ".parts", "perm:I=2,0,3,1,4");
+        node(p, "Gather", ".parts .0", ".q", "axis:i=0");
+        node(p, "Gather", ".parts .1", ".k", "axis:i=0");
+        node(p, "Gather", ".parts .2", ".v", "axis:i=0");
+        node(p, "Transpose", ".k", ".kt", "perm:I=0,1,3,2");
+        node(p, "Mul", ".q .scale", ".qs", "");
+        node(p, "MatMul", ".qs .kt", ".scores", "");
+        node(p, "Softmax", ".scores", ".soft", "axis:i=-1");
+    } else {
+        snprintf(shape, sizeof shape, "0 0 2 4");
+        put_ints(&g, name(p, ".split"), "4", shape);
+        for (uint32_t i = 0; i < 3; i++) {
+            static const char *const made[3][3] = {{".wq", ".lq", ".rq"}, {".wk", ".lk", ".rk"}, {".wv", ".lv", ".rv"}};
+            put_dense(p, ".norm", made[i][0], "8x8", "8", made[i][1]);
+            node(p, "Reshape", name(made[i][1], " .split"), made[i][2], "");
+        }
+        node(p, "Transpose", ".rq", ".q", "perm:I=0,2,1,3");
+        node(p, "Transpose", ".rk", ".kt", "perm:I=0,2,3,1");
+        node(p, "Transpose", ".rv", ".v", "perm:I=0,2,1,3");
+        node(p, "MatMul", ".q .kt", ".scores", "");
+        node(p, "Div", ".scores .scale", ".scaled", "");
+        snprintf(shape, sizeof shape, "1x1x1x%u", tokens); /* a mask of keys */
+        random_of(p, ".mask", shape, 2);
+        node(p, "Add", ".scaled .mask", ".masked", "");
+        node(p, "Softmax", ".masked", ".soft", "axis:i=3");
+    }
+    node(p, "MatMul", ".soft .v", ".context", "");
+    node(p, "Transpose", ".context", ".back", "perm:I=0,2,1,3");
+    snprintf(shape, sizeof shape, "1 %u 8", tokens);
+    put_ints(&g, name(p, ".merge"), "3", shape);
+    node(p, "Reshape", ".back .merge", ".merged", "");
+    put_dense(p, ".merged", ".o", "8x8", "8", ".attended");
+    node(p, "Add", name(".attended ", in), ".sum", "");
+    put_norm(name(p, "2"), parts, name(p, ".sum"), name(p, ".norm2"));
+    put_dense(p, ".norm2", ".up", "8x16", "16", ".wide");
+    if (parts) {
+        put_floats(&g, name(p, ".root"), "", "1.41421356");
+        put_floats(&g, name(p, ".one"), "", "1");
+        put_floats(&g, name(p, ".half"), "", "0.5");
+        node(p, "Div", ".wide .root", ".e1", "");
+        node(p, "Erf", ".e1", ".e2", "");
+        node(p, "Add", ".e2 .one", ".e3", "");
+        node(p, "Mul", ".wide .e3", ".e4", "");
+        node(p, "Mul", ".e4 .half", ".gelu", "");
+    } else {
+        put_floats(&g, name(p, ".r"), "", "0.70710678");
+        put_floats(&g, name(p, ".one"), "", "1");
+        put_floats(&g, name(p, ".half"), "", "0.5");
+        node(p, "Mul", ".wide .r", ".e1", "");
+        node(p, "Erf", ".e1", ".e2", "");
+        node(p, "Add", ".e2 .one", ".e3", "");
+        node(p, "Mul", ".wide .half", ".h", "");
+        node(p, "Mul", ".h .e3", ".gelu", "");
+    }
+    put_dense(p, ".gelu", ".down", "16x8", "8", ".narrow");
+    node(p, "Add", ".sum .narrow", out, "");
+}
+
+/* Patches of an image behind a token of the network's own, embeddings of positions, one block, the token's classes. */
+static void vision_transformers(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        const int64_t opset = turn ? 17 : 11;
+        seed = 100;
+        start("1x3x9x6");
+        put_random("w", "8x3x3x3", 1);
+        put_random("b", "8", 1);
+        put_ints(&g, "flat", "3", "1 8 -1");
+        put_random("cls", "1x1x8", 2);
+        put_random("pos", "1x7x8", 2);
+        put_node(&g, "Conv", "x w b", "patches", "strides:I=3,3");
+        put_node(&g, "Reshape", "patches flat", "lines", "");
+        put_node(&g, "Transpose", "lines", "tokens", "perm:I=0,2,1");
+        put_node(&g, "Concat", "cls tokens", "all", "axis:i=1");
+        put_node(&g, "Add", "all pos", "placed", "");
+        put_block("a", 7, turn == 0, turn == 0, "placed", "out");
+        put_ints(&g, "first", "", "0");
+        put_node(&g, "Gather", "out first", "token", "axis:i=1");
+        put_random("head", "8x5", 1);
+        put_node(&g, "MatMul", "token head", "y", "");
+        pp_network *net = check_net(opset, NULL);
+        assert_int_equal(count_kind(net, PP_OP_PRODUCT), 2);
+        assert_int_equal(count_kind(net, PP_OP_ARRANGE), 1);
+        assert_int_equal(count_kind(net, PP_OP_NORM), 2);
+        assert_int_equal(count_kind(net, PP_OP_SCALE), 0); /* in weights and products */
+        for (uint32_t i = 0; i < net->n_ops; i++)
+            if (net->ops[i].kind == PP_OP_PRODUCT && net->ops[i].transposed)
+                assert_true(net->ops[i].groups == 2 && net->ops[i].out.c == 2 * 7 && fabs(net->ops[i].factor - 0.5) < 1e-9);
+        pp_network_free(net);
+    }
+}
+
+/* Embeddings of tokens [1,T,C] in, two blocks, all tokens out. */
+static void encoders(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        seed = 200;
+        start("1x5x8");
+        put_block("a", 5, false, turn == 0, "x", "between");
+        put_block("b", 5, true, turn == 0, "between", "last");
+        put_node(&g, "Tanh", "last", "y", "");
+        put_info(&g, 12, "y", "0");
+        write_model(path, turn ? 17 : 12, &g);
+        pp_network *net = check_model(path, true, NULL);
+        assert_int_equal(net->ops[0].out.w, 5);
+        assert_int_equal(net->ops[0].out.c, 8);
+        assert_int_equal(count_kind(net, PP_OP_PRODUCT), 4);
+        pp_network_free(net);
+    }
+}
+
+/* Pixels of a map attend to each other, once with the scores first (values on the right), once turned: values on the left. */
+static void maps_that_attend(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        seed = 300;
+        start("1x4x3x4");
+        put_random("wq", "4x4x1x1", 1);
+        put_random("wv", "4x4x1x1", 1);
+        put_random("bias", "1x12x12", 1);
+        put_ints(&g, "flat", "3", "1 4 12");
+        put_ints(&g, "map", "4", "1 4 3 4");
+        put_node(&g, "Conv", "x wq", "q", "");
+        put_node(&g, "Conv", "x wv", "v", "");
+        put_node(&g, "Reshape", "q flat", "qf", "");
+        put_node(&g, "Reshape", "x flat", "kf", "");
+        put_node(&g, "Reshape", "v flat", "vf", "");
+        put_node(&g, "Transpose", "qf", "qt", "perm:I=0,2,1");
+        put_node(&g, "MatMul", "qt kf", "energy", "");
+        put_node(&g, "Add", "energy bias", "moved", "");
+        put_node(&g, "Softmax", "moved", "soft", "axis:i=2");
+        if (turn == 0) {
+            put_node(&g, "Transpose", "vf", "vt", "perm:I=0,2,1");
+            put_node(&g, "MatMul", "soft vt", "mt", "");
+            put_node(&g, "Transpose", "mt", "m", "perm:I=0,2,1");
+        } else {
+            put_node(&g, "Transpose", "soft", "st", "perm:I=0,2,1");
+            put_node(&g, "MatMul", "vf st", "m", "");
+        }
+        put_node(&g, "Reshape", "m map", "mm", "");
+        put_node(&g, "Add", "mm x", "y", "");
+        pp_network *net = check_net(turn ? 13 : 11, NULL);
+        assert_int_equal(count_kind(net, PP_OP_ARRANGE), 0); /* whole maps need not move */
+        assert_int_equal(count_kind(net, PP_OP_OFFSET), 1);
+        pp_network_free(net);
+    }
+}
+
+/* Windows of 2x2 pixels of a 4x6 map, moved by one pixel, attend for themselves, and go back to where they were. */
+static void windows_of_maps(void **state)
+{
+    (void)state;
+    seed = 400;
+    start("1x4x4x6");
+    put_random("w", "4x8", 1);
+    put_random("bias", "1x1x4x4", 1);
+    put_random("kernel", "4x4x3x3", 0.5);
+    put_ints(&g, "from1", "1", "1");
+    put_ints(&g, "end", "1", "1000");
+    put_ints(&g, "zero", "1", "0");
+    put_ints(&g, "ax1", "1", "1");
+    put_ints(&g, "cut", "6", "1 2 2 3 2 4");
+    put_ints(&g, "win", "3", "6 4 4");
+    put_ints(&g, "heads", "4", "6 4 2 2");
+    put_ints(&g, "uncut", "6", "1 2 3 2 2 4");
+    put_ints(&g, "nhwc", "4", "1 4 6 4");
+    put_ints(&g, "halves", "2", "4 4");
+    put_node(&g, "Transpose", "x", "last", "perm:I=0,2,3,1");
+    put_node(&g, "Slice", "last from1 end ax1", "lower", "");
+    put_node(&g, "Slice", "last zero from1 ax1", "upper", "");
+    put_node(&g, "Concat", "lower upper", "rolled", "axis:i=1");
+    put_node(&g, "Reshape", "rolled cut", "six", "");
+    put_node(&g, "Transpose", "six", "grouped", "perm:I=0,1,3,2,4,5");
+    put_node(&g, "Reshape", "grouped win", "windows", "");
+    put_node(&g, "MatMul", "windows w", "qk", "");
+    put_node(&g, "Split", "qk halves", "q k", "axis:i=-1");
+    put_node(&g, "Reshape", "q heads", "qh", "");
+    put_node(&g, "Reshape", "k heads", "kh", "");
+    put_node(&g, "Reshape", "windows heads", "vh", "");
+    put_node(&g, "Transpose", "qh", "qt", "perm:I=0,2,1,3");
+    put_node(&g, "Transpose", "kh", "kt", "perm:I=0,2,3,1");
+    put_node(&g, "Transpose", "vh", "vt", "perm:I=0,2,1,3");
+    put_node(&g, "MatMul", "qt kt", "scores", "");
+    put_node(&g, "Add", "scores bias", "moved", "");
+    put_node(&g, "Softmax", "moved", "soft", "axis:i=-1");
+    put_node(&g, "MatMul", "soft vt", "context", "");
+    put_node(&g, "Transpose", "context", "back", "perm:I=0,2,1,3");
+    put_node(&g, "Reshape", "back uncut", "sixb", "");
+    put_node(&g, "Transpose", "sixb", "ungrouped", "perm:I=0,1,3,2,4,5");
+    put_node(&g, "Reshape", "ungrouped nhwc", "map", "");
+    put_node(&g, "Add", "last map", "sum", "");
+    put_node(&g, "Transpose", "sum", "first", "perm:I=0,3,1,2");
+    put_node(&g, "Conv", "first kernel", "y", "pads:I=1,1,1,1");
+    check(13, NULL);
+}
+
+/* As torchvision exports it: tokens before the batch, heads in the batch. */
+static void heads_in_the_batch(void **state)
+{
+    (void)state;
+    seed = 500;
+    start("1x4x2x3");
+    put_random("w", "12x4", 1);
+    put_random("b", "12", 1);
+    put_random("o", "4x4", 1);
+    put_ints(&g, "flat", "3", "1 4 6");
+    put_ints(&g, "three", "4", "6 1 3 4");
+    put_ints(&g, "a0", "1", "0");
+    put_ints(&g, "am2", "1", "-2");
+    put_ints(&g, "i0", "", "0");
+    put_ints(&g, "i1", "", "1");
+    put_ints(&g, "i2", "", "2");
+    put_ints(&g, "heads", "3", "6 2 2");
+    put_ints(&g, "four", "4", "1 2 6 2");
+    put_ints(&g, "rows", "2", "6 4");
+    put_ints(&g, "tnc", "3", "6 1 4");
+    put_floats(&g, "scale", "", "0.84089642");
+    put_node(&g, "Reshape", "x flat", "lines", "");
+    put_node(&g, "Transpose", "lines", "tokens", "perm:I=2,0,1");
+    put_node(&g, "Transpose", "w", "wt", "perm:I=1,0");
+    put_node(&g, "MatMul", "tokens wt", "m", "");
+    put_node(&g, "Add", "b m", "qkv", "");
+    put_node(&g, "Reshape", "qkv three", "r", "");
+    put_node(&g, "Unsqueeze", "r a0", "u", "");
+    put_node(&g, "Transpose", "u", "t", "perm:I=3,1,2,0,4");
+    put_node(&g, "Squeeze", "t am2", "s", "");
+    put_node(&g, "Gather", "s i0", "q0", "");
+    put_node(&g, "Gather", "s i1", "k0", "");
+    put_node(&g, "Gather", "s i2", "v0", "");
+    for (uint32_t i = 0; i < 3; i++) {
+        static const char *const made[3][3] = {{"q0 heads", "q1", "q2"}, {"k0 heads", "k1", "k2"}, {"v0 heads", "v1", "v2"}};
+        static const char *const last[3][2] = {{"q2 four", "q"}, {"k2 four", "k"}, {"v2 four", "v"}};
+        put_node(&g, "Reshape", made[i][0], made[i][1], "");
+        put_node(&g, "Transpose", made[i][1], made[i][2], "perm:I=1,0,2");
+        put_node(&g, "Reshape", last[i][0], last[i][1], "");
+    }
+    put_node(&g, "Transpose", "k", "kt", "perm:I=0,1,3,2");
+    put_node(&g, "Mul", "q scale", "qs", "");
+    put_node(&g, "Mul", "kt scale", "ks", "");
+    put_node(&g, "MatMul", "qs ks", "scores", "");
+    put_node(&g, "Softmax", "scores", "soft", "axis:i=-1");
+    put_node(&g, "MatMul", "soft v", "context", "");
+    put_node(&g, "Transpose", "context", "c1", "perm:I=2,0,1,3");
+    put_node(&g, "Reshape", "c1 rows", "c2", "");
+    put_node(&g, "Gemm", "c2 o", "c3", "transB:i=1");
+    put_node(&g, "Reshape", "c3 tnc", "c4", "");
+    put_node(&g, "Transpose", "c4", "c5", "perm:I=1,0,2");
+    put_node(&g, "ReduceMean", "c5", "y", "axes:I=1 keepdims:i=0");
+    pp_network *net = check_net(14, NULL);
+    assert_int_equal(count_kind(net, PP_OP_PRODUCT), 2);
+    pp_network_free(net);
+}
+
+/* Sums over letters: scores and context of heads that stand in the middle. */
+static void einsums(void **state)
+{
+    (void)state;
+    seed = 600;
+    start("1x6x4");
+    put_random("w", "4x4", 1);
+    put_random("n", "4", 1);
+    put_ints(&g, "heads", "4", "1 6 2 2");
+    put_ints(&g, "merge", "3", "1 6 4");
+    put_node(&g, "MatMul", "x w", "q", "");
+    put_node(&g, "Reshape", "q heads", "qh", "");
+    put_node(&g, "Reshape", "x heads", "kh", "");
+    put_node(&g, "Einsum", "qh kh", "scores", "equation:s=bqhd,bkhd->bhqk");
+    put_node(&g, "Softmax", "scores", "soft", "axis:i=-1");
+    put_node(&g, "Einsum", "soft kh", "context", "equation:s=bhqk,bkhd->bqhd");
+    put_node(&g, "Reshape", "context merge", "m", "");
+    put_node(&g, "Mul", "m n", "y", "");
+    put_info(&g, 12, "y", "0");
+    write_model(path, 13, &g);
+    pp_network_free(check_model(path, true, NULL));
+}
+
+/* What of such products has no place: one line, and where to cut. */
+static void products_that_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op, *in, *attrs, *message;
+    } cases[] = {
+        {"MatMul", "xt r", "", "sums over the tokens of both"},                 /* channels by channels */
+        {"MatMul", "heads one", "", "computed values of different heads or batches"}, /* keys that all heads share */
+        {"Einsum", "r xt", "equation:s=abc,adb->adc", "sums over the tokens of both"},
+        {"Einsum", "r r", "equation:s=...c,...c->c", "that sums over what both have"},
+        {"Softmax", "r", "axis:i=1", "Softmax over the channels, or those of each head"},
+    };
+    pp_network *net = NULL;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start("1x6x4");
+        seed = 700;
+        put_random("w", "4x4", 1);
+        put_random("u", "4x2", 1);
+        put_ints(&g, "s", "4", "1 6 2 2");
+        put_node(&g, "MatMul", "x w", "r", "");
+        put_node(&g, "MatMul", "x u", "narrow", "");
+        put_node(&g, "Transpose", "r", "xt", "perm:I=0,2,1");
+        put_node(&g, "Transpose", "narrow", "one", "perm:I=0,2,1");
+        put_node(&g, "Reshape", "r s", "four", "");
+        put_node(&g, "Transpose", "four", "heads", "perm:I=0,2,1,3");
+        put_node(&g, cases[i].op, cases[i].in, "p", cases[i].attrs);
+        put_node(&g, "Relu", "p", "y", "");
+        put_info(&g, 12, "y", "0");
+        write_model(path, 13, &g);
+        assert_fails(pp_network_from_onnx(&net, path), cases[i].message);
+        assert_fails(pp_network_from_onnx(&net, path), "(MODEL:output=r takes the part before it)");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(vision_transformers), cmocka_unit_test(encoders),
+                                       cmocka_unit_test(maps_that_attend),    cmocka_unit_test(windows_of_maps),
+                                       cmocka_unit_test(heads_in_the_batch),  cmocka_unit_test(einsums),
+                                       cmocka_unit_test(products_that_are_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
