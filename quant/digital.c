@@ -254,6 +254,41 @@ static void data_normalise(const pp_qnetwork *q, uint32_t stage, const int16_t *
     }
 }
 
+/* Mean and 1 / deviation of a group of channels over the whole map, in codes: sums of integers, exact. */
+typedef struct moments {
+    double mean, inverse;
+} moments;
+
+static moments moments_of(const pp_qnetwork *q, uint32_t stage, const int16_t *map, uint32_t group)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_op *op = &q->net->ops[st->first_op];
+    const uint32_t each = st->in.c / op->groups;
+    const size_t pixels = (size_t)st->in.h * st->in.w;
+    const double scale = q->stream[st->inputs[0].stream].scale, n = (double)pixels * each;
+    int64_t sum = 0, square = 0;
+    for (size_t p = 0; p < pixels; p++)
+        for (uint32_t c = group * each; c < (group + 1) * each; c++) {
+            sum += map[p * st->in.c + c];
+            square += (int64_t)map[p * st->in.c + c] * map[p * st->in.c + c];
+        }
+    const double mean = (double)sum / n, variance = fmax((double)square / n - mean * mean, 0);
+    return (moments){mean, 1 / sqrt(variance * scale * scale + op->epsilon)};
+}
+
+static void data_group(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *map, uint32_t group, moments m,
+                       int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_op *op = &q->net->ops[st->first_op];
+    const uint32_t each = st->in.c / op->groups;
+    const double scale = q->stream[st->inputs[0].stream].scale;
+    for (uint32_t c = group * each; c < (group + 1) * each; c++) {
+        const double v = (map[pixel * st->in.c + c] - m.mean) * scale * m.inverse;
+        act[c] = to_units(v * (double)pp_tensor_f32(&op->weight, c) + (double)pp_tensor_f32(&op->bias, c), q->stage[stage].unit[c]);
+    }
+}
+
 /* The channels of a pixel; of a softmax each part for itself. */
 static void data_normalise_pixel(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *map, int64_t *act)
 {
@@ -313,6 +348,10 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
     case PP_OP_SOFTMAX:
         data_normalise_pixel(q, stage, (size_t)y * st->fire.w + x, inputs[0], act);
         break;
+    case PP_OP_GROUP_NORM:
+        for (uint32_t g = 0; g < q->net->ops[st->first_op].groups; g++)
+            data_group(q, stage, (size_t)y * st->fire.w + x, inputs[0], g, moments_of(q, stage, inputs[0], g), act);
+        break;
     case PP_OP_PRODUCT:
         data_product(q, stage, y, (size_t)y * st->fire.w + x, inputs, act);
         break;
@@ -337,6 +376,23 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
         act[c] = scaled(&q->stage[stage], c, act[c]);
     for (uint32_t c = 0; c < st->fire.c; c++)
         act[c] = activate(q, stage, c, act[c]);
+}
+
+void pp_qstage_data_map(const pp_qnetwork *q, uint32_t stage, const int16_t *const *inputs, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_op *op = &q->net->ops[st->first_op];
+    const size_t pixels = (size_t)st->fire.h * st->fire.w;
+    if (op->kind != PP_OP_GROUP_NORM) {
+        for (size_t p = 0; p < pixels; p++)
+            pp_qstage_data_pixel(q, stage, (uint32_t)(p / st->fire.w), (uint32_t)(p % st->fire.w), inputs, act + p * st->fire.c);
+        return;
+    }
+    for (uint32_t g = 0; g < op->groups; g++) {
+        const moments m = moments_of(q, stage, inputs[0], g);
+        for (size_t p = 0; p < pixels; p++)
+            data_group(q, stage, p, inputs[0], g, m, act + p * st->fire.c);
+    }
 }
 
 /* ---- pooling and requantization ---- */

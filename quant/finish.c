@@ -233,10 +233,7 @@ void pp_qstage_data(const pp_qnetwork *q, uint32_t stage, const uint8_t *const *
         pp_bytes_to_codes(&q->stream[stream], inputs[k], d.inputs[k],
                           pp_shape_count(pp_stream_shape(q->net, q->stages, stream)));
     }
-    for (uint32_t y = 0; y < st->fire.h; y++)
-        for (uint32_t x = 0; x < st->fire.w; x++)
-            pp_qstage_data_pixel(q, stage, y, x, (const int16_t *const *)d.inputs,
-                                 d.act + ((size_t)y * st->fire.w + x) * st->fire.c);
+    pp_qstage_data_map(q, stage, (const int16_t *const *)d.inputs, d.act);
     if (stage == q->stages->output) {
         pp_qstage_tail(q, stage, d.act, NULL, logits);
         return;

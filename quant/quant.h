@@ -168,6 +168,8 @@ int32_t pp_qstage_requant_partial(const pp_qnetwork *q, uint32_t stage, uint32_t
  * units act[fire.c]. */
 void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint32_t x, const int16_t *const *inputs,
                           int64_t *act);
+/* The same of all pixels: act [fire.h][fire.w][fire.c]. What a stage finds out about the whole map is found out once. */
+void pp_qstage_data_map(const pp_qnetwork *q, uint32_t stage, const int16_t *const *inputs, int64_t *act);
 /* Pooling and requantization of a whole fired map: act [fire.h][fire.w][fire.c] -> codes of the stream
  * [h][w][c], or logits on the last stage (the other is NULL). */
 void pp_qstage_tail(const pp_qnetwork *q, uint32_t stage, const int64_t *act, int16_t *codes, double *logits);

@@ -107,7 +107,8 @@ static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
         const uint32_t stream = s->inputs[k].stream;
         const pp_shape in = pp_stream_shape(c->q->net, c->q->stages, stream);
         const uint32_t channels = op->kind == PP_OP_SLICE ? op->out.c : op->part ? op->part[k][1] - op->part[k][0] : in.c;
-        const double values = window_pixels(c->q->net, s->first_op, k, op->out) * channels;
+        const double values = op->kind == PP_OP_GROUP_NORM ? 2 * map_size(in) /* for its moments, and for its results */
+                                                           : window_pixels(c->q->net, s->first_op, k, op->out) * channels;
         if (op->kind == PP_OP_PRODUCT && k == 1) { /* the memory of attention units */
             row->kv_bits += values / product_queries(c, stage) * c->q->stream[stream].bits;
             continue;
@@ -117,6 +118,8 @@ static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
             row->count[PP_ACTION_POOL] += values;
         if (op->kind == PP_OP_ADD)
             row->count[PP_ACTION_RESIDUAL] += k > 0 ? values : 0;
+        if (op->kind == PP_OP_GROUP_NORM)
+            row->count[PP_ACTION_SCALE] += values;
         if (op->kind == PP_OP_NORM || op->kind == PP_OP_SOFTMAX) /* two operations an element: shift, and factor */
             row->count[PP_ACTION_SCALE] += 2 * values;
         if (op->kind == PP_OP_MUL)

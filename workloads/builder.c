@@ -365,6 +365,17 @@ pp_status pp_build_norm(pp_builder *b, const char *name, uint32_t input, double 
     return append(b, &op, name, &input, 1, out);
 }
 
+pp_status pp_build_group_norm(pp_builder *b, const char *name, uint32_t input, uint32_t groups, double epsilon,
+                              const pp_tensor *weight, const pp_tensor *bias, uint32_t *out)
+{
+    PP_TRY(known_input(b, name, input));
+    pp_op op = {.kind = PP_OP_GROUP_NORM, .epsilon = epsilon, .groups = groups};
+    uint64_t channels = b->ops.data[input].out.c;
+    PP_TRY(set_tensor(&op.weight, name, "weight", weight, 1, &channels));
+    PP_TRY(set_tensor(&op.bias, name, "bias", bias, 1, &channels));
+    return append(b, &op, name, &input, 1, out);
+}
+
 pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out)
 {
     pp_op op = {.kind = PP_OP_SOFTMAX, .groups = groups};

@@ -55,7 +55,8 @@ static pp_status put_op(text *t, const pp_network *net, uint32_t i)
         PP_TRY(put(t, "%s%s times %.9g", op->transposed ? " transposed" : "", op->whole ? " whole" : "", op->factor));
     for (size_t p = 0; op->from && p < (size_t)op->out.h * op->out.w; p++)
         PP_TRY(put(t, " %u:%u", op->from[p].input, op->from[p].pixel));
-    if (op->kind == PP_OP_SHUFFLE || op->kind == PP_OP_PRODUCT || op->kind == PP_OP_SOFTMAX)
+    if (op->kind == PP_OP_SHUFFLE || op->kind == PP_OP_PRODUCT || op->kind == PP_OP_SOFTMAX ||
+        op->kind == PP_OP_GROUP_NORM)
         PP_TRY(put(t, " groups %u", op->groups));
     if (pp_op_traits_(op->kind)->learned)
         PP_TRY(put(t, " %s%s%s", pp_dtype_name_(op->weight.dtype), op->bias.ndim ? " bias" : "",

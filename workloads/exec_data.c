@@ -174,6 +174,34 @@ static void norm(const pp_op *op, const pp_view *in, pp_view out)
         }
 }
 
+/* Sum over the map of one group of f(x): x, or (x - mean)^2. */
+static double group_sum(pp_view in, uint32_t first, uint32_t each, bool squares, float mean)
+{
+    double sum = 0;
+    for (uint32_t y = 0; y < in.shape.h; y++)
+        for (uint32_t x = 0; x < in.shape.w; x++) {
+            const float *from = pixel_of(in, y, x) + first;
+            for (uint32_t c = 0; c < each; c++)
+                sum += squares ? (double)(from[c] - mean) * (double)(from[c] - mean) : (double)from[c];
+        }
+    return sum;
+}
+
+static void group_norm(const pp_op *op, const pp_view *in, pp_view out)
+{
+    const uint32_t each = out.shape.c / op->groups;
+    const double n = (double)out.shape.h * out.shape.w * each;
+    for (uint32_t first = 0; first < out.shape.c; first += each) {
+        const float mean = (float)(group_sum(*in, first, each, false, 0) / n);
+        const float inverse = (float)(1 / sqrt(group_sum(*in, first, each, true, mean) / n + op->epsilon));
+        for (uint32_t y = 0; y < out.shape.h; y++)
+            for (uint32_t x = 0; x < out.shape.w; x++)
+                for (uint32_t c = first; c < first + each; c++)
+                    pixel_of(out, y, x)[c] = (pixel_of(*in, y, x)[c] - mean) * inverse * pp_tensor_f32(&op->weight, c) +
+                                             pp_tensor_f32(&op->bias, c);
+    }
+}
+
 static void softmax_part(const float *from, float *to, uint32_t n)
 {
     float top = from[0];
@@ -329,6 +357,7 @@ static void (*const run[PP_OP_KIND_COUNT])(const pp_op *op, const pp_view *in, p
     [PP_OP_SCALE] = scale,       [PP_OP_MUL] = mul,           [PP_OP_SHUFFLE] = shuffle,
     [PP_OP_SLICE] = slice,       [PP_OP_UPSAMPLE] = upsample, [PP_OP_NORM] = norm,
     [PP_OP_SOFTMAX] = softmax,   [PP_OP_PIXEL_SHUFFLE] = pixel_shuffle,
+    [PP_OP_GROUP_NORM] = group_norm,
     [PP_OP_PRODUCT] = product,   [PP_OP_OFFSET] = offset,     [PP_OP_ARRANGE] = arrange,
 };
 

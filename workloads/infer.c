@@ -235,7 +235,7 @@ static pp_status (*const infer[PP_OP_KIND_COUNT])(pp_op *op, const pp_op *ops) =
     [PP_OP_SHUFFLE] = infer_shuffle,   [PP_OP_SLICE] = infer_slice,     [PP_OP_UPSAMPLE] = infer_upsample,
     [PP_OP_NORM] = infer_act,          [PP_OP_SOFTMAX] = infer_softmax,     [PP_OP_TASK] = infer_task,
     [PP_OP_PIXEL_SHUFFLE] = infer_pixel_shuffle, [PP_OP_PRODUCT] = infer_product,
-    [PP_OP_OFFSET] = infer_act,        [PP_OP_ARRANGE] = infer_arrange,
+    [PP_OP_OFFSET] = infer_act,        [PP_OP_GROUP_NORM] = infer_softmax, [PP_OP_ARRANGE] = infer_arrange,
 };
 
 pp_status pp_op_infer_(pp_op *op, const pp_op *ops)

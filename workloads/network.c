@@ -94,11 +94,11 @@ static pp_status check_weights(const pp_network *net, const pp_op *op)
     bool is_conv = op->kind == PP_OP_CONV;
     if (op->kind == PP_OP_OFFSET)
         PP_TRY(check_tensor(op, "weight", &op->weight, 2, (const uint64_t[]){(uint64_t)op->out.h * op->out.w, op->out.c}));
-    else if (op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM)
+    else if (op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM || op->kind == PP_OP_GROUP_NORM)
         PP_TRY(check_tensor(op, "weight", &op->weight, 1, conv));
     else
         PP_TRY(check_tensor(op, "weight", &op->weight, is_conv ? 4 : 2, is_conv ? conv : linear));
-    if (op->kind == PP_OP_NORM && !(op->epsilon >= 0 && isfinite(op->epsilon)))
+    if ((op->kind == PP_OP_NORM || op->kind == PP_OP_GROUP_NORM) && !(op->epsilon >= 0 && isfinite(op->epsilon)))
         return pp_fail(PP_ERANGE, "operator '%s': epsilon is %g", op->name, op->epsilon);
     if (op->absent > pp_tensor_count(&op->weight))
         return pp_fail(PP_ERANGE, "operator '%s': more weights are absent than there are", op->name);

@@ -58,6 +58,7 @@ typedef enum pp_op_kind {
     PP_OP_PIXEL_SHUFFLE, /* sh sw C channels of pixel (y / sh, x / sw) become C of sh x sw pixels: channel
                             (c sh + y % sh) sw + x % sw. Behind a convolution: a transposed convolution */
     PP_OP_NORM,        /* layer norm: the channels of each pixel to mean 0 and variance 1, times weight[c], plus bias[c] */
+    PP_OP_GROUP_NORM,  /* the same over all pixels and the channels of one of `groups` parts */
     PP_OP_SOFTMAX,     /* over the channels of each pixel, in `groups` parts of their own */
     PP_OP_PRODUCT,     /* matrix product of two maps, by heads: see pp_op.transposed */
     PP_OP_OFFSET,      /* x + weight[pixel][c]: numbers that never change (embeddings of positions, masks) */
@@ -120,7 +121,7 @@ typedef struct pp_op {
     const uint32_t *inputs;  /* operator indices */
     pp_shape in, out;        /* in: shape of inputs[0] */
     pp_window window;        /* conv, pools; linear and others: 1x1 */
-    uint32_t groups;         /* conv, shuffle, softmax, product (heads): >= 1 */
+    uint32_t groups;         /* conv, shuffle, softmax, group norm, product (heads): >= 1 */
     /* Product of a [h][w][groups K] and b [h][T][...], a sequence of T pixels in each row (`whole`: one sequence, all pixels of
      * b for every pixel of a), times factor. transposed: b has groups K channels, and channel g T + t of the result is the sum
      * over k of a[g K + k] b[pixel t][g K + k] (queries and keys). Else K = T, b has groups N channels, and channel g N + n is the sum over t
@@ -129,8 +130,8 @@ typedef struct pp_op {
     double factor;           /* above 0 */
     const pp_source *from;   /* arrange: [out.h out.w]; weight [n][C], or ndim 0 */
     pp_shape offset;         /* slice: where the part begins (h, w, c) */
-    pp_tensor weight, bias;  /* bias.ndim == 0: none; scale, norm: [C] both */
-    double epsilon;          /* norm: added to the variance */
+    pp_tensor weight, bias;  /* bias.ndim == 0: none; scale, norms: [C] both */
+    double epsilon;          /* norm, group norm: added to the variance */
     bool batch_norm;         /* followed by a batch norm folded into it: counts 2 Cout parameters */
     uint64_t absent;         /* weights that do not exist (zero for ever): neither parameters nor MACs */
     bool fixed;              /* weights are given, not learned: no parameters */
@@ -193,6 +194,9 @@ pp_status pp_build_scale(pp_builder *b, const char *name, uint32_t input, const 
 /* Layer norm; weight, bias [C] may be NULL (shape only). PAPER: ba2016 eq. 4. */
 pp_status pp_build_norm(pp_builder *b, const char *name, uint32_t input, double epsilon, const pp_tensor *weight,
                         const pp_tensor *bias, uint32_t *out);
+/* Group norm (groups 1: layer norm of the map; C: instance norm). PAPER: wu2018 eq. 1 to 7. */
+pp_status pp_build_group_norm(pp_builder *b, const char *name, uint32_t input, uint32_t groups, double epsilon,
+                              const pp_tensor *weight, const pp_tensor *bias, uint32_t *out);
 pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out);
 /* `like`: groups, transposed, whole, factor. */
 pp_status pp_build_product(pp_builder *b, const char *name, uint32_t left, uint32_t right, const pp_op *like,

@@ -111,6 +111,10 @@ struct pp_onnx {
 
 /* ---- reading (onnx_read.c, onnx_tensor.c, onnx_external.c) ---- */
 
+/* A new model that `read` fills from the file. */
+typedef pp_status pp_onnx_reader(pp_onnx *m, const char *path);
+pp_status pp_onnx_open_by_(pp_onnx **out, const char *path, pp_onnx_reader *read);
+
 /* A name or text of the file: control characters become '?', so that messages stay one line. NULL: out of memory. */
 const char *pp_onnx_text_(pp_arena *arena, const pp_wire *bytes);
 pp_status pp_onnx_read_tensor_(pp_onnx *m, pp_wire w, pp_onnx_tensor *t);

@@ -92,7 +92,8 @@ pp_status pp_net_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, const
         return PP_OK;
     }
     if (sole &&
-        (op->kind == PP_OP_CONV || op->kind == PP_OP_LINEAR || op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM))
+        (op->kind == PP_OP_CONV || op->kind == PP_OP_LINEAR || op->kind == PP_OP_SCALE || op->kind == PP_OP_NORM ||
+         op->kind == PP_OP_GROUP_NORM))
         PP_TRY(pp_builder_fold_(v->b, made, scale, shift));
     else
         PP_TRY(new_scale(v, x->op, scale, shift, &made));
@@ -819,6 +820,57 @@ pp_status pp_net_give_norm(pp_onnx_net *v, const pp_onnx_stream *x, double epsil
     return pp_net_give(v, 0, &s);
 }
 
+/* Groups of channels that dimension 1 counts, all else behind it; 0: it is not like that. */
+static uint32_t groups_of(const pp_onnx_net *v, const pp_onnx_stream *x)
+{
+    const uint32_t c = pp_net_shape(v, x).c;
+    uint64_t stride = c;
+    if (x->ndim < 2 || x->dim[0] != 1 || x->dim[1] > c || c % x->dim[1] != 0)
+        return 0;
+    for (uint32_t i = 0; i < x->n_factors; i++) {
+        if (x->f[i].dim != 1)
+            continue;
+        stride /= x->f[i].size;
+        if (x->f[i].axis != PP_ONNX_C || x->f[i].stride != stride)
+            return 0;
+    }
+    return stride * x->dim[1] == c ? (uint32_t)x->dim[1] : 0;
+}
+
+/* InstanceNormalization (also of a map cut into groups: how group norms are exported), GroupNormalization. */
+static pp_status convert_group_norm(pp_onnx_net *v)
+{
+    const bool given = v->node->op[0] == 'G';
+    const pp_onnx_tensor *scale = pp_net_constant(v, 1), *bias = pp_net_constant(v, 2);
+    const pp_onnx_stream *x;
+    pp_tensor w, b;
+    uint32_t op = 0;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    pp_onnx_stream s = *x;
+    const int64_t asked = pp_onnx_attr_i(v->node, "num_groups", 0);
+    uint32_t n = pp_net_shape(v, &s).c, parts = groups_of(v, &s), groups = parts;
+    if (given)
+        groups = parts == n && asked > 0 && asked <= n && n % asked == 0 ? (uint32_t)asked : 0;
+    if (groups == 0)
+        return pp_net_refuse(v, "only of maps [N,C,...], or those cut into groups of channels");
+    const uint64_t have = scale && scale->data ? pp_onnx_count(scale) : 0; /* one a channel, or a group */
+    if (!bias || !bias->data || have == 0 || n % have != 0 || (have != groups && have != n) || pp_onnx_count(bias) != have)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "scale and bias must be constant, one number a channel or group");
+    float *list = pp_arena_get(v->m->arena, 2 * (size_t)n, sizeof *list);
+    const char *name = pp_net_name(v);
+    if (!list || !name)
+        return PP_ENOMEM;
+    for (uint32_t c = 0; c < n; c++) {
+        list[c] = (float)pp_onnx_f64(scale, c / (n / have));
+        list[n + c] = (float)pp_onnx_f64(bias, c / (n / have));
+    }
+    w = b = (pp_tensor){.dtype = PP_DTYPE_F32, .ndim = 1, .dim = {n}, .data = list};
+    b.data = list + n;
+    PP_TRY(pp_build_group_norm(v->b, name, s.op, groups, pp_onnx_attr_f(v->node, "epsilon", 1e-5), &w, &b, &op));
+    s = pp_net_after(v, &s, op);
+    return pp_net_give(v, 0, &s);
+}
+
 static pp_status convert_layer_norm(pp_onnx_net *v)
 {
     const pp_onnx_stream *x;
@@ -895,6 +947,8 @@ const pp_net_row pp_net_ops_element_[] = {
     {"Expand", convert_expand},
     {"BatchNormalization", convert_batch_norm},
     {"LayerNormalization", convert_layer_norm},
+    {"InstanceNormalization", convert_group_norm},
+    {"GroupNormalization", convert_group_norm},
     {"Identity", convert_identity},
     {"Dropout", convert_identity},
     {"Cast", convert_identity},

@@ -668,18 +668,23 @@ static pp_status read_file(pp_onnx *m, const char *path)
     return status;
 }
 
-pp_status pp_onnx_open(pp_onnx **out, const char *path)
+pp_status pp_onnx_open_by_(pp_onnx **out, const char *path, pp_onnx_reader *read)
 {
     *out = NULL;
     pp_onnx *m = pp_calloc(1, sizeof *m);
     if (!m)
         return PP_ENOMEM;
-    pp_status status = read_file(m, path);
+    pp_status status = read(m, path);
     if (status == PP_OK)
         *out = m;
     else
         pp_onnx_close(m);
     return status;
+}
+
+pp_status pp_onnx_open(pp_onnx **out, const char *path)
+{
+    return pp_onnx_open_by_(out, path, read_file);
 }
 
 void pp_onnx_close(pp_onnx *m)

@@ -199,36 +199,55 @@ static pp_status window_result(pp_onnx_call *c, const map *m, const pp_onnx_wind
     return outputs > UINT64_MAX / taps ? pp_onnx_charge(c, UINT64_MAX) : pp_onnx_charge(c, outputs * taps);
 }
 
+/* Inputs of a convolution, and the sizes of its kernel. */
+typedef struct filter {
+    map m;
+    const pp_onnx_tensor *weight, *bias;
+    uint64_t groups, taps;
+    int64_t kernel[PP_ONNX_DIMS];
+} filter;
+
+static pp_status filter_of(pp_onnx_call *c, filter *f)
+{
+    PP_TRY(map_of(c, &f->m));
+    f->weight = pp_onnx_in(c, 1);
+    f->bias = pp_onnx_in(c, 2);
+    int64_t groups = pp_onnx_attr_i(c->node, "group", 1);
+    if (!f->weight || f->weight->ndim != f->m.x->ndim || groups < 1 || groups > SIZE_LIMIT)
+        return pp_onnx_fail(c->path, c->node, PP_EINVAL, "the shapes of its inputs do not fit");
+    f->groups = (uint64_t)groups;
+    for (uint32_t i = 0; i < f->m.n; i++)
+        f->kernel[i] = (int64_t)f->weight->dim[i + 2];
+    f->taps = product(f->m.n, f->kernel);
+    return PP_OK;
+}
+
 static pp_status run_conv(pp_onnx_call *c)
 {
-    map m;
+    filter f;
     pp_onnx_window w;
-    int64_t kernel[PP_ONNX_DIMS];
     void *data = NULL;
-    PP_TRY(map_of(c, &m));
-    const pp_onnx_tensor *weight = pp_onnx_in(c, 1), *bias = pp_onnx_in(c, 2);
-    int64_t groups = pp_onnx_attr_i(c->node, "group", 1);
-    if (!weight || weight->ndim != m.x->ndim || groups < 1 || weight->dim[0] % (uint64_t)groups != 0 ||
-        weight->dim[1] > m.channels || weight->dim[1] * (uint64_t)groups != m.channels ||
+    PP_TRY(filter_of(c, &f));
+    const map m = f.m;
+    const pp_onnx_tensor *weight = f.weight, *bias = f.bias;
+    if (weight->dim[0] % f.groups != 0 || weight->dim[1] > m.channels || weight->dim[1] * f.groups != m.channels ||
         (bias && pp_onnx_count(bias) != weight->dim[0]))
         return pp_onnx_fail(c->path, c->node, PP_EINVAL, "the shapes of its inputs do not fit");
-    for (uint32_t i = 0; i < m.n; i++)
-        kernel[i] = (int64_t)weight->dim[i + 2];
-    PP_TRY(pp_onnx_window_of(c->path, c->node, m.n, kernel, m.size, &w));
+    PP_TRY(pp_onnx_window_of(c->path, c->node, m.n, f.kernel, m.size, &w));
     PP_TRY(window_result(c, &m, &w, weight->dim[0], &data));
-    uint64_t cin = weight->dim[1], cout = weight->dim[0], taps = product(m.n, kernel), pixels = product(m.n, w.out);
+    uint64_t cin = weight->dim[1], cout = weight->dim[0], pixels = product(m.n, w.out);
     for (uint64_t i = 0; i < m.batch * cout * pixels; i++) {
         uint64_t co = i / pixels % cout,
-                 base = (i / pixels / cout * m.channels + co / (cout / (uint64_t)groups) * cin) * m.pixels;
+                 base = (i / pixels / cout * m.channels + co / (cout / f.groups) * cin) * m.pixels;
         double sum = bias ? pp_onnx_f64(bias, co) : 0;
         int64_t o[PP_ONNX_DIMS], k[PP_ONNX_DIMS];
         digits(i % pixels, m.n, w.out, o);
         PP_TRY(pp_onnx_charge(c, cin));
-        for (uint64_t t = 0; t < taps; t++) {
+        for (uint64_t t = 0; t < f.taps; t++) {
             uint64_t pixel;
-            digits(t, m.n, kernel, k);
+            digits(t, m.n, f.kernel, k);
             for (uint64_t ci = 0; ci < cin && tap(&w, m.size, o, k, &pixel); ci++)
-                sum += pp_onnx_f64(m.x, base + ci * m.pixels + pixel) * pp_onnx_f64(weight, (co * cin + ci) * taps + t);
+                sum += pp_onnx_f64(m.x, base + ci * m.pixels + pixel) * pp_onnx_f64(weight, (co * cin + ci) * f.taps + t);
         }
         pp_onnx_store(data, m.x->type, i, sum);
     }
@@ -250,35 +269,31 @@ static bool source(const pp_onnx_window *w, const int64_t *size, const int64_t *
 
 static pp_status run_transposed(pp_onnx_call *c)
 {
-    map m;
+    filter f;
     pp_onnx_window w;
-    int64_t kernel[PP_ONNX_DIMS];
     void *data = NULL;
-    PP_TRY(map_of(c, &m));
-    const pp_onnx_tensor *weight = pp_onnx_in(c, 1), *bias = pp_onnx_in(c, 2);
-    int64_t groups = pp_onnx_attr_i(c->node, "group", 1);
-    if (!weight || weight->ndim != m.x->ndim || groups < 1 || weight->dim[0] != m.channels || weight->dim[1] < 1 ||
-        weight->dim[1] > SIZE_LIMIT || groups > SIZE_LIMIT || m.channels % (uint64_t)groups != 0 ||
-        (bias && pp_onnx_count(bias) != weight->dim[1] * (uint64_t)groups))
+    PP_TRY(filter_of(c, &f));
+    const map m = f.m;
+    const pp_onnx_tensor *weight = f.weight, *bias = f.bias;
+    if (weight->dim[0] != m.channels || weight->dim[1] < 1 || weight->dim[1] > SIZE_LIMIT || m.channels % f.groups != 0 ||
+        (bias && pp_onnx_count(bias) != weight->dim[1] * f.groups))
         return pp_onnx_fail(c->path, c->node, PP_EINVAL, "the shapes of its inputs do not fit");
-    for (uint32_t i = 0; i < m.n; i++)
-        kernel[i] = (int64_t)weight->dim[i + 2];
-    PP_TRY(pp_onnx_transposed_of(c->path, c->node, m.n, kernel, m.size, &w));
-    uint64_t each = weight->dim[1], cin = m.channels / (uint64_t)groups, cout = each * (uint64_t)groups;
+    PP_TRY(pp_onnx_transposed_of(c->path, c->node, m.n, f.kernel, m.size, &w));
+    uint64_t each = weight->dim[1], cin = m.channels / f.groups, cout = each * f.groups;
     PP_TRY(window_result(c, &m, &w, cout, &data));
-    uint64_t taps = product(m.n, kernel), pixels = product(m.n, w.out);
+    uint64_t pixels = product(m.n, w.out);
     for (uint64_t i = 0; i < m.batch * cout * pixels; i++) {
         uint64_t co = i / pixels % cout, first = co / each * cin, base = (i / pixels / cout * m.channels + first) * m.pixels;
         double sum = bias ? pp_onnx_f64(bias, co) : 0;
         int64_t o[PP_ONNX_DIMS], k[PP_ONNX_DIMS];
         digits(i % pixels, m.n, w.out, o);
         PP_TRY(pp_onnx_charge(c, cin));
-        for (uint64_t t = 0; t < taps; t++) {
+        for (uint64_t t = 0; t < f.taps; t++) {
             uint64_t pixel;
-            digits(t, m.n, kernel, k);
+            digits(t, m.n, f.kernel, k);
             for (uint64_t ci = 0; ci < cin && source(&w, m.size, o, k, &pixel); ci++)
                 sum += pp_onnx_f64(m.x, base + ci * m.pixels + pixel) *
-                       pp_onnx_f64(weight, ((first + ci) * each + co % each) * taps + t);
+                       pp_onnx_f64(weight, ((first + ci) * each + co % each) * f.taps + t);
         }
         pp_onnx_store(data, m.x->type, i, sum);
     }

@@ -143,6 +143,7 @@ static const pp_op_traits traits[PP_OP_KIND_COUNT] = {
     [PP_OP_SHUFFLE] = {.name = "shuffle", .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_SLICE] = {.name = "slice", .min_in = 1, .max_in = 1, .reads = reads_part},
     [PP_OP_NORM] = {.name = "norm", .learned = true, .min_in = 1, .max_in = 1, .reads = reads_same},
+    [PP_OP_GROUP_NORM] = {.name = "group_norm", .learned = true, .min_in = 1, .max_in = 1, .reads = reads_all},
     [PP_OP_SOFTMAX] = {.name = "softmax", .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_PRODUCT] = {.name = "product", .min_in = 2, .max_in = 2, .reads = reads_sequence},
     [PP_OP_OFFSET] = {.name = "offset", .learned = true, .min_in = 1, .max_in = 1, .reads = reads_same},

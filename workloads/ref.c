@@ -153,6 +153,22 @@ static float norm_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
     return (float)(v * (double)pp_tensor_f32(&r->op->weight, c) + (double)pp_tensor_f32(&r->op->bias, c));
 }
 
+static float group_norm_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const pp_shape s = r->op->out;
+    const uint32_t each = s.c / r->op->groups, first = c / each * each;
+    const size_t pixels = (size_t)s.h * s.w;
+    double n = (double)pixels * each, mean = 0, square = 0;
+    for (size_t p = 0; p < pixels; p++)
+        for (uint32_t k = first; k < first + each; k++)
+            mean += (double)r->in[0][p * s.c + k] / n;
+    for (size_t p = 0; p < pixels; p++)
+        for (uint32_t k = first; k < first + each; k++)
+            square += ((double)r->in[0][p * s.c + k] - mean) * ((double)r->in[0][p * s.c + k] - mean) / n;
+    double v = ((double)r->in[0][at(s, y, x, c)] - mean) / sqrt(square + r->op->epsilon);
+    return (float)(v * (double)pp_tensor_f32(&r->op->weight, c) + (double)pp_tensor_f32(&r->op->bias, c));
+}
+
 static float softmax_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
 {
     const uint32_t n = r->op->out.c / r->op->groups;
@@ -224,6 +240,7 @@ static float (*const element[PP_OP_KIND_COUNT])(const ref_op *r, uint32_t y, uin
     [PP_OP_SUBSAMPLE] = subsample_at, [PP_OP_SCALE] = scale_at,   [PP_OP_MUL] = mul_at,
     [PP_OP_SHUFFLE] = shuffle_at,   [PP_OP_SLICE] = slice_at,     [PP_OP_UPSAMPLE] = upsample_at,
     [PP_OP_NORM] = norm_at,         [PP_OP_SOFTMAX] = softmax_at, [PP_OP_PIXEL_SHUFFLE] = pixel_shuffle_at,
+    [PP_OP_GROUP_NORM] = group_norm_at,
     [PP_OP_PRODUCT] = product_at,   [PP_OP_OFFSET] = offset_at,   [PP_OP_ARRANGE] = arrange_at,
 };
 

@@ -195,25 +195,33 @@ static pp_status run_fully_connected(pp_lite *l)
     return pp_lite_give(l, 0, out, false, act);
 }
 
-static pp_status run_batch_matmul(pp_lite *l)
+/* Value `in` of tensor t with its last two dimensions exchanged. */
+static pp_status turned(pp_lite *l, const pp_lite_tensor *t, uint32_t *in)
 {
     pp_lite_node n = {.op = "Transpose", .n_in = 1, .n_out = 1, .n_attrs = 1};
+    int64_t perm[PP_ONNX_DIMS];
+    for (uint32_t d = 0; d < t->ndim; d++)
+        perm[d] = d + 2 < t->ndim ? d : d + 2 == t->ndim ? (int64_t)d + 1 : (int64_t)d - 1;
+    n.attr[0] = pp_lite_numbers("perm", perm, t->ndim);
+    n.in[0] = *in;
+    PP_TRY(pp_lite_value(l, n.op, NULL, &n.out[0]));
+    PP_TRY(pp_lite_add(l, &n));
+    *in = n.out[0];
+    return PP_OK;
+}
+
+static pp_status run_batch_matmul(pp_lite *l)
+{
     pp_lite_tensor *x, *y;
     uint32_t in[2] = {l->in[0], l->in[1]}, out;
     PP_TRY(pp_lite_input(l, 0, &x));
     PP_TRY(pp_lite_input(l, 1, &y));
-    if (pp_flat_u8(&l->options, 0, 0) || y->ndim < 2)
-        return pp_lite_fail(l, PP_EUNSUPPORTED, "its first factor is transposed, or the second no matrix");
-    if (pp_flat_u8(&l->options, 1, 0)) {
-        int64_t perm[PP_ONNX_DIMS];
-        for (uint32_t d = 0; d < y->ndim; d++)
-            perm[d] = d + 2 < y->ndim ? d : d + 2 == y->ndim ? (int64_t)d + 1 : (int64_t)d - 1;
-        n.attr[0] = pp_lite_numbers("perm", perm, y->ndim);
-        n.in[0] = in[1];
-        PP_TRY(pp_lite_value(l, n.op, NULL, &n.out[0]));
-        PP_TRY(pp_lite_add(l, &n));
-        in[1] = n.out[0];
-    }
+    if (x->ndim < 2 || y->ndim < 2)
+        return pp_lite_fail(l, PP_EUNSUPPORTED, "one of its factors is no matrix");
+    if (pp_flat_u8(&l->options, 0, 0))
+        PP_TRY(turned(l, x, &in[0]));
+    if (pp_flat_u8(&l->options, 1, 0))
+        PP_TRY(turned(l, y, &in[1]));
     PP_TRY(pp_lite_apply(l, "MatMul", in, 2, &out));
     return pp_lite_give(l, 0, out, false, 0);
 }

