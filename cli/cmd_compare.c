@@ -117,12 +117,8 @@ static pp_status check_outputs(const pp_parsed *p)
         PP_TRY(pp_plot_check_path(pp_args_get(p, "draw")));
     for (size_t i = 0; i < 3; i++) {
         const char *path = pp_args_get(p, names[i]);
-        pp_output probe;
-        if (path == NULL)
-            continue;
-        const pp_status status = pp_output_begin(&probe, path, pp_args_has(p, "force"));
-        pp_output_abort(&probe);
-        PP_TRY(status);
+        if (path != NULL)
+            PP_TRY(pp_output_check(path, pp_args_has(p, "force")));
     }
     return PP_OK;
 }

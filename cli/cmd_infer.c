@@ -262,13 +262,9 @@ static pp_status check_outputs(const pp_session *s)
         const char *path = pp_args_get(s->args, options[i]);
         if (path == NULL)
             continue;
-        pp_output probe;
-        pp_status status = i > 0 ? pp_plot_check_path(path) : PP_OK;
-        if (status == PP_OK) {
-            status = pp_output_begin(&probe, path, pp_args_has(s->args, "force"));
-            pp_output_abort(&probe);
-        }
-        PP_TRY(status);
+        if (i > 0)
+            PP_TRY(pp_plot_check_path(path));
+        PP_TRY(pp_output_check(path, pp_args_has(s->args, "force")));
     }
     if (pp_args_has(s->args, "plot-snr") && !s->noise.snr)
         return pp_fail(PP_EUSAGE, "--plot-snr needs noise.snr=true");

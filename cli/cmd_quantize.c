@@ -173,8 +173,10 @@ static pp_status quantize(pp_session *s, const pp_parsed *p)
     if (!s->net->has_weights)
         return pp_fail(PP_EUNSUPPORTED, "quantize: %s has shapes only, no weights", p->operand[0]);
     s->values = true;
-    PP_TRY(pp_session_quantize(s));
     const char *dir = pp_args_get(p, "output");
+    if (dir != NULL)
+        PP_TRY(pp_qnetwork_may_write(dir, pp_args_has(p, "force")));
+    PP_TRY(pp_session_quantize(s));
     if (dir != NULL)
         s->q->model = p->operand[0];
     if (dir != NULL)

@@ -21,15 +21,6 @@ static char *default_output(const char *file)
     return name;
 }
 
-/* Whether the report may be written is asked before minutes of work, not after. */
-static pp_status check_output(const char *path, bool force)
-{
-    pp_output probe;
-    pp_status status = pp_output_begin(&probe, path, force);
-    pp_output_abort(&probe);
-    return status;
-}
-
 static pp_status print_result(pp_session *s, const char *path)
 {
     pp_report_input in = pp_session_report(s);
@@ -73,7 +64,7 @@ static int run_with(const pp_parsed *p, bool values)
         goto done;
     path = pp_args_has(p, "output") ? pp_strdup(pp_args_get(p, "output")) : default_output(file);
     PP_GOTO(done, status, path != NULL ? PP_OK : PP_ENOMEM);
-    PP_GOTO(done, status, check_output(path, force));
+    PP_GOTO(done, status, pp_output_check(path, force));
     const bool tokens = pp_lm_is_known(s.workload.model);
     PP_GOTO(done, status, pp_session_trace(&s, tokens));
     if (tokens) {

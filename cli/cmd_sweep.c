@@ -432,14 +432,6 @@ static pp_status identify(sweep *s)
     return PP_OK;
 }
 
-static pp_status may_write(const char *path, bool force)
-{
-    pp_output probe;
-    const pp_status status = pp_output_begin(&probe, path, force);
-    pp_output_abort(&probe);
-    return status;
-}
-
 static pp_status prepare(sweep *s, const char *path, const char *csv, bool force)
 {
     const char *command = pp_args_get(s->args, "command");
@@ -454,9 +446,9 @@ static pp_status prepare(sweep *s, const char *path, const char *csv, bool force
         return pp_fail(PP_EUSAGE, "sweep: expected --grid section.key=value,value,...");
     PP_TRY(identify(s));
     PP_TRY(check_settings(s));
-    PP_TRY(may_write(path, force));
+    PP_TRY(pp_output_check(path, force));
     if (csv != NULL)
-        PP_TRY(may_write(csv, force));
+        PP_TRY(pp_output_check(csv, force));
     s->folder = pp_strf("%s.points", path);
     if (s->folder == NULL)
         return PP_ENOMEM;

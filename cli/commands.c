@@ -1,6 +1,8 @@
 /* The table of commands, and how a command ends. */
 #include "cli/commands.h"
 
+#include "base/file.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,4 +37,12 @@ int pp_finish(pp_status status)
     const char *text = pp_error_text();
     fprintf(stderr, "pentaprism: %s\n", text[0] != 0 ? text : pp_status_text(status));
     return status == PP_EUSAGE ? 2 : 1;
+}
+
+pp_status pp_output_check(const char *path, bool force)
+{
+    pp_output probe;
+    const pp_status status = pp_output_begin(&probe, path, force);
+    pp_output_abort(&probe);
+    return status;
 }

@@ -11,5 +11,7 @@ const pp_command *pp_command_at(size_t i);
 
 /* Prints the error line and gives the exit status that goes with it: 0, 1, or 2 for usage. */
 int pp_finish(pp_status status);
+/* Whether an output may be written there (pp_output_begin): asked before minutes of work, not after. */
+pp_status pp_output_check(const char *path, bool force);
 
 #endif

@@ -420,6 +420,18 @@ static pp_status from_folder(lm_run *r, outcome *x)
     return r->evaluate ? evaluate_model(r, x->q, &x->eval) : PP_OK;
 }
 
+/* Before the work: methods that cannot be, files that may not be written. */
+static pp_status check_compare(const lm_run *r, const pp_lmq_options *o, size_t n)
+{
+    static const char *const names[] = {"output", "plot"};
+    for (size_t i = 0; i < n; i++)
+        PP_TRY(pp_lmq_check(pp_lm_config_of(r->lm), &o[i]));
+    for (size_t i = 0; i < 2; i++)
+        if (pp_args_get(r->args, names[i]) != NULL)
+            PP_TRY(pp_output_check(pp_args_get(r->args, names[i]), pp_args_has(r->args, "force")));
+    return PP_OK;
+}
+
 /* Before the work: a finished folder is not made again. */
 static pp_status check_folder(const lm_run *r)
 {
@@ -436,6 +448,7 @@ static pp_status quantize_one(lm_run *r, outcome *x)
     PP_TRY(open_run(r));
     if (r->lm == NULL)
         return from_folder(r, x);
+    PP_TRY(pp_lmq_check(pp_lm_config_of(r->lm), &r->o));
     PP_TRY(check_folder(r));
     PP_TRY(evaluate_float(r));
     PP_TRY(calibrate(r, pp_args_get(r->args, "output")));
@@ -637,6 +650,7 @@ static pp_status compare(lm_run *r, pp_layer_table *layers)
         return pp_fail(PP_EINVAL, "quantize compare: %s is quantized already", r->model);
     r->evaluate = true;
     PP_TRY(parse_methods(r, o, rows, &n));
+    PP_TRY(check_compare(r, o, n));
     PP_TRY(evaluate_float(r));
     PP_TRY(calibrate(r, NULL));
     for (size_t i = 0; i < n; i++)

@@ -257,8 +257,16 @@ static bool needs_values(const pp_session *s)
     return s->net->has_weights && (s->values || s->sim_options.execute > 0);
 }
 
+static pp_status need_data(pp_session *s)
+{
+    return s->data != NULL ? PP_OK : open_data(s, s->workload.data, false, s->workload.images, &s->data);
+}
+
+/* What is evaluated later is opened first: a data set that is not there, or does not fit, is said before the work. */
 pp_status pp_session_quantize(pp_session *s)
 {
+    if (needs_values(s) && (s->sim_options.execute > 0 || pp_session_evaluates(s)))
+        PP_TRY(need_data(s));
     if (needs_values(s))
         PP_TRY(open_data(s, s->quant.calib, true, s->quant.calib_images, &s->calib));
     if (s->folder != NULL && needs_values(s))
@@ -311,11 +319,6 @@ pp_status pp_session_lm_map(pp_session *s)
     const pp_status status = pp_lm_map(&s->lm, &input);
     pp_progress_end(&progress);
     return status;
-}
-
-static pp_status need_data(pp_session *s)
-{
-    return s->data != NULL ? PP_OK : open_data(s, s->workload.data, false, s->workload.images, &s->data);
 }
 
 /* One inference whose values moved through the simulated buffers: the integer reference must agree. */

@@ -1,4 +1,5 @@
 /* --trace and its companions: from options to a collector, and to the files. */
+#include "cli/commands.h"
 #include "cli/session.h"
 
 #include <math.h>
@@ -51,10 +52,7 @@ static pp_status check_file(const pp_session *s, const char *path, const pp_lm_r
 {
     (void)run;
     PP_TRY(pp_trace_check_path(path));
-    pp_output probe;
-    pp_status status = pp_output_begin(&probe, path, pp_args_has(s->args, "force"));
-    pp_output_abort(&probe);
-    return status;
+    return pp_output_check(path, pp_args_has(s->args, "force"));
 }
 
 /* Two files of one name would replace each other. */

@@ -185,10 +185,25 @@ static pp_status make_folder(const char *dir, bool *made)
     return pp_fail(PP_EIO, "%s: cannot make the folder: %s", dir, strerror(errno));
 }
 
-static pp_status write_both(const pp_qnetwork *q, const char *tensors, const char *json, bool force)
+static pp_status may_write(const char *tensors, const char *json, bool force)
 {
     if (!force && (pp_file_exists(json) || pp_file_exists(tensors)))
         return pp_fail(PP_EEXIST, "%s exists already (--force replaces it)", pp_file_exists(json) ? json : tensors);
+    return PP_OK;
+}
+
+pp_status pp_qnetwork_may_write(const char *dir, bool force)
+{
+    char *tensors = pp_path_join(dir, PP_QUANT_TENSORS), *json = pp_path_join(dir, PP_QUANT_JSON);
+    const pp_status status = tensors && json ? may_write(tensors, json, force) : PP_ENOMEM;
+    free(tensors);
+    free(json);
+    return status;
+}
+
+static pp_status write_both(const pp_qnetwork *q, const char *tensors, const char *json, bool force)
+{
+    PP_TRY(may_write(tensors, json, force));
     PP_TRY(write_tensors(q, tensors, force));
     pp_status status = write_json(q, json, tensors, force);
     if (status != PP_OK)

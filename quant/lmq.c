@@ -92,6 +92,21 @@ static pp_status check_options(const pp_lmq_options *o)
     return PP_OK;
 }
 
+static pp_status check_model(const pp_lm_config *c, const pp_lmq_options *o)
+{
+    if (c->experts > 0)
+        return pp_fail(PP_EUNSUPPORTED, "quantize: %s: mixtures of experts are not quantized", c->name);
+    if (o->method != PP_LMQ_RTN && c->norm == PP_LM_NORM_RMS && (c->biases & PP_LM_KIND_BIT(PP_LM_FINAL_NORM_BIAS)))
+        return pp_fail(PP_EUNSUPPORTED, "quantize: %s: an RMS norm with a bias", c->name);
+    return PP_OK;
+}
+
+pp_status pp_lmq_check(const pp_lm_config *c, const pp_lmq_options *o)
+{
+    PP_TRY(check_options(o));
+    return check_model(c, o);
+}
+
 bool pp_lmq_weight_options_(const pp_lmq *q, pp_lm_kind kind, pp_weight_options *out)
 {
     const pp_lmq_options *o = &q->o;
@@ -445,21 +460,11 @@ pp_status pp_lmq_allocate_(pp_lmq *q)
     return PP_OK;
 }
 
-static pp_status check_model(const pp_lm_config *c, const pp_lmq_options *o)
-{
-    if (c->experts > 0)
-        return pp_fail(PP_EUNSUPPORTED, "quantize: %s: mixtures of experts are not quantized", c->name);
-    if (o->method != PP_LMQ_RTN && c->norm == PP_LM_NORM_RMS && (c->biases & PP_LM_KIND_BIT(PP_LM_FINAL_NORM_BIAS)))
-        return pp_fail(PP_EUNSUPPORTED, "quantize: %s: an RMS norm with a bias", c->name);
-    return PP_OK;
-}
-
 pp_status pp_lmq_new(pp_lmq **out, const pp_lm *lm, const pp_lmq_options *o, const pp_lmq_calib *calib,
                      pp_pool *pool, pp_progress *progress)
 {
     *out = NULL;
-    PP_TRY(check_options(o));
-    PP_TRY(check_model(pp_lm_config_of(lm), o));
+    PP_TRY(pp_lmq_check(pp_lm_config_of(lm), o));
     if (calib == NULL && (o->method == PP_LMQ_KURTAIL || o->smooth > 0 || o->act_static))
         return pp_fail(PP_EINVAL, "quantize: this method needs a calibration text");
     pp_lmq *q = pp_calloc(1, sizeof *q);

@@ -38,6 +38,8 @@ typedef struct pp_lmq_options {
                                 Not part of the settings; NULL, or a folder that may be absent */
 } pp_lmq_options;
 pp_lmq_options pp_lmq_defaults(void);
+/* Whether a model can be quantized so: for those who work before pp_lmq_new, which asks it too. */
+pp_status pp_lmq_check(const pp_lm_config *config, const pp_lmq_options *o);
 /* Executors that run beside quantization: at most 1 GiB of weights and 640 MiB of scratch, so that the whole stays
  * below 3 GB on models of 8 billion parameters whatever the number of threads. */
 pp_lm_exec_options pp_lmq_exec_options(pp_pool *pool);

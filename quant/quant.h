@@ -126,6 +126,8 @@ pp_status pp_qnetwork_dump(char **out, const pp_qnetwork *q);
 /* Directory DIR: model.safetensors (codes, scales, multipliers, formats) and quant.json
  * (docs/quantization.md is the format). Read back equal to the bit. */
 pp_status pp_qnetwork_write(const pp_qnetwork *q, const char *dir, bool force);
+/* PP_EEXIST where pp_qnetwork_write would find such files: for those who ask before they quantize. */
+pp_status pp_qnetwork_may_write(const char *dir, bool force);
 pp_status pp_qnetwork_read(pp_qnetwork **out, const pp_network *net, const pp_stages *stages, const char *dir);
 /* Such a folder before its network is open: which model it was made from (a path to a file is absolute) and how. */
 typedef struct pp_qfolder {

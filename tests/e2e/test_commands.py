@@ -177,7 +177,7 @@ class Values(Case):
 
     def test_quantize_writes_codes(self):
         out = self.path("w4a8")
-        d = self.json("quantize", "resnet32-cifar10", *self.FEW, "-o", out)
+        d = self.json("quantize", "resnet32-cifar10", *self.FEW, *settings(quant__weights="output"), "-o", out)
         for key in """method weights wbits abits kvbits seed invariance_error kurtosis_before kurtosis_after top1_float
                       top1 wall_s peak_rss_mb""".split():
             self.assertIn(key, d)

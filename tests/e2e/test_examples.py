@@ -10,7 +10,7 @@ import unittest
 
 from harness import BIN, ROOT, SHORT, Case, example, settings
 
-FEW = " --set workload.images=8 --set quant.calib_images=2"
+FEW = " --set workload.images=8 --set quant.calib_images=2" + (" --set quant.weights=mse" if SHORT else "")
 LM = " --eval-tokens 64 --window 64 --calib-windows 1 --steps 2"
 # What makes an example small: (pattern, options put behind it). All that match are used; none changes what is shown.
 SMALLER = [
@@ -24,6 +24,7 @@ SMALLER = [
     (r"^pentaprism infer .*pcm", " --set device.times_s=25"),
     (r"^pentaprism infer .*bytellama", " --set workload.images=1"),
     (r"^pentaprism compare", " --images 2 --set mapping.effort=1"),
+    (r"^pentaprism simulate .*llama3-8b" if SHORT else "^$", " --set workload.sequences=1 --set workload.prompt_tokens=8 --set workload.decode_tokens=1"),
     (r"^pentaprism traffic .*--sweep", " --rates 0.1,0.2 --cycles 300 --seeds 1"),
 ]
 # Too large for sanitizers even so.

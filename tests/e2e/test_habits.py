@@ -74,6 +74,7 @@ class Newcomer(Case):
         os.makedirs(self.path("folder"), exist_ok=True)
         for out, words in ((self.path("no/such/x.h5"), ["folder"]), ("/dev/full", ["not a regular file"]), (self.path("folder"), ["not a regular file"]), ("", ["name of a file"]), (self.write("have.h5", "x"), ["exists"])):
             self.refused("run", JOSHI, "-o", out, words=words, cwd=self.folder)
+            self.refused("quantize", "compare", "bytellama-7m", "-o", out, words=words, cwd=self.folder)  # before the work
 
     def test_stdout_that_takes_nothing(self):
         for args in (["--help"], ["run", "--help"], ["version"], ["knobs"], ["knobs", "--json"], ["model", "list"], ["model", "show", "resnet20"], ["fabric", "list"], ["fabric", "show", "mesh:rows=2,cols=2"],
@@ -129,7 +130,7 @@ class Hints(Case):
         (["infer", JOSHI, "--set", "device.model=hermse"], "hermes"),
         (["infer", PCM, "--set", "noise.compensation=globl"], "global"),
         (["quantize", "bytellama-7m", "--method", "kurtial"], "kurtail"), (["quantize", "bytellama-7m", "--weights", "gtpq"], "gptq"),
-        (["quantize", "bytellama-7m", "--format", "fp44"], "fp4"), (["quantize", "bytellama-7m", "--learner", "caylee"], "cayley"),
+        (["quantize", "bytellama-7m", "--format", "fp44"], "fp4"), (["quantize", "compare", "bytellama-7m", "--format", "fp44"], "fp4"), (["quantize", "bytellama-7m", "--learner", "caylee"], "cayley"),
         (["traffic", "mesh:rows=4,cols=4", "--pattern", "unifrm"], "uniform"), (["traffic", "mesh:rows=4,cols=4", "--arrival", "poison"], "poisson"),
         (["traffic", "mesh:rows=4,cols=4", "--switching", "vtc"], "vct"), (["traffic", "mesh:rows=4,cols=4", "--router", "boksim"], "booksim"),
         (["traffic", "mesh:rows=4,cols=4", "--router", "booksim:iter=1"], "iters"), (["traffic", "mehs"], "mesh"),

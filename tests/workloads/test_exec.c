@@ -1,6 +1,7 @@
 /* The fast executor against the reference, on every kernel that this processor has. */
 #include "test_workloads.h"
 
+#include "tests/size.h"
 #include "workloads/cpu.h"
 
 #include <math.h>
@@ -179,7 +180,7 @@ static void resnet32_reproduces_the_fixture(void **state)
     for (size_t level = 0; level < 3; level++) {
         pp_float_exec *exec = NULL;
         setenv("PENTAPRISM_CPU", levels[level], 1);
-        uint32_t n = pp_cpu_level() < best ? 20 : 1000;
+        const uint32_t all = PP_SMALL_TESTS ? 60 : 1000, n = pp_cpu_level() < best ? all / 50 : all;
         assert_ok(pp_float_exec_new(&exec, net, stages));
         assert_ok(pp_float_exec_run(exec, NULL, data, 0, n, got, NULL, NULL));
         assert_true(largest_error(got, want, n) < 1e-3);
