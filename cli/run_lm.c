@@ -3,6 +3,7 @@
 #include "cli/lm_values.h"
 #include "report/lm_report.h"
 #include "sim/lm_execute.h"
+#include "sim/tokens_sample.h"
 #include "sim/tokens_way.h"
 
 #include <stdio.h>
@@ -10,12 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOPS UINT64_C(200000000) /* of all tokens in lockstep; more only if its coarsest needs more */
+#define HOPS UINT64_C(300000000) /* of all tokens in lockstep; more only if its coarsest needs more */
 
 typedef struct lm_run {
     pp_session *s;
     pp_lm_config config;
     pp_lm_way way;
+    pp_lm_sampler *sampler;
+    pp_lm_sample sample;
     pp_lm_actors *actors;
     pp_token_sequence *sequence;
     pp_token_setup setup;
@@ -115,20 +118,30 @@ static pp_status fill_pipeline(lm_run *r)
     return status;
 }
 
-/* Lockstep as fine as some seconds allow. */
+/* Lockstep as near to every tile as some seconds allow, by a sample of this mapping; without one as fine as they do. */
 static pp_status lockstep(lm_run *r)
 {
     const uint64_t tokens = tokens_of(&r->setup), most = tokens > 0 ? HOPS / tokens : HOPS;
-    const pp_lm_lockstep_options o = {.hops_most = most > 0 ? most : 1};
+    const pp_lm_sample_input in = {.m = r->s->lm, .setup = &r->setup, .paced = r->s->tokens.entry == PP_ENTRY_PACED,
+                                   .services_token = r->way.services / (double)(tokens > 0 ? tokens : 1)};
+    pp_lm_lockstep_options o = {.hops_most = most > 0 ? most : 1};
+    PP_TRY(pp_lm_sampler_new(&r->sampler, &in));
+    PP_TRY(pp_lm_sampler_choose(&o.grain, r->sampler, o.hops_most));
     return pp_lm_actors_lockstep(&r->actors, r->s->lm, 0, &o);
+}
+
+static pp_status take_way(lm_run *r)
+{
+    const pp_session *s = r->s;
+    PP_TRY(pp_lm_choose_way(&r->way, s->lm, s->sim_options.exact, tokens_of(&r->setup)));
+    return r->way.tiles ? pp_lm_actors_exact(&r->actors, s->lm, &s->arch, (uint32_t)s->quant.psum_bits, 0, 0) : lockstep(r);
 }
 
 static pp_status simulate(lm_run *r)
 {
     pp_session *s = r->s;
     pp_progress bar;
-    PP_TRY(pp_lm_choose_way(&r->way, s->lm, s->sim_options.exact, tokens_of(&r->setup)));
-    PP_TRY(r->way.tiles ? pp_lm_actors_exact(&r->actors, s->lm, &s->arch, (uint32_t)s->quant.psum_bits, 0, 0) : lockstep(r));
+    PP_TRY(take_way(r));
     if (s->tokens.entry == PP_ENTRY_PACED) {
         pp_token_bounds b;
         PP_TRY(pp_token_bounds_at(&b, &r->actors->net, 1));
@@ -136,6 +149,8 @@ static pp_status simulate(lm_run *r)
     }
     if (r->setup.in_flight == 0)
         PP_TRY(fill_pipeline(r));
+    if (!r->way.tiles)
+        PP_TRY(pp_lm_sampler_take(&r->sample, r->sampler, 1 + r->actors->grain, &r->actors->net, &r->setup));
     PP_TRY(watch_tokens(r));
     pp_progress_begin(&bar, "tokens", tokens_of(&r->setup));
     r->setup.progress = &bar;
@@ -260,7 +275,7 @@ static pp_status report(lm_run *r, const char *path, bool force)
                          .wbits = (uint32_t)s->quant.wbits, .arch = &s->arch, .mapping = r->s->lm, .actors = r->actors,
                          .setup = &r->setup, .result = r->result, .energy = r->energy, .pipeline = r->pipeline,
                          .scenario = names[r->setup.scenario],
-                         .switching = r->way.tiles ? "exact" : "lockstep", .way = &r->way};
+                         .switching = r->way.tiles ? "exact" : "lockstep", .way = &r->way, .sample = &r->sample};
     PP_TRY(pp_lm_summary_fill(&r->summary, &r->all));
     PP_TRY(pp_lm_tables_fill(&r->tables, &r->all));
     PP_TRY(pp_session_trace_write(s, &r->all));
@@ -287,6 +302,7 @@ pp_status pp_run_lm(pp_session *s, const char *path, bool force)
     pp_lm_tables_free(&r.tables);
     pp_lm_energy_free(r.energy);
     pp_lm_pipeline_free(r.pipeline);
+    pp_lm_sampler_free(r.sampler);
     pp_token_result_free(r.result);
     pp_lm_actors_free(r.actors);
     free(r.sequence);

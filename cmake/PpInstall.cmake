@@ -86,7 +86,7 @@ foreach(header
     sim/noise.h
     sim/noise_study.h
     sim/sim.h
-    sim/tokens.h sim/tokens_energy.h sim/tokens_lm.h sim/tokens_way.h
+    sim/tokens.h sim/tokens_energy.h sim/tokens_lm.h sim/tokens_sample.h sim/tokens_way.h
     report/accuracy.h
     report/compare.h
     report/content.h report/guard.h

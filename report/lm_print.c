@@ -40,10 +40,14 @@ static void print_way(const pp_lm_summary *s, FILE *f)
     else if (s->bound_edges == 0)
         fprintf(f, "  time            lockstep, exact: no packets of an operator meet\n");
     else
-        fprintf(f, "  time            lockstep, grain %u (0 finest, 4 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
+        fprintf(f, "  time            lockstep, grain %u (0 finest, 9 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
                 s->exact_edges, s->bound_edges);
     if (s->model_of_time_why[0] != 0)
         fprintf(f, "                  (%s)\n", s->model_of_time_why);
+    if (s->lockstep_tokens > 0)
+        fprintf(f, "  deviation       %+.2f %% of the time tile by tile, on a sample: %s\n", 100 * s->lockstep_deviation, s->lockstep_sample);
+    else if (!exact && s->lockstep_sample[0] != 0)
+        fprintf(f, "  deviation       %s\n", s->lockstep_sample);
 }
 
 static void print_mapping(const pp_lm_summary *s, FILE *f, bool colour)

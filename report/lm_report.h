@@ -5,6 +5,7 @@
 #include "report/report.h"
 #include "sim/tokens_energy.h"
 #include "sim/tokens_lm.h"
+#include "sim/tokens_sample.h"
 #include "sim/tokens_way.h"
 
 /* Watches some tokens on their way through one block: the one in the middle of the model, tokens [first, first +
@@ -32,11 +33,12 @@ typedef struct pp_lm_run {
     const char *scenario;    /* "mixed" ... */
     const char *switching;   /* "lockstep" or "exact": every tile and channel on its own */
     const pp_lm_way *way;    /* why */
+    const pp_lm_sample *sample; /* of lockstep against every tile */
 } pp_lm_run;
 
 typedef struct pp_lm_summary {
     char network[256], fabric[1024], preset[64], certificate[16], placement[256], scenario[16], model_of_time[16], kv_tier[16];
-    char model_of_time_why[192];
+    char model_of_time_why[192], lockstep_sample[256];
     uint64_t parameters, macs;
     int64_t wbits, abits, kvbits, array_rows, array_cols;
     uint32_t blocks;
@@ -62,6 +64,8 @@ typedef struct pp_lm_summary {
     uint64_t pipeline_tokens, in_flight_limit, in_flight_high; /* that fill it at the longest context */
     uint32_t sequences_high;
     uint64_t events;
+    double lockstep_deviation;   /* measured on lockstep_tokens of a part of the model; 0 tokens: not */
+    uint32_t lockstep_tokens;
     double services_expected, services_limit; /* tile by tile; with which auto takes that at most */
     double extrapolated_share;
     char cost_preset[32], energy_boundary[16], energy_unpriced[512];

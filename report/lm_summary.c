@@ -81,7 +81,10 @@ const pp_lm_field pp_lm_fields[] = {
     FIELD("/timing", sequences_high, PP_H5_U32, "", "most sequences at work at once"),
     FIELD("/timing", events, PP_H5_U64, "", "events of the simulation"),
     FIELD("/timing", extrapolated_share, PP_H5_F64, "", "tokens that were put in as exact repetitions, of all"),
-    FIELD("/timing", lockstep_grain, PP_H5_U32, "", "how fine lockstep is: 0 finest, 4 coarsest"),
+    FIELD("/timing", lockstep_grain, PP_H5_U32, "", "how fine lockstep is: 0 finest, 9 coarsest"),
+    FIELD("/timing", lockstep_deviation, PP_H5_F64, "", "time of a sample in lockstep over that tile by tile, less 1; 0 where time is exact or nothing was sampled"),
+    FIELD("/timing", lockstep_tokens, PP_H5_U32, "token", "tokens of that sample; 0: none"),
+    FIELD("/timing", lockstep_sample, PP_H5_TEXT, "", "what was sampled, or why nothing was"),
     FIELD("/timing", model_of_time, PP_H5_TEXT, "", "lockstep: tiles of an operator that are done together fire together; exact: one by one"),
     FIELD("/timing", model_of_time_why, PP_H5_TEXT, "", "why that one: asked for, or found (simulate.exact: auto)"),
     FIELD("/timing", services_expected, PP_H5_F64, "", "starts of tiles and packets on channels that the run has tile by tile, about"),
@@ -108,6 +111,18 @@ const size_t pp_lm_n_fields = sizeof pp_lm_fields / sizeof *pp_lm_fields;
 
 /* ---- parts of the summary ---- */
 
+/* Empty where every tile is simulated. */
+static void fill_sample(pp_lm_summary *s, const pp_lm_sample *x)
+{
+    s->lockstep_deviation = x->deviation;
+    s->lockstep_tokens = x->tokens;
+    if (x->tokens > 0)
+        (void)snprintf(s->lockstep_sample, sizeof s->lockstep_sample, "%u tokens through %u of %u parts of the model: %.3f us, %.3f us tile by tile",
+                       x->tokens, x->instances, x->instances_of, (double)x->lockstep_ps * 1e-6, (double)x->tiles_ps * 1e-6);
+    else if (x->why_not[0] != 0)
+        (void)snprintf(s->lockstep_sample, sizeof s->lockstep_sample, "not sampled: %s", x->why_not);
+}
+
 static void fill_model(pp_lm_summary *s, const pp_lm_run *r)
 {
     const pp_lm_config *c = &r->mapping->graph->config;
@@ -124,6 +139,7 @@ static void fill_model(pp_lm_summary *s, const pp_lm_run *r)
     COPY(s->scenario, r->scenario);
     COPY(s->model_of_time, r->switching);
     COPY(s->model_of_time_why, r->way->why);
+    fill_sample(s, r->sample);
     s->services_expected = r->way->services;
     s->services_limit = PP_LM_SERVICES_MAX;
 }

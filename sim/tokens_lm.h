@@ -13,7 +13,7 @@ typedef struct pp_lm_actor {
     uint32_t stage;             /* in mapping.stage[]; PP_NONE: source, sink, additions of partial sums on their own */
 } pp_lm_actor;
 
-#define PP_LM_GRAINS 5
+#define PP_LM_GRAINS 10
 
 /* One of those who use a channel's server. */
 typedef struct pp_lm_channel_user {
@@ -36,6 +36,7 @@ typedef struct pp_lm_actors {
 
 /* How fine lockstep is. */
 typedef struct pp_lm_lockstep_options {
+    uint32_t grain;             /* 1 + pp_lm_actors.grain that is wanted; 0: by hops_most */
     uint64_t hops_most;         /* of a token, at the price of a coarser model, as far as the coarsest goes; 0: the finest */
     uint64_t window_cores;      /* the model is taken tile by tile in parts of at most so many cores, but two instances;
                                    0: 16,384. Less memory, the same result but where instances further apart meet */

@@ -289,11 +289,17 @@ static void lockstep_free(pp_lockstep *l)
 static pp_lockstep_grain grain_at(const pp_lm_mapping *m, uint32_t level)
 {
     const uint64_t interval_ps = m->bounds.interval_ps;
+    const uint64_t by_8 = interval_ps / 8, by_16 = interval_ps / 16, by_32 = interval_ps / 32;
     const pp_lockstep_grain grain[PP_LM_GRAINS] = {{0, 0, 200, true},
-                                             {0, 0, 24, true},
-                                             {interval_ps / 32, interval_ps / 2, 8, false},
-                                             {interval_ps / 32, PP_LOCKSTEP_NEVER, 4, false},
-                                             {interval_ps / 8, PP_LOCKSTEP_NEVER, 4, false}};
+                                                   {0, 0, 24, true},
+                                                   {0, 0, 4, true},
+                                                   {by_32, by_32, 4, false},
+                                                   {by_32, by_16, 2, false},
+                                                   {by_32, by_8, 2, false},
+                                                   {by_8, by_16, 2, false},
+                                                   {by_8, PP_LOCKSTEP_NEVER, 4, false},
+                                                   {by_8, by_8, 1, false},
+                                                   {by_8, PP_LOCKSTEP_NEVER, 1, false}};
     return grain[level];
 }
 
@@ -307,10 +313,12 @@ static double all_hops(const pp_lockstep *l)
     return (double)l->nodes.len * m->cores_used / cores;
 }
 
-/* The finest grain with which a token takes so few hops; the first window tells. */
-static pp_status choose_grain(pp_lockstep *l, uint64_t hops_most)
+/* The one that is wanted, or the finest with which a token takes so few hops; the first window tells. */
+static pp_status choose_grain(pp_lockstep *l, const pp_lm_lockstep_options *o)
 {
-    for (uint32_t level = 0;; level++) {
+    const uint32_t only = o->grain > PP_LM_GRAINS ? PP_LM_GRAINS : o->grain;
+    const uint64_t hops_most = only > 0 ? 0 : o->hops_most;
+    for (uint32_t level = only > 0 ? only - 1 : 0;; level++) {
         const pp_lockstep fresh = {.m = l->m, .x = l->x, .first_actor = l->first_actor, .first_channel = l->first_channel,
                                    .window_cores = l->window_cores, .grain = grain_at(l->m, level)};
         *l = fresh;
@@ -323,9 +331,9 @@ static pp_status choose_grain(pp_lockstep *l, uint64_t hops_most)
     }
 }
 
-static pp_status make(pp_lockstep *l, uint64_t hops_most)
+static pp_status make(pp_lockstep *l, const pp_lm_lockstep_options *o)
 {
-    PP_TRY(choose_grain(l, hops_most));
+    PP_TRY(choose_grain(l, o));
     PP_TRY(other_windows(l));
     PP_TRY(put_source(l));
     PP_TRY(put_trees(l));
@@ -340,7 +348,7 @@ pp_status pp_lm_lockstep(pp_lm_actors *x, const pp_lm_mapping *m, const uint32_t
 {
     pp_lockstep l = {.m = m, .x = x, .first_actor = first_actor, .first_channel = x->first_server[m->n_instances],
                      .window_cores = options->window_cores > 0 ? options->window_cores : WINDOW_CORES};
-    const pp_status status = make(&l, options->hops_most);
+    const pp_status status = make(&l, options);
     lockstep_free(&l);
     return status;
 }

@@ -8,8 +8,10 @@
 #include <cmocka.h>
 
 #include "sim/tokens_lm.h"
+#include "sim/tokens_sample.h"
 #include "sim/tokens_way.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define SETS(...) (const char *const[]){__VA_ARGS__, NULL}
@@ -86,6 +88,21 @@ static uint64_t time_of(const pp_lm_actors *x, int scenario, uint32_t sequences,
     setup.entry_ps = b.interval_ps;
     if (pp_simulate_tokens(&r, &x->net, &setup) != PP_OK)
         fail_msg("%s", pp_error_text());
+    const uint64_t ps = r->end_ps;
+    pp_token_result_free(r);
+    return ps;
+}
+
+/* Of one prompt. */
+static uint64_t time_in(const pp_lm_actors *x, uint32_t prompt, uint64_t in_flight)
+{
+    const pp_token_sequence q = {0, prompt, 0};
+    pp_token_setup setup = {.sequence = &q, .n_sequences = 1, .scenario = PP_SCENARIO_PREFILL, .in_flight = in_flight};
+    pp_token_bounds b;
+    pp_token_result *r = NULL;
+    assert_int_equal(pp_token_bounds_at(&b, &x->net, 1), PP_OK);
+    setup.entry_ps = b.interval_ps;
+    assert_int_equal(pp_simulate_tokens(&r, &x->net, &setup), PP_OK);
     const uint64_t ps = r->end_ps;
     pp_token_result_free(r);
     return ps;
@@ -215,9 +232,92 @@ static void the_way_is_the_cheap_one(void **state)
     }
 }
 
+static pp_lm_sampler *sampler_of(const pp_lm_mapping *m, const pp_token_setup *setup, double services_most)
+{
+    pp_lm_sample_input in = {.m = m, .setup = setup, .paced = true, .services_most = services_most};
+    pp_lm_sampler *s = NULL;
+    assert_int_equal(pp_lm_services(&in.services_token, m), PP_OK);
+    if (pp_lm_sampler_new(&s, &in) != PP_OK)
+        fail_msg("%s", pp_error_text());
+    return s;
+}
+
+static pp_lm_sample sample_of(pp_lm_sampler *s, uint32_t grain, const pp_lm_actors *x, const pp_token_setup *setup)
+{
+    pp_lm_sample out;
+    if (pp_lm_sampler_take(&out, s, grain, &x->net, setup) != PP_OK)
+        fail_msg("%s", pp_error_text());
+    return out;
+}
+
+/* A sample that takes the whole model is the run itself; the grain that it chooses is near. */
+static void a_sample_measures_lockstep(void **state)
+{
+    (void)state;
+    const pp_lm_config c = small("llama3-8b");
+    const pp_token_sequence q = {0, 60, 0};
+    const pp_token_setup setup = {.sequence = &q, .n_sequences = 1, .scenario = PP_SCENARIO_PREFILL, .in_flight = 1000};
+    double sum = 0;
+    for (int f = 0; f < FABRICS; f++) {
+        pp_lm_mapping *m = map_on(&c, fabrics[f], SETS(CHEAP));
+        pp_lm_sampler *s = sampler_of(m, &setup, 1e9);
+        pp_lm_actors *tiles = exact(m), *x;
+        uint32_t grain;
+        assert_int_equal(pp_lm_sampler_choose(&grain, s, 0), PP_OK);
+        assert_true(grain > 0 && grain <= PP_LM_GRAINS);
+        const pp_lm_lockstep_options o = {.grain = grain};
+        assert_int_equal(pp_lm_actors_lockstep(&x, m, 64, &o), PP_OK);
+        assert_int_equal(x->grain, grain - 1);
+        const pp_lm_sample got = sample_of(s, grain, x, &setup);
+        assert_int_equal(got.instances, m->n_instances);
+        assert_int_equal(got.tokens, 60);
+        /* but for packets that ask at the same picosecond: nothing goes back in the sample, and others come first */
+        assert_true(fabs((double)got.tiles_ps / (double)time_in(tiles, 60, 1000) - 1) < 1e-3);
+        assert_true(fabs((double)got.lockstep_ps / (double)time_in(x, 60, 1000) - 1) < 1e-3);
+        assert_true(got.deviation > -0.01 && got.deviation < 0.03);
+        sum += got.deviation;
+        pp_lm_sampler_free(s);
+        pp_lm_actors_free(tiles);
+        pp_lm_actors_free(x);
+        pp_lm_mapping_free(m);
+    }
+    assert_true(sum / FABRICS < 0.01);
+}
+
+/* The front of a model when the whole is too much; nothing when that is, too, or tile by tile is not possible. */
+static void samples_are_as_large_as_allowed(void **state)
+{
+    (void)state;
+    const pp_lm_config c = small("gpt2");
+    const pp_token_sequence q[] = {{0, 40, 8}, {0, 40, 8}};
+    const pp_token_setup setup = {.sequence = q, .n_sequences = 2, .scenario = PP_SCENARIO_DECODE, .in_flight = 2};
+    pp_lm_config longer = c;
+    longer.layers = 9;
+    pp_lm_mapping *m = map_on(&longer, "mesh", SETS(CHEAP)), *copies = map_on(&c, "mesh", SETS(CHEAP, "mapping.copies=2"));
+    const struct {
+        const pp_lm_mapping *m;
+        double most;
+        uint32_t instances;
+    } cases[] = {{m, 1e9, 11}, {m, 1e5, 7}, {m, 1e2, 0}, {copies, 1e9, 0}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        pp_lm_sampler *s = sampler_of(cases[k].m, &setup, cases[k].most);
+        pp_lm_actors *x = lockstep(cases[k].m, 0, 0);
+        const pp_lm_sample got = sample_of(s, 1, x, &setup);
+        assert_int_equal(got.instances, cases[k].instances);
+        assert_true((got.tokens == 0) == (cases[k].instances == 0) && got.tokens <= 16);
+        assert_true((got.why_not[0] != 0) == (cases[k].instances == 0));
+        pp_lm_sampler_free(s);
+        pp_lm_actors_free(x);
+    }
+    pp_lm_mapping_free(m);
+    pp_lm_mapping_free(copies);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_token_alone_takes_as_long), cmocka_unit_test(streams_differ_by_little),
-                                       cmocka_unit_test(the_way_is_the_cheap_one)};
+                                       cmocka_unit_test(the_way_is_the_cheap_one),
+                                       cmocka_unit_test(a_sample_measures_lockstep),
+                                       cmocka_unit_test(samples_are_as_large_as_allowed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
