@@ -44,12 +44,15 @@ static pp_status map_model(lm_run *r)
     return PP_OK;
 }
 
-/* Decoding alone of an encoder, or its decoding at all, is refused by the simulator; the default scenario is not. */
+/* Decoding alone of an encoder, or its decoding at all, is refused by the simulator; the default scenario is not. An image is
+ * all of its patches, with the tokens in front of them. */
 static void settle_scenario(lm_run *r)
 {
     pp_session *s = r->s;
     if (!r->config.causal && !pp_config_is_set(s->config, "workload", "scenario"))
         s->tokens.scenario = PP_SCENARIO_PREFILL;
+    if (r->config.patch_values > 0 && !pp_config_is_set(s->config, "workload", "prompt_tokens"))
+        s->tokens.prompt_tokens = r->config.positions;
 }
 
 static pp_status set_up(lm_run *r)

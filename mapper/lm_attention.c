@@ -102,6 +102,7 @@ pp_lm_attention pp_lm_attention_whole(const pp_lm_attention *a)
 
 /* ---- context split over several units ---- */
 
+/* PAPER: milakov2018 sec. 3.1: m = max(m1, m2), d = d1 e^(m1 - m) + d2 e^(m2 - m), and the values alike. */
 #define OPS_MERGE 12      /* a query head: maximum, two differences, two exponentials of three, the sum of two products */
 #define OPS_MERGE_VALUE 3 /* two products and a sum */
 

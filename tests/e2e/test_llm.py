@@ -276,6 +276,31 @@ class Llm(Case):
         self.assertGreater(up[0], up[1])
         self.assertGreater(up[1], up[2])
 
+    def test_families_by_config(self):
+        """Timed by the shape alone: an image is its patches; a folder without readable weights is a shape, which nobody quantizes."""
+        vit = self.config(self.write("vit.json", json.dumps({
+            "architectures": ["ViTForImageClassification"], "model_type": "vit", "num_hidden_layers": 2, "hidden_size": 48,
+            "intermediate_size": 96, "num_attention_heads": 3, "image_size": 32, "patch_size": 8, "num_channels": 3,
+            "id2label": {str(k): str(k) for k in range(10)}})), "vit")
+        file = self.write("image.yaml", "workload: {model: %s, sequences: 3}\nfabric: {kind: mesh, channel: llm}\n" % vit)
+        d = self.json("run", file, "-o", self.path("image.h5"))
+        self.assertEqual((d["prefill_tokens"], d["decode_tokens"]), (3 * 17, 0))
+        with h5py.File(self.path("image.h5"), "r") as f:
+            served = {o["name"].decode(): int(o["served"]) for o in f["/timing/operators"]}
+        self.assertEqual((served["patch_embed"], served["classifier"], served["output"]), (51, 3, 51))
+        phi = os.path.dirname(self.config(self.write("phi.json", json.dumps({
+            "architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "num_hidden_layers": 2, "hidden_size": 48, "intermediate_size": 96,
+            "num_attention_heads": 6, "num_key_value_heads": 2, "vocab_size": 100, "max_position_embeddings": 128,
+            "rope_scaling": {"type": "longrope", "long_factor": [1.0], "short_factor": [1.0]}})), "phi"))
+        one, _ = self.small(*settings(workload__model=phi))
+        two, _ = self.small(*settings(workload__model=phi, mapping__attention_split=2))
+        self.assertEqual((one["decode_tokens"], two["cores_used"]), (64, one["cores_used"] + 2 * 2))
+        self.assertEqual(two["kv_capacity_bytes"], 2 * one["kv_capacity_bytes"])
+        self.assertEqual((two["kv_token_bytes"], two["kv_context_limit"]), (one["kv_token_bytes"], 2 * (one["kv_context_limit"] - 1) + 1))
+        self.assertGreaterEqual(two["latency_first_us"], two["bound_latency_us"])
+        self.refused("quantize", phi, "-o", self.path("q"), words=["phi3", "only its shape"])
+        self.assertFalse(self.json("model", "show", phi)["has_weights"])
+
     def config(self, file, name):
         os.makedirs(self.path(name), exist_ok=True)
         os.replace(file, self.path(f"{name}/config.json"))
