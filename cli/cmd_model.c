@@ -82,6 +82,8 @@ static pp_status show_row(pp_table *t, const pp_op *op)
     snprintf(out, sizeof out, "%ux%ux%u", op->out.h, op->out.w, op->out.c);
     bool windowed = op->kind == PP_OP_CONV || op->kind == PP_OP_MAX_POOL || op->kind == PP_OP_AVG_POOL;
     snprintf(window, sizeof window, windowed ? "%ux%u/%u" : "", op->window.kh, op->window.kw, op->window.sh);
+    if (op->kind == PP_OP_PRODUCT)
+        snprintf(window, sizeof window, "%u head%s", op->groups, op->groups > 1 ? "s" : "");
     if (op->kind == PP_OP_TASK)
         snprintf(window, sizeof window, "%" PRIu64 " %s", op->work.ops ? op->work.ops : op->work.ps,
                  op->work.ops ? "ops" : "ps");
@@ -141,7 +143,8 @@ const pp_command pp_cmd_model = {
     .min_operands = 1,
     .max_operands = 2,
     .text = "list the built-in networks, or show what is inside one\n\n"
-            "MODEL is a built-in name, a path to an .onnx or .tflite file (docs/onnx.md; PATH.onnx:input=HxWxC,output=NAME\n"
+            "MODEL is a built-in name, a path to an .onnx or .tflite file (docs/onnx.md; PATH.onnx:input=HxWxC,output=NAME,\n"
+            "from=NAME,ones=NAME\n"
             "where it leaves a choice), or to a .safetensors file whose card (NAME.json, the layers in order of execution)\n"
             "stands beside it: docs/models.md. Built-in networks of shapes take options:\n"
             "NAME:input=HxWxC,classes=N,relays=N. Language models: a built-in name, a Hugging Face folder, a config.json\n"

@@ -7,8 +7,9 @@
 
 #include "workloads/network.h"
 
-/* PATH.onnx[:input=HxWxC][,output=NAME] as a network; PATH.tflite the same (workloads/tflite.h). input: sizes of an input that the file leaves open; output: the
- * result to compute when the graph has several. mean and std of the input come from NAME.json beside NAME.onnx
+/* PATH.onnx[:input=HxWxC][,output=NAME][,from=NAME][,ones=NAME] as a network; PATH.tflite the same (workloads/tflite.h). input: sizes of an input that the file leaves open; output: the
+ * result to compute when the graph has several. from: a value inside the graph that the network begins with, of that size.
+ * ones: an input all of whose elements are 1 (an attention mask). mean and std of the input come from NAME.json beside NAME.onnx
  * (fields input.mean, input.std of a model card) when there is one. The message of a failure names node and operator.
  */
 pp_status pp_network_from_onnx(pp_network **out, const char *model);

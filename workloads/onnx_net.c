@@ -9,12 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What stands behind the colon of MODEL. */
-typedef struct options {
-    char *path, *output;
-    pp_shape input;
-} options;
-
 /* ---- values ---- */
 
 static const pp_onnx_slot *slot(const pp_onnx_net *v, uint32_t k)
@@ -305,18 +299,26 @@ static pp_status convert(pp_onnx_net *v)
     return f ? f(v) : pp_net_refuse(v, reason(v));
 }
 
-/* needed[v]: the output depends on value v. */
-static bool *find_needed(const pp_onnx *m, uint32_t output)
+/* Whether the network needs a result of the node: not the one that it begins with. */
+static bool is_wanted(const pp_onnx_net *v, const pp_onnx_node *n, const bool *needed)
 {
+    for (uint32_t k = 0; k < n->n_out; k++)
+        if (n->out[k] != PP_NONE && n->out[k] != v->from && needed[n->out[k]])
+            return true;
+    return false;
+}
+
+/* needed[v]: the output depends on value v. */
+static bool *find_needed(const pp_onnx_net *v, uint32_t output)
+{
+    const pp_onnx *m = v->m;
     bool *needed = pp_calloc((size_t)m->n_values + 1, sizeof *needed);
     if (!needed)
         return NULL;
     needed[output] = true;
     for (uint32_t i = m->n_nodes; i-- > 0;) {
         const pp_onnx_node *n = &m->node[i];
-        bool any = false;
-        for (uint32_t k = 0; k < n->n_out; k++)
-            any |= n->out[k] != PP_NONE && needed[n->out[k]];
+        const bool any = is_wanted(v, n, needed);
         for (uint32_t k = 0; any && k < n->n_in; k++)
             if (n->in[k] != PP_NONE)
                 needed[n->in[k]] = true;
@@ -325,15 +327,14 @@ static bool *find_needed(const pp_onnx *m, uint32_t output)
 }
 
 /* Readers that nothing needs do not count: what is fused depends on who reads. */
-static void count_uses(pp_onnx *m, const bool *needed, uint32_t output)
+static void count_uses(const pp_onnx_net *v, const bool *needed, uint32_t output)
 {
+    pp_onnx *m = v->m;
     for (uint32_t i = 0; i < m->n_values; i++)
         m->value[i].uses = i == output;
     for (uint32_t i = 0; i < m->n_nodes; i++) {
         const pp_onnx_node *n = &m->node[i];
-        bool any = false;
-        for (uint32_t k = 0; k < n->n_out; k++)
-            any |= n->out[k] != PP_NONE && needed[n->out[k]];
+        const bool any = is_wanted(v, n, needed);
         for (uint32_t k = 0; any && k < n->n_in; k++)
             if (n->in[k] != PP_NONE)
                 m->value[n->in[k]].uses++;
@@ -368,127 +369,15 @@ static pp_status convert_all(pp_onnx_net *v, const bool *needed)
 {
     PP_TRY(fold_constants(v, needed));
     for (uint32_t i = 0; i < v->m->n_nodes; i++) {
-        bool any = false;
         v->node = &v->m->node[i];
         v->made = 0;
-        for (uint32_t k = 0; k < v->node->n_out; k++)
-            any |= v->node->out[k] != PP_NONE && needed[v->node->out[k]];
-        if (!any || v->skip[i])
+        if (v->skip[i] || !is_wanted(v, v->node, needed))
             continue;
         pp_status status = convert(v);
         if (status != PP_OK)
             return placed(v, status);
     }
     return PP_OK;
-}
-
-/* ---- input ---- */
-
-static pp_status open_size(const pp_onnx *m, const pp_onnx_info *in)
-{
-    return pp_fail_at(PP_EINVAL, m->path, 0, "its input '%s' leaves sizes open; give them: MODEL:input=HxWxC",
-                      m->value[in->value].name);
-}
-
-/* Whether a map comes as [N,H,W,C]: whatever reads it first, elementwise operators aside, moves C forward. */
-static bool channels_last(const pp_onnx *m, const pp_onnx_info *in)
-{
-    uint32_t value = in->value;
-    static const int64_t forward[] = {0, 3, 1, 2};
-    for (uint32_t i = 0; i < m->n_nodes; i++) {
-        const pp_onnx_node *n = &m->node[i];
-        if (n->n_in == 0 || n->in[0] != value)
-            continue;
-        const pp_onnx_attr *perm = pp_onnx_attr_find(n, "perm");
-        if (strcmp(n->op, "Reshape") == 0) /* [N,H,W,1] and [N,1,H,W] are one */
-            return in->dim[3] == 1 && in->dim[1] > 1;
-        if (strcmp(n->op, "Transpose") == 0)
-            return perm && perm->n == 4 && perm->ints && memcmp(perm->ints, forward, sizeof forward) == 0;
-        if (strcmp(n->op, "Sub") != 0 && strcmp(n->op, "Add") != 0 && strcmp(n->op, "Mul") != 0 &&
-            strcmp(n->op, "Div") != 0 && strcmp(n->op, "Cast") != 0 && strcmp(n->op, "Identity") != 0 &&
-            strcmp(n->op, "QuantizeLinear") != 0 && strcmp(n->op, "DequantizeLinear") != 0)
-            return false;
-        value = n->out[0];
-    }
-    return false;
-}
-
-/* Whether [N,T,C] are tokens (not a map [N,C,W]): whatever reads them first, elementwise operators aside, takes the last
- * dimension as channels. */
-static bool tokens_first(const pp_onnx *m, const pp_onnx_info *in)
-{
-    uint32_t value = in->value;
-    for (uint32_t i = 0; i < m->n_nodes; i++) {
-        const pp_onnx_node *n = &m->node[i];
-        const bool second = n->n_in > 1 && n->in[1] == value, sum = strcmp(n->op, "Add") == 0 || strcmp(n->op, "Mul") == 0;
-        if (n->n_in == 0 || (n->in[0] != value && !(second && sum)))
-            continue;
-        const pp_onnx_attr *axes = pp_onnx_attr_find(n, "axes"), *perm = pp_onnx_attr_find(n, "perm");
-        const int64_t axis = pp_onnx_attr_i(n, "axis", -1);
-        if (strcmp(n->op, "MatMul") == 0)
-            return true;
-        if (strcmp(n->op, "LayerNormalization") == 0)
-            return axis == -1 || axis == 2;
-        if (strcmp(n->op, "ReduceMean") == 0) {
-            const pp_onnx_tensor *t = n->n_in > 1 && n->in[1] != PP_NONE ? m->value[n->in[1]].init : NULL;
-            const int64_t over = axes && axes->n == 1 && axes->ints ? axes->ints[0]
-                                 : t && t->data && t->type == PP_ONNX_INT64 && pp_onnx_count(t) == 1 ? pp_onnx_i64(t, 0) : 1;
-            return over == -1 || over == 2;
-        }
-        if (strcmp(n->op, "Transpose") == 0) /* tokens or channels first: what stays last, or comes from there */
-            return perm && perm->n == 3 && perm->ints && perm->ints[0] == 1 && perm->ints[2] == 2;
-        if (!sum && strcmp(n->op, "Sub") != 0 && strcmp(n->op, "Div") != 0 && strcmp(n->op, "Cast") != 0 &&
-            strcmp(n->op, "Identity") != 0 && strcmp(n->op, "Dropout") != 0)
-            return false;
-        value = n->out[0];
-    }
-    return false;
-}
-
-/* Which dimension is which axis, by rank and order. */
-static void input_axes(const pp_onnx *m, const pp_onnx_info *in, uint32_t axis[4])
-{
-    bool last = m->channels_last || (in->ndim == 4 && channels_last(m, in)) || (in->ndim == 3 && tokens_first(m, in));
-    axis[0] = PP_ONNX_AXES;
-    axis[1] = last && in->ndim > 2 ? in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H : PP_ONNX_C;
-    axis[2] = last && in->ndim == 3 ? PP_ONNX_C : last || in->ndim == 3 ? PP_ONNX_W : PP_ONNX_H;
-    axis[3] = last ? PP_ONNX_C : PP_ONNX_W;
-}
-
-/* One image at a time, whatever the batch is that the file was made for. */
-static pp_status input_shape(const pp_onnx *m, const pp_onnx_info *in, const options *o, const uint32_t axis[4],
-                             pp_shape *shape)
-{
-    uint32_t given[3] = {o->input.h, o->input.w, o->input.c}, size[3] = {1, 1, 1};
-    if (!in->has_shape || in->ndim < 2 || in->ndim > 4 || !pp_onnx_is_float(in->type))
-        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0,
-                          "its input '%s' is no map [N,C,H,W], [N,C,W] or [N,C] of numbers", m->value[in->value].name);
-    for (uint32_t d = 1; d < in->ndim; d++) {
-        int64_t have = in->dim[d];
-        uint32_t want = given[axis[d]];
-        if (have > PP_DIM_MAX || (have < 1 && !want))
-            return have < 1
-                       ? open_size(m, in)
-                       : pp_fail_at(PP_ERANGE, m->path, 0, "its input '%s' is too large", m->value[in->value].name);
-        if (have > 0 && want && have != want)
-            return pp_fail_at(PP_EINVAL, m->path, 0, "its input '%s' has size %lld where input= says %u",
-                              m->value[in->value].name, (long long)have, want);
-        size[axis[d]] = have > 0 ? (uint32_t)have : want;
-    }
-    *shape = (pp_shape){size[PP_ONNX_H], size[PP_ONNX_W], size[PP_ONNX_C]};
-    return PP_OK;
-}
-
-static void input_stream(const pp_onnx_info *in, const uint32_t axis[4], pp_shape shape, pp_onnx_stream *s)
-{
-    const uint32_t size[3] = {shape.h, shape.w, shape.c};
-    *s = (pp_onnx_stream){.ndim = in->ndim, .dim = {1}};
-    for (uint32_t d = 1; d < in->ndim; d++) {
-        s->dim[d] = size[axis[d]];
-        if (s->dim[d] > 1)
-            s->f[s->n_factors++] =
-                (pp_factor){.axis = (uint8_t)axis[d], .dim = (uint8_t)d, .size = size[axis[d]], .stride = 1};
-    }
 }
 
 /* ---- file, scaling of the input, names ---- */
@@ -560,12 +449,13 @@ static pp_status name_source(pp_onnx_net *v)
     return status;
 }
 
-static pp_status start(pp_onnx_net *v, const options *o, const pp_onnx_info *in)
+static pp_status start(pp_onnx_net *v, const pp_onnx_options *o, const pp_onnx_info *in)
 {
     pp_shape shape = {0};
-    uint32_t axis[4];
-    input_axes(v->m, in, axis);
-    PP_TRY(input_shape(v->m, in, o, axis, &shape));
+    pp_onnx_stream *s = pp_arena_get(v->arena, 1, sizeof *s);
+    if (!s)
+        return PP_ENOMEM;
+    PP_TRY(pp_net_input(v->m, in, o, &shape, s));
     char *base = pp_path_base(v->m->path);
     if (!base)
         return PP_ENOMEM;
@@ -575,10 +465,6 @@ static pp_status start(pp_onnx_net *v, const options *o, const pp_onnx_info *in)
     if (status != PP_OK)
         return pp_fail_in(status, v->m->path);
     pp_builder_take_file_(v->b, v->m, close_model);
-    pp_onnx_stream *s = pp_arena_get(v->arena, 1, sizeof *s);
-    if (!s)
-        return PP_ENOMEM;
-    input_stream(in, axis, shape, s);
     v->value[in->value].stream = s;
     v->batched = in->dim[0] != 1;
     v->images = in->dim[0] > 1 ? (uint64_t)in->dim[0] : 0;
@@ -610,7 +496,7 @@ static pp_status finish(pp_onnx_net *v, uint32_t output, pp_network **out)
     return status == PP_OK ? status : pp_fail_in(status, path ? path : "");
 }
 
-static pp_status choose_output(const pp_onnx *m, const options *o, uint32_t *output)
+static pp_status choose_output(const pp_onnx *m, const pp_onnx_options *o, uint32_t *output)
 {
     if (m->n_outputs == 0 || m->n_nodes == 0)
         return pp_fail_at(PP_EINVAL, m->path, 0, "the graph has no output or no nodes");
@@ -633,25 +519,10 @@ static pp_status choose_output(const pp_onnx *m, const options *o, uint32_t *out
                       m->value[m->output[m->n_outputs > 1 ? 1 : 0].value].name);
 }
 
-/* The input that the output depends on. */
-static pp_status choose_input(const pp_onnx *m, const bool *needed, const pp_onnx_info **input)
-{
-    *input = NULL;
-    for (uint32_t i = 0; i < m->n_inputs; i++) {
-        if (!needed[m->input[i].value])
-            continue;
-        if (*input)
-            return pp_fail_at(PP_EUNSUPPORTED, m->path, 0, "the output depends on two inputs, '%s' and '%s'",
-                              m->value[(*input)->value].name, m->value[m->input[i].value].name);
-        *input = &m->input[i];
-    }
-    return *input ? PP_OK : pp_fail_at(PP_EINVAL, m->path, 0, "the output depends on no input");
-}
-
-static pp_status build(pp_onnx_net *v, const options *o, pp_network **out)
+static pp_status build(pp_onnx_net *v, const pp_onnx_options *o, pp_network **out)
 {
     pp_onnx *m = v->m;
-    const pp_onnx_info *input = NULL;
+    pp_onnx_info input = {0};
     uint32_t output = 0;
     bool *needed = NULL;
     pp_status status = PP_ENOMEM;
@@ -663,11 +534,12 @@ static pp_status build(pp_onnx_net *v, const options *o, pp_network **out)
         v->value[i].constant = m->value[i].init;
     PP_TRY(choose_output(m, o, &output));
     v->output = output;
-    if (!(needed = find_needed(m, output)))
+    PP_TRY(pp_net_from(m, o, &v->from));
+    if (!(needed = find_needed(v, output)))
         return PP_ENOMEM;
-    count_uses(m, needed, output);
-    PP_GOTO(done, status, choose_input(m, needed, &input));
-    PP_GOTO(done, status, start(v, o, input));
+    count_uses(v, needed, output);
+    PP_GOTO(done, status, pp_net_choose_input(v, o, needed, &input));
+    PP_GOTO(done, status, start(v, o, &input));
     PP_GOTO(done, status, convert_all(v, needed));
     status = finish(v, output, out);
 done:
@@ -677,13 +549,22 @@ done:
 
 /* ---- MODEL ---- */
 
+static bool begins_option(const char *text)
+{
+    static const char *const known[] = {"input=", "output=", "from=", "ones="};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strncmp(text, known[i], strlen(known[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Where the options begin: the first colon behind the ending of a file that either an option follows (whose names may
  * hold slashes) or no folder; NULL: there are none. */
 static const char *find_options(const char *model)
 {
     for (const char *at = model; (at = strchr(at, ':')) != NULL; at++) {
         bool file = *ending(model, (size_t)(at - model)) != '\0';
-        if (file && (strncmp(at + 1, "input=", 6) == 0 || strncmp(at + 1, "output=", 7) == 0 || !strchr(at, '/')))
+        if (file && (!strchr(at, '/') || begins_option(at + 1)))
             return at;
     }
     return NULL;
@@ -705,7 +586,20 @@ static bool read_size(const char **at, char end, uint32_t *out)
     return true;
 }
 
-static pp_status read_options(options *o, const char *model)
+/* "output=NAME" and such, once; leaves *at where it is when it is another one. */
+static pp_status read_name(const char **at, const char *key, char **name, bool *good)
+{
+    const size_t n = strlen(key);
+    if (*good || *name || strncmp(*at, key, n) != 0)
+        return PP_OK;
+    const size_t length = strcspn(*at + n, ",");
+    *good = length > 0;
+    *name = pp_strf("%.*s", (int)length, *at + n);
+    *at += n + length;
+    return *name ? PP_OK : PP_ENOMEM;
+}
+
+static pp_status read_options(pp_onnx_options *o, const char *model)
 {
     const char *at = find_options(model);
     o->path = at ? pp_strf("%.*s", (int)(at - model), model) : pp_strdup(model);
@@ -718,16 +612,14 @@ static pp_status read_options(options *o, const char *model)
             at += 6;
             good =
                 read_size(&at, 'x', &o->input.h) && read_size(&at, 'x', &o->input.w) && read_size(&at, 0, &o->input.c);
-        } else if (!o->output && strncmp(at, "output=", 7) == 0) {
-            size_t n = strcspn(at + 7, ",");
-            good = n > 0;
-            if (!(o->output = pp_strf("%.*s", (int)n, at + 7)))
-                return PP_ENOMEM;
-            at += 7 + n;
+        } else {
+            PP_TRY(read_name(&at, "output=", &o->output, &good));
+            PP_TRY(read_name(&at, "from=", &o->from, &good));
+            PP_TRY(read_name(&at, "ones=", &o->ones, &good));
         }
         if (!good || (*at && *at != ','))
             return pp_fail(PP_EINVAL,
-                           "model '%s': expected input=HxWxC and output=NAME behind the colon, each at most once",
+                           "model '%s': expected input=HxWxC, output=NAME, from=NAME and ones=NAME behind the colon, each at most once",
                            model);
     }
     return PP_OK;
@@ -735,7 +627,7 @@ static pp_status read_options(options *o, const char *model)
 
 pp_status pp_network_from_onnx(pp_network **out, const char *model)
 {
-    options o = {0};
+    pp_onnx_options o = {0};
     pp_onnx_net v = {0};
     pp_onnx *m = NULL;
     pp_status status;
@@ -744,6 +636,7 @@ pp_status pp_network_from_onnx(pp_network **out, const char *model)
     PP_GOTO(done, status, pp_arena_new(&v.arena));
     PP_GOTO(done, status, strcmp(ending(o.path, strlen(o.path)), ".tflite") == 0 ? pp_tflite_open(&m, o.path) : pp_onnx_open(&m, o.path));
     v.m = m;
+    v.from = PP_NONE;
     v.room = 16 * (uint64_t)m->file->size + (UINT64_C(1) << 20);
     v.work = 64 * (uint64_t)m->file->size + (UINT64_C(1) << 27);
     status = build(&v, &o, out);
@@ -755,5 +648,7 @@ done:
     pp_arena_free(v.arena);
     free(o.path);
     free(o.output);
+    free(o.from);
+    free(o.ones);
     return status;
 }

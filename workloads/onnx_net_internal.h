@@ -38,6 +38,12 @@ typedef struct pp_onnx_slot {
     const pp_onnx_stream *stream;
 } pp_onnx_slot;
 
+/* What stands behind the colon of MODEL. NULL, h == 0: left out. */
+typedef struct pp_onnx_options {
+    char *path, *output, *from, *ones;
+    pp_shape input;
+} pp_onnx_options;
+
 typedef struct pp_onnx_net {
     pp_onnx *m;
     pp_builder *b;
@@ -46,6 +52,7 @@ typedef struct pp_onnx_net {
     const pp_onnx_node *node; /* being converted */
     bool *skip;               /* [n_nodes] taken in by a node before it */
     uint32_t output;          /* value that leaves the network */
+    uint32_t from;            /* value inside the graph that it begins with; PP_NONE: an input */
     bool batched;             /* the file was made for several images, or any number */
     uint64_t images;          /* how many, when it says so */
     uint32_t made;            /* operators that it has made */
@@ -79,6 +86,16 @@ pp_status pp_net_give(pp_onnx_net *v, uint32_t output, const pp_onnx_stream *s);
 const char *pp_net_name(pp_onnx_net *v);
 /* Numbers of input k (or attribute), which must be constant. */
 pp_status pp_net_ints(pp_onnx_net *v, const char *name, uint32_t k, const int64_t **list, uint32_t *n);
+
+/* ---- input (onnx_net_input.c) ---- */
+
+/* Value of options' from=; PP_NONE: none. */
+pp_status pp_net_from(const pp_onnx *m, const pp_onnx_options *o, uint32_t *from);
+/* The one input that the output depends on; that of ones= becomes a constant. */
+pp_status pp_net_choose_input(pp_onnx_net *v, const pp_onnx_options *o, const bool *needed, pp_onnx_info *input);
+/* Its map and layout. */
+pp_status pp_net_input(const pp_onnx *m, const pp_onnx_info *in, const pp_onnx_options *o, pp_shape *shape,
+                       pp_onnx_stream *s);
 
 /* ---- layouts (onnx_net_layout.c) ---- */
 

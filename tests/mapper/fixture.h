@@ -115,6 +115,22 @@ static inline void fixture_residual(fixture *f, pp_shape input)
     fixture_head(f, b, sum, 5);
 }
 
+/* Pixels attend to each other in two heads: stages q, k, v, scores (with the softmax), context, fc. */
+static inline void fixture_attention(fixture *f, pp_shape input)
+{
+    pp_builder *b;
+    must(pp_builder_new(&b, "attention", input));
+    const uint32_t q = fixture_conv(b, "q", 0, 8, 3, 2, 1, false), k = fixture_conv(b, "k", 0, 8, 3, 4, 1, false);
+    const uint32_t v = fixture_conv(b, "v", 0, 6, 3, 4, 1, false);
+    uint32_t x;
+    pp_op like = {.groups = 2, .transposed = true, .whole = true, .factor = 0.5};
+    must(pp_build_product(b, "scores", q, k, &like, &x));
+    must(pp_build_softmax(b, "soft", x, 2, &x));
+    like.transposed = false;
+    must(pp_build_product(b, "context", x, v, &like, &x));
+    fixture_head(f, b, x, 5);
+}
+
 /* Branches of different depth that meet in a concatenation, strides, fused maximum pooling, a linear layer
  * on a map. Stages u, p1, q1, q2, cat, d, fc. */
 static inline void fixture_inception(fixture *f, pp_shape input)

@@ -10,7 +10,7 @@
 typedef struct slow {
     const mapped *x;
     double count[PP_ACTION_COUNT];
-    double cells;
+    double cells, kv_bits;
 } slow;
 
 static const pp_stage *stage_of(const slow *s, uint32_t stage)
@@ -70,6 +70,25 @@ static void slow_pool(slow *s, const pp_op *op)
                     s->count[PP_ACTION_POOL]++;
 }
 
+/* Every multiplication of a product of two maps; its right one is read for each firing, its left one once. */
+static void slow_product(slow *s, uint32_t stage, const pp_op *op)
+{
+    const pp_stage *g = stage_of(s, stage);
+    const pp_shape right = pp_stream_shape(s->x->f.net, s->x->f.stages, g->inputs[1].stream);
+    for (uint32_t i = 0; i < g->fire.h * g->fire.w * g->fire.c; i++) {
+        for (uint32_t k = 0; k < g->in.c / op->groups; k++) {
+            s->count[PP_ACTION_SCALE]++;
+            s->count[PP_ACTION_ADD]++;
+        }
+        s->count[PP_ACTION_ACTIVATION] += g->softmax != PP_NONE;
+    }
+    for (uint32_t i = 0; i < g->in.h * g->in.w * g->in.c; i++)
+        s->count[PP_ACTION_BUFFER_READ] += 8;
+    for (uint32_t p = 0; p < s->x->m->plan[stage].positions; p++)
+        for (uint32_t i = 0; i < right.h * right.w * right.c; i++)
+            s->kv_bits += 8;
+}
+
 static void slow_digital(slow *s, uint32_t stage)
 {
     const pp_stage *g = stage_of(s, stage);
@@ -85,7 +104,9 @@ static void slow_digital(slow *s, uint32_t stage)
     }
     if (g->pool != PP_NONE)
         slow_pool(s, &ops[g->pool]);
-    if (g->matrix == PP_NONE) { /* concatenation: each value of each input is read once */
+    if (ops[g->first_op].kind == PP_OP_PRODUCT) {
+        slow_product(s, stage, &ops[g->first_op]);
+    } else if (g->matrix == PP_NONE) { /* concatenation: each value of each input is read once */
         assert_int_equal(ops[g->first_op].kind, PP_OP_CONCAT);
         for (uint32_t i = 0; i < g->fire.h * g->fire.w * g->fire.c; i++)
             s->count[PP_ACTION_BUFFER_READ] += 8;
@@ -178,6 +199,8 @@ static void counts_are_those_of_the_enumeration(const mapped *x)
         energy += s.count[a] * cost.energy[a].value;
         assert_false(e->unpriced[a]);
     }
+    assert_true(e->total.kv_bits == s.kv_bits);
+    energy += s.kv_bits * pp_arch_kv(&x->arch).fj_bit;
     assert_true(fabs(e->total.energy_fj - energy) <= 1e-9 * energy);
     assert_true(e->total.cells == s.cells);
     assert_true(e->total.macs == (double)pp_network_macs(x->f.net));
@@ -196,28 +219,30 @@ static void counting(void **state)
 {
     (void)state;
     static const struct {
-        bool residual;
+        void (*net)(fixture *f, pp_shape input);
         int64_t size, cell_bits, phases;
         const char *unroll, *copies;
     } row[] = {
-        {true, 64, 0, 1, "none", "1"},        /* whole layers */
-        {true, 27, 0, 2, "none", "1"},        /* row tiles, two phases */
-        {true, 40, 1, 1, "none", "2"},        /* slices, copies */
-        {true, 128, 0, 1, "8:1x3", "1"},      /* patches that do not divide the map */
-        {true, 64, 0, 1, "8:2x2", "1"},
-        {false, 64, 0, 1, "none", "1"},       /* concatenation, strides, groups, fused pooling */
-        {false, 27, 2, 1, "none", "3"},
-        {false, 96, 0, 4, "8:1x2", "1"},
+        {fixture_residual, 64, 0, 1, "none", "1"},        /* whole layers */
+        {fixture_residual, 27, 0, 2, "none", "1"},        /* row tiles, two phases */
+        {fixture_residual, 40, 1, 1, "none", "2"},        /* slices, copies */
+        {fixture_residual, 128, 0, 1, "8:1x3", "1"},      /* patches that do not divide the map */
+        {fixture_residual, 64, 0, 1, "8:2x2", "1"},
+        {fixture_inception, 64, 0, 1, "none", "1"},       /* concatenation, strides, groups, fused pooling */
+        {fixture_inception, 27, 2, 1, "none", "3"},
+        {fixture_inception, 96, 0, 4, "8:1x2", "1"},
+        {fixture_attention, 64, 0, 1, "none", "1"},
+        {fixture_attention, 64, 0, 1, "4:2x2", "1"}, /* rows that fire together read keys and values once */
     };
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         mapped x = {.arch = fixture_arch(row[i].size)};
         x.arch.cell_bits = row[i].cell_bits;
         x.arch.phases = row[i].phases;
         x.arch.core_pitch_mm = 1.5;
-        if (row[i].residual)
-            fixture_residual(&x.f, (pp_shape){8, 8, 3});
-        else
-            fixture_inception(&x.f, (pp_shape){8, 8, 3});
+        x.arch.clock_hz = 1e9;
+        x.arch.attention_macs = 64;
+        x.arch.attention_softmax_lanes = 4;
+        row[i].net(&x.f, (pp_shape){8, 8, 3});
         pp_map_options options = fixture_options(row[i].unroll, row[i].copies);
         options.buffers = "unlimited";
         options.core_budget = 60;

@@ -106,11 +106,30 @@ static inline pp_network *check_model(const char *model, bool last, const double
     return check_file(path, model, last, expected);
 }
 
-/* Writes the graph with output y and checks it. */
-static inline pp_network *check_net(int64_t opset, const double *expected)
+/* Writes the graph with output y; checked, or refused with that in the message. */
+static inline void write_net(int64_t opset)
 {
     put_info(&g, 12, "y", "0");
     write_model(path, opset, &g);
+}
+
+static inline pp_network *check_last(int64_t opset, const double *expected)
+{
+    write_net(opset);
+    return check_model(path, true, expected);
+}
+
+static inline void refuses(int64_t opset, const char *says)
+{
+    pp_network *net = NULL;
+    write_net(opset);
+    assert_fails(pp_network_from_onnx(&net, path), says);
+}
+
+/* Writes the graph with output y and checks it. */
+static inline pp_network *check_net(int64_t opset, const double *expected)
+{
+    write_net(opset);
     return check_model(path, false, expected);
 }
 

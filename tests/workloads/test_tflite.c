@@ -264,6 +264,37 @@ static void layer_norm_with_rsqrt(void **state)
     pp_network_free(net);
 }
 
+/* Tokens in two heads: scores with their keys turned, weights turned by the left flag, values. */
+static void attention(void **state)
+{
+    (void)state;
+    lite_start();
+    lite_value("x", "1x3x4");
+    lite_value("h", "1x3x2x2");
+    lite_value("q", "1x2x3x2");
+    lite_value("s", "1x2x3x3");
+    lite_value("p", "1x2x3x3");
+    lite_value("t", "1x2x3x3");
+    lite_value("c", "1x2x3x2");
+    lite_value("b", "1x3x2x2");
+    lite_value("y", "1x3x4");
+    lite_whole("heads", 2, "4", "1 3 2 2");
+    lite_whole("turn", 2, "4", "0 2 1 3");
+    lite_whole("swap", 2, "4", "0 1 3 2");
+    lite_whole("merge", 2, "3", "1 3 4");
+    lite_node(22, "x heads", "h", "");
+    lite_node(39, "h turn", "q", "");
+    lite_node(126, "q q", "s", "1:b=1");
+    lite_node(25, "s", "p", "0:f=1");
+    lite_node(39, "p swap", "t", "");
+    lite_node(126, "t q", "c", "0:b=1");
+    lite_node(39, "c turn", "b", "");
+    lite_node(22, "b merge", "y", "");
+    pp_network *net = check_lite(NULL);
+    assert_int_equal(count_kind(net, PP_OP_PRODUCT), 2);
+    pp_network_free(net);
+}
+
 static void pools_pads_and_parts(void **state)
 {
     (void)state;
@@ -419,10 +450,10 @@ static void refusals(void **state)
     lite_value("x", "1x4x2x3");
     lite_value("q", "1x4x6");
     lite_value("k", "1x4x6");
-    lite_value("y", "1x4x4");
+    lite_value("y", "1x6x6");
     lite_node(22, "x", "q", "");
     lite_node(19, "q", "k", "");
-    lite_node(126, "q k", "y", "1:b=1");
+    lite_node(126, "q k", "y", "0:b=1");
     refused("a product of two computed values");
     lite_start();
     lite_value("x", "1x2");
@@ -481,7 +512,7 @@ int main(void)
                                        cmocka_unit_test(weights_in_codes),
                                        cmocka_unit_test(linear_layers_and_views),
                                        cmocka_unit_test(elementwise_operators),
-                                       cmocka_unit_test(layer_norm_with_rsqrt),
+                                       cmocka_unit_test(layer_norm_with_rsqrt), cmocka_unit_test(attention),
                                        cmocka_unit_test(pools_pads_and_parts),
                                        cmocka_unit_test(larger_maps),
                                        cmocka_unit_test(sizes_left_open),
