@@ -143,8 +143,7 @@ const pp_command pp_cmd_model = {
     .min_operands = 1,
     .max_operands = 2,
     .text = "list the built-in networks, or show what is inside one\n\n"
-            "MODEL is a built-in name, a path to an .onnx or .tflite file (docs/onnx.md; PATH.onnx:input=HxWxC,output=NAME,\n"
-            "from=NAME,ones=NAME\n"
+            "MODEL is a built-in name, a path to an .onnx or .tflite file (docs/onnx.md; PATH.onnx:input=HxWxC,output=NAME\n"
             "where it leaves a choice), or to a .safetensors file whose card (NAME.json, the layers in order of execution)\n"
             "stands beside it: docs/models.md. Built-in networks of shapes take options:\n"
             "NAME:input=HxWxC,classes=N,relays=N. Language models: a built-in name, a Hugging Face folder, a config.json\n"

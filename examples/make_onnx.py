@@ -112,10 +112,10 @@ def small(path):
 
 # ---- a vision transformer ----
 
-def vit(path, width=32, heads=4, blocks=2, patch=8):
+def vit(path, width=32, heads=4, blocks=2, patch=8, size=32):
     rng = random.Random(2)
     g = Graph("vit")
-    tokens = (32 // patch) ** 2 + 1
+    tokens = (size // patch) ** 2 + 1
 
     def floats(name, shape, spread, middle=0.0):
         n = 1
@@ -152,7 +152,7 @@ def vit(path, width=32, heads=4, blocks=2, patch=8):
     g.ints("flat", [1, width, tokens - 1])
     g.ints("five", [1, tokens, 3, heads, width // heads])
     g.ints("three", [1, tokens, width])
-    g.value(11, "image", [1, 3, 32, 32])
+    g.value(11, "image", [1, 3, size, size])
     x = g.node("Conv", ["image", floats("patch.w", [width, 3, patch, patch], 0.1), floats("patch.b", [width], 0.1)], "patch",
                strides=[patch, patch])
     x = g.node("Transpose", [g.node("Reshape", [x, "flat"], "lines")], "tokens", perm=[0, 2, 1])

@@ -165,6 +165,21 @@ static int64_t to_units(double value, double unit)
     return v > 0x1p52 ? INT64_C(1) << 52 : v < -0x1p52 ? -(INT64_C(1) << 52) : v <= 0x1p52 ? (int64_t)v : 0;
 }
 
+/* Parts whose sum fits 32 bits, which compilers do many of at a time. */
+static int64_t dot(const int16_t *a, const int16_t *b, uint32_t n)
+{
+    enum { PART = 32768 }; /* x 255 x 255 < 2^31 */
+    int64_t sum = 0;
+    for (uint32_t at = 0; at < n; at += PART) {
+        const uint32_t end = n - at < PART ? n : at + PART;
+        int32_t part = 0;
+        for (uint32_t k = at; k < end; k++)
+            part += a[k] * b[k];
+        sum += part;
+    }
+    return sum;
+}
+
 /* Sums of products of codes, exact: of one fired pixel with the pixels of a sequence, head by head. */
 static void data_product(const pp_qnetwork *q, uint32_t stage, uint32_t y, size_t pixel, const int16_t *const *inputs,
                          int64_t *act)
@@ -181,8 +196,7 @@ static void data_product(const pp_qnetwork *q, uint32_t stage, uint32_t y, size_
         for (uint32_t t = 0; t < tokens; t++) {
             const int16_t *right = sequence + (size_t)t * b.c + (size_t)g * (op->transposed ? inner : n);
             if (op->transposed)
-                for (uint32_t k = 0; k < inner; k++)
-                    act[g * n + t] += left[k] * right[k];
+                act[g * n + t] = dot(left, right, inner);
             else
                 for (uint32_t c = 0; c < n; c++)
                     act[g * n + c] += left[t] * right[c];

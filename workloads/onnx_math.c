@@ -321,6 +321,18 @@ static pp_status run_unary(pp_onnx_call *c)
     return map(c, PP_ONNX_NO_TYPE, f, pp_onnx_attr_f(c->node, "alpha", unaries[row].alpha), beta);
 }
 
+static double is_nan1(double x, double a, double b)
+{
+    (void)a;
+    (void)b;
+    return isnan(x) ? 1 : 0;
+}
+
+static pp_status run_is_nan(pp_onnx_call *c)
+{
+    return map(c, PP_ONNX_BOOL, is_nan1, 0, 0);
+}
+
 static pp_status run_clip(pp_onnx_call *c)
 {
     double lo = pp_onnx_attr_f(c->node, "min", -INFINITY), hi = pp_onnx_attr_f(c->node, "max", INFINITY);
@@ -453,6 +465,7 @@ const pp_onnx_row pp_onnx_ops_math_[] = {
     {"Or", run_binary},
     {"Xor", run_binary},
     {"Where", run_where},
+    {"IsNaN", run_is_nan},
     {"Relu", run_unary},
     {"Sigmoid", run_unary},
     {"Tanh", run_unary},

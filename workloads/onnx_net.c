@@ -39,7 +39,7 @@ static pp_status need(pp_onnx_net *v, uint32_t k, const pp_onnx_stream **out)
     if (!*out)
         return pp_net_fail(v, PP_EUNSUPPORTED, "input %u must come from the network's input", k);
     if ((*out)->gelu)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "it reads a part of Gelu (an Erf or a cube), which is supported within Gelu only");
+        return pp_net_fail(v, PP_EUNSUPPORTED, "it reads a part of Gelu (an Erf or a cube) or an IsNaN, which are supported within Gelu and Where only");
     return PP_OK;
 }
 

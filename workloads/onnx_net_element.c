@@ -13,7 +13,8 @@ enum {
     GELU_SUM,        /* x + that */
     GELU_SCALED,     /* .7978846 of that */
     GELU_TANH,       /* its tanh */
-    GELU_ONE_TANH    /* 1 + that */
+    GELU_ONE_TANH,   /* 1 + that */
+    IS_NAN           /* of a softmax that may have nothing to share: never here */
 };
 
 /* ---- scale and shift ---- */
@@ -340,37 +341,39 @@ bool pp_net_not_negative(const pp_onnx_net *v, uint32_t op)
 
 /* ---- constants that go with channels ---- */
 
-/* Number of constant t for each channel of x; false: it varies along another axis. */
+/* Whether t, whose dimensions are the last of x, has one number for each channel: all that hold channels, and no other. */
+static bool is_by_channel(const pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t)
+{
+    uint64_t covered = 1;
+    if (t->ndim > x->ndim)
+        return pp_onnx_count(t) == 1;
+    for (uint32_t i = 0; i < t->ndim; i++) { /* from the last */
+        const uint64_t size = t->dim[t->ndim - 1 - i];
+        const uint32_t d = x->ndim - 1 - i;
+        if (size != 1 && (size != x->dim[d] || !pp_net_holds_channels(x, d)))
+            return false;
+        covered *= size;
+    }
+    return covered == 1 || covered == pp_net_shape(v, x).c;
+}
+
+/* Number of constant t for each channel of x; false: it varies along another axis, or not along all channels. */
 static bool numbers_by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t, double *out)
 {
-    uint32_t n = pp_net_shape(v, x).c, along = PP_NONE;
-    for (uint32_t i = 0; i < t->ndim; i++) { /* from the last */
-        uint64_t size = t->dim[t->ndim - 1 - i];
-        uint32_t d = x->ndim - 1 - i;
-        if (size == 1)
-            continue;
-        if (i >= x->ndim || size != x->dim[d] || along != PP_NONE)
-            return false;
-        along = d;
+    const uint32_t n = pp_net_shape(v, x).c;
+    if (!is_by_channel(v, x, t))
+        return false;
+    const bool one = pp_onnx_count(t) == 1;
+    for (uint64_t i = 0; i < n; i++) { /* channels in the order of the dimensions, which is that of the constant */
+        uint64_t rest = i, c = 0;
+        for (uint32_t k = x->n_factors; k-- > 0;)
+            if (x->f[k].axis == PP_ONNX_C) {
+                c += rest % x->f[k].size * x->f[k].stride;
+                rest /= x->f[k].size;
+            }
+        out[c] = pp_onnx_f64(t, one ? 0 : i);
     }
-    for (uint32_t k = 0; k < x->n_factors; k++)
-        if (x->f[k].dim == along && x->f[k].axis != PP_ONNX_C)
-            return false;
-    const uint64_t count = along == PP_NONE ? n : x->dim[along];
-    for (uint64_t i = 0; i < count && count == n; i++) {
-        uint64_t c = i;
-        if (along != PP_NONE) {
-            uint64_t rest = i;
-            c = 0;
-            for (uint32_t k = x->n_factors; k-- > 0;)
-                if (x->f[k].dim == along) {
-                    c += rest % x->f[k].size * x->f[k].stride;
-                    rest /= x->f[k].size;
-                }
-        }
-        out[c] = pp_onnx_f64(t, along == PP_NONE ? 0 : i);
-    }
-    return count == n;
+    return true;
 }
 
 static pp_status by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t, double *out)
@@ -683,6 +686,29 @@ static pp_status convert_erf(pp_onnx_net *v)
     return pp_net_give(v, 0, &out);
 }
 
+/* Where(IsNaN(x), 0, x), as newer exporters guard a softmax: x, whose numbers are finite. */
+static pp_status convert_is_nan(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    pp_onnx_stream out = *x;
+    out.gelu = IS_NAN;
+    out.base = x->op;
+    return pp_net_give(v, 0, &out);
+}
+
+static pp_status convert_where(pp_onnx_net *v)
+{
+    const pp_onnx_stream *guard = pp_net_any(v, 0), *x = pp_net_any(v, 2);
+    if (!guard || guard->gelu != IS_NAN || !x || x->op != guard->base || !pp_net_constant(v, 1) ||
+        !pp_net_same_layout(guard, x))
+        return pp_net_refuse(v, "only Where(IsNaN(x), 0, x) of a softmax");
+    PP_TRY(pp_net_stream(v, 2, &x));
+    pp_onnx_stream out = *x;
+    out.shared = true;
+    return pp_net_give(v, 0, &out);
+}
+
 static pp_status convert_batch_norm(pp_onnx_net *v)
 {
     const pp_onnx_stream *given;
@@ -944,6 +970,8 @@ const pp_net_row pp_net_ops_element_[] = {
     {"Mul", convert_binary},
     {"Div", convert_binary},
     {"Sum", convert_sum},
+    {"IsNaN", convert_is_nan},
+    {"Where", convert_where},
     {"Expand", convert_expand},
     {"BatchNormalization", convert_batch_norm},
     {"LayerNormalization", convert_layer_norm},

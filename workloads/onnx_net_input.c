@@ -45,7 +45,7 @@ static bool tokens_first(const pp_onnx *m, const pp_onnx_info *in)
             continue;
         const pp_onnx_attr *axes = pp_onnx_attr_find(n, "axes"), *perm = pp_onnx_attr_find(n, "perm");
         const int64_t axis = pp_onnx_attr_i(n, "axis", -1);
-        if (strcmp(n->op, "MatMul") == 0)
+        if (strcmp(n->op, "MatMul") == 0 || strcmp(n->op, "Einsum") == 0)
             return true;
         if (strcmp(n->op, "LayerNormalization") == 0)
             return axis == -1 || axis == 2;

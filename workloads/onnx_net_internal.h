@@ -148,6 +148,8 @@ pp_status pp_net_product(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_
 /* Result 0 of the node at hand: its input `left` times its input `right`. */
 pp_status pp_net_give_product(pp_onnx_net *v, uint32_t left, uint32_t right);
 pp_status pp_net_einsum(pp_onnx_net *v);
+/* Result 0 of the node at hand: the last dimension of x times a constant matrix. */
+pp_status pp_net_give_linear(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *w);
 /* The factor that all channels of a SCALE share, when they do and all its shifts are `shift`. */
 bool pp_net_uniform(const pp_op *op, double *factor, double shift);
 

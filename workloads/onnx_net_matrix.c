@@ -276,13 +276,17 @@ static pp_status convert_matmul(pp_onnx_net *v)
 {
     const pp_onnx_stream *x;
     const pp_onnx_tensor *w = pp_net_constant(v, 1);
-    pp_tensor weight, none = {0};
     if (pp_net_any(v, 0) && pp_net_any(v, 1))
         return pp_net_give_product(v, 0, 1);
     PP_TRY(pp_net_stream(v, 0, &x));
-    pp_onnx_stream settled = *x;
     if (!w)
         return pp_net_fail(v, PP_EUNSUPPORTED, "its weights must be constant");
+    return pp_net_give_linear(v, x, w);
+}
+
+pp_status pp_net_give_linear(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *w)
+{
+    pp_tensor weight, none = {0};
     pp_onnx_tensor matrix = *w;
     while (matrix.ndim > 2 && matrix.dim[0] == 1 && !matrix.scale && !matrix.transposed && !matrix.last) {
         matrix.ndim--;
@@ -294,7 +298,7 @@ static pp_status convert_matmul(pp_onnx_net *v)
     if (dim[0] > PP_DIM_MAX)
         return pp_net_fail(v, PP_ERANGE, "its weights are too large");
     PP_TRY(weight_of(v, &matrix, true, 2, dim, &weight));
-    return product(v, &settled, &weight, &none);
+    return product(v, x, &weight, &none);
 }
 
 const pp_net_row pp_net_ops_matrix_[] = {

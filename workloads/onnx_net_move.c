@@ -294,8 +294,6 @@ static pp_status every(pp_onnx_net *v, pp_onnx_stream *x, const uint32_t step[3]
     uint32_t op = 0;
     if (step[PP_ONNX_C] != 1)
         return pp_net_fail(v, PP_EUNSUPPORTED, "steps over channels");
-    if (!pp_net_is_map(v, x))
-        return pp_net_fail(v, PP_EUNSUPPORTED, "steps need a map [N,C,H,W]");
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;
@@ -305,7 +303,19 @@ static pp_status every(pp_onnx_net *v, pp_onnx_stream *x, const uint32_t step[3]
         PP_TRY(pp_build_subsample(v->b, name, x->op, step[PP_ONNX_H], pp_net_shape(v, x).c, &op));
     else
         PP_TRY(pp_build_pool(v->b, name, PP_OP_MAX_POOL, x->op, &w, &op));
-    *x = pp_net_map(v, op, x->ndim);
+    const pp_shape s = pp_builder_shape(v->b, op);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < x->n_factors; i++) { /* dimensions that are stepped over are axes */
+        pp_factor f = x->f[i];
+        if (f.axis != PP_ONNX_C && step[f.axis] > 1)
+            x->dim[f.dim] = f.size = f.axis == PP_ONNX_H ? s.h : s.w;
+        if (f.size > 1)
+            x->f[n++] = f;
+    }
+    x->n_factors = n;
+    x->op = op;
+    x->shared = false;
+    x->scaled = 0;
     return PP_OK;
 }
 
@@ -338,6 +348,11 @@ static pp_status convert_slice(pp_onnx_net *v)
         if (end <= start)
             return pp_net_fail(v, PP_ERANGE, "it leaves nothing of dimension %lld", (long long)d);
         uint32_t axis = pp_net_axis_of(v, &x, (uint32_t)d);
+        bool fine;
+        if (width > 1 && axis == PP_ONNX_AXES && pp_net_holds_pixels(&x, (uint32_t)d)) {
+            PP_TRY(pp_net_arrange(v, &x, PP_NONE, &fine));
+            axis = pp_net_axis_of(v, &x, (uint32_t)d);
+        }
         if (width > 1 && axis == PP_ONNX_AXES && size > 1)
             return pp_net_fail(v, PP_EUNSUPPORTED, "steps along dimension %lld, which is no axis of a map",
                                (long long)d);

@@ -271,16 +271,91 @@ static bool as_matrices(pp_onnx_stream *s, uint32_t batch, uint32_t rows, uint32
     return pp_net_reshape(s, batch + 2, dim);
 }
 
+static const char odd[] = "only a product of two values that sums over what both have";
+
+/* The constant as a matrix [sum][free]; letters in the order of those. */
+static pp_status matrix_of(pp_onnx_net *v, const pp_onnx_tensor *t, const char *have, const char *sum, const char *rest,
+                           pp_onnx_tensor *out)
+{
+    char order[2 * PP_ONNX_DIMS + 1];
+    uint64_t step[2 * PP_ONNX_DIMS], size[2 * PP_ONNX_DIMS], n = pp_onnx_count(t);
+    uint32_t digits = 0;
+    snprintf(order, sizeof order, "%s%s", sum, rest);
+    *out = (pp_onnx_tensor){.name = t->name, .type = PP_ONNX_FLOAT, .ndim = 2, .dim = {1, 1}};
+    if (!t->data || !pp_onnx_is_float(t->type) || strlen(have) != t->ndim)
+        return refuse(v, odd);
+    for (const char *c = order; *c; c++, digits++) {
+        const uint32_t d = (uint32_t)(strchr(have, *c) - have);
+        size[digits] = t->dim[d];
+        step[digits] = 1;
+        for (uint32_t k = d + 1; k < t->ndim; k++)
+            step[digits] *= t->dim[k];
+        out->dim[digits < strlen(sum) ? 0 : 1] *= t->dim[d];
+    }
+    PP_TRY(pp_net_take_room(v, n * sizeof(float)));
+    float *list = pp_arena_get(v->m->arena, n, sizeof *list);
+    if (!list)
+        return PP_ENOMEM;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t left = i, at = 0;
+        for (uint32_t k = digits; k-- > 0;) {
+            at += left % size[k] * step[k];
+            left /= size[k];
+        }
+        list[i] = (float)pp_onnx_f64(t, at);
+    }
+    out->data = list;
+    return PP_OK;
+}
+
+/* A stream times a constant: a linear layer for each token. */
+static pp_status by_constant(pp_onnx_net *v, const pp_onnx_equation *e, uint32_t k, const pp_onnx_tensor *t)
+{
+    char sum[PP_ONNX_DIMS + 1], left[PP_ONNX_DIMS + 1], right[PP_ONNX_DIMS + 1], none[PP_ONNX_DIMS + 1];
+    char order[2][2 * PP_ONNX_DIMS + 1];
+    const pp_onnx_stream *x;
+    pp_onnx_tensor matrix;
+    PP_TRY(pp_net_stream(v, k, &x));
+    pp_onnx_stream s = *x;
+    const uint32_t n_sum = letters_of(e, k, true, false, sum), n_left = letters_of(e, k, false, true, left);
+    const uint32_t n_right = letters_of(e, 1 - k, false, true, right);
+    if (n_sum == 0 || letters_of(e, k, true, true, none) || letters_of(e, k, false, false, none) ||
+        letters_of(e, 1 - k, false, false, none) || n_left + n_right > PP_ONNX_DIMS || strlen(e->part[2]) != n_left + n_right ||
+        strlen(e->part[1 - k]) != n_sum + n_right)
+        return refuse(v, odd);
+    snprintf(order[0], sizeof order[0], "%s%s", left, sum);
+    snprintf(order[1], sizeof order[1], "%s%s", left, right);
+    PP_TRY(matrix_of(v, t, e->part[1 - k], sum, right, &matrix));
+    uint64_t dim[PP_ONNX_DIMS], inner = 1;
+    if (!reorder(&s, e->part[k], order[0]))
+        return refuse(v, odd);
+    memcpy(dim, s.dim, n_left * sizeof *dim);
+    for (uint32_t d = 0; d < n_sum; d++)
+        inner *= s.dim[n_left + d];
+    dim[n_left] = inner;
+    if (inner != matrix.dim[0] || !pp_net_reshape(&s, n_left + 1, dim))
+        return refuse(v, odd);
+    PP_TRY(pp_net_give_linear(v, &s, &matrix));
+    pp_onnx_stream out = *v->value[v->node->out[0]].stream;
+    for (uint32_t d = 0; d < n_right; d++)
+        dim[n_left + d] = t->dim[strchr(e->part[1 - k], right[d]) - e->part[1 - k]];
+    if (!pp_net_reshape(&out, n_left + n_right, dim) || !reorder(&out, order[1], e->part[2]))
+        return refuse(v, odd);
+    return pp_net_give(v, 0, &out);
+}
+
 pp_status pp_net_einsum(pp_onnx_net *v)
 {
-    static const char odd[] = "only a product of two computed values that sums over what both have";
     char batch[PP_ONNX_DIMS + 1], sum[PP_ONNX_DIMS + 1], left[PP_ONNX_DIMS + 1], right[PP_ONNX_DIMS + 1], none[PP_ONNX_DIMS + 1];
     char order[3][3 * PP_ONNX_DIMS + 1];
     const pp_onnx_stream *x, *y;
     pp_onnx_stream out;
     pp_onnx_equation e;
-    if (v->node->n_in != 2 || !pp_net_any(v, 0) || !pp_net_any(v, 1) || !pp_onnx_read_equation(&e, pp_onnx_attr_s(v->node, "equation", "")))
+    if (v->node->n_in != 2 || !pp_onnx_read_equation(&e, pp_onnx_attr_s(v->node, "equation", "")))
         return refuse(v, odd);
+    for (uint32_t k = 0; k < 2; k++)
+        if (pp_net_constant(v, k))
+            return by_constant(v, &e, 1 - k, pp_net_constant(v, k));
     PP_TRY(pp_net_stream(v, 0, &x));
     PP_TRY(pp_net_stream(v, 1, &y));
     pp_onnx_stream a = *x, b = *y;

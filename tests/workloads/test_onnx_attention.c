@@ -293,6 +293,35 @@ static void windows_of_maps(void **state)
     check(13, NULL);
 }
 
+/* Every second pixel of each corner, one behind the other, as Swin merges patches; channels stand last. */
+static void merged_patches(void **state)
+{
+    (void)state;
+    seed = 450;
+    start("1x3x4x6");
+    put_random("s", "12", 2);
+    put_random("t", "12", 1);
+    put_random("w", "12x5", 1);
+    put_ints(&g, "z", "1", "0");
+    put_ints(&g, "o", "1", "1");
+    put_ints(&g, "end", "1", "9000000");
+    put_ints(&g, "a1", "1", "1");
+    put_ints(&g, "a2", "1", "2");
+    put_ints(&g, "two", "1", "2");
+    put_node(&g, "Transpose", "x", "last", "perm:I=0,2,3,1");
+    put_node(&g, "Slice", "last z end a1 two", "even", "");
+    put_node(&g, "Slice", "last o end a1 two", "odd", "");
+    put_node(&g, "Slice", "even z end a2 two", "c00", "");
+    put_node(&g, "Slice", "odd z end a2 two", "c10", "");
+    put_node(&g, "Slice", "even o end a2 two", "c01", "");
+    put_node(&g, "Slice", "odd o end a2 two", "c11", "");
+    put_node(&g, "Concat", "c00 c10 c01 c11", "wide", "axis:i=-1");
+    put_node(&g, "LayerNormalization", "wide s t", "n", "");
+    put_node(&g, "MatMul", "n w", "m", "");
+    put_node(&g, "Transpose", "m", "y", "perm:I=0,3,1,2");
+    check(17, NULL);
+}
+
 /* As torchvision exports it: tokens before the batch, heads in the batch. */
 static void heads_in_the_batch(void **state)
 {
@@ -356,19 +385,26 @@ static void einsums(void **state)
     (void)state;
     seed = 600;
     start("1x6x4");
-    put_random("w", "4x4", 1);
+    put_random("w", "4x2x2", 1); /* projections of Keras: channels to heads, heads to channels */
+    put_random("b", "2x2", 1);
+    put_random("o", "2x2x4", 1);
     put_random("n", "4", 1);
     put_ints(&g, "heads", "4", "1 6 2 2");
-    put_ints(&g, "merge", "3", "1 6 4");
-    put_node(&g, "MatMul", "x w", "q", "");
-    put_node(&g, "Reshape", "q heads", "qh", "");
+    put_node(&g, "Einsum", "x w", "q", "equation:s=abc,cde->abde");
+    put_node(&g, "Add", "q b", "qh", "");
     put_node(&g, "Reshape", "x heads", "kh", "");
     put_node(&g, "Einsum", "qh kh", "scores", "equation:s=bqhd,bkhd->bhqk");
-    put_node(&g, "Softmax", "scores", "soft", "axis:i=-1");
+    put_node(&g, "Softmax", "scores", "shares", "axis:i=-1");
+    put_node(&g, "IsNaN", "shares", "nan", ""); /* as newer exporters guard a softmax */
+    put_floats(&g, "zero", "", "0");
+    put_node(&g, "Where", "nan zero shares", "soft", "");
     put_node(&g, "Einsum", "soft kh", "context", "equation:s=bhqk,bkhd->bqhd");
-    put_node(&g, "Reshape", "context merge", "m", "");
+    put_node(&g, "Einsum", "context o", "m", "equation:s=bqhd,hdc->bqc");
     put_node(&g, "Mul", "m n", "y", "");
-    pp_network_free(check_last(13, NULL));
+    pp_network *net = check_last(13, NULL);
+    assert_int_equal(count_kind(net, PP_OP_OFFSET) + count_kind(net, PP_OP_SCALE), 0); /* biases and scales of the layers */
+    assert_int_equal(count_kind(net, PP_OP_CONV), 2);
+    pp_network_free(net);
 }
 
 /* Norms over whole maps: of each channel, of groups by name (one number a group), and as exporters write groups in parts. */
@@ -520,7 +556,7 @@ int main(void)
                                        cmocka_unit_test(maps_that_attend),    cmocka_unit_test(windows_of_maps),
                                        cmocka_unit_test(heads_in_the_batch),  cmocka_unit_test(einsums),
                                        cmocka_unit_test(norms_of_maps),       cmocka_unit_test(unfolded_patches),
-                                       cmocka_unit_test(embeddings_inside),
+                                       cmocka_unit_test(embeddings_inside),   cmocka_unit_test(merged_patches),
                                        cmocka_unit_test(products_that_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
