@@ -307,6 +307,7 @@ pp_status pp_session_lm_map(pp_session *s)
     PP_TRY(widths_of_folder(s));
     PP_TRY(pp_lm_find(&config, NULL, s->workload.model));
     pp_progress_begin(&progress, "map", (size_t)config.layers + 2);
+    const bool given = pp_config_is_set(s->config, "mapping", "attention_context");
     const pp_lm_map_input input = {.config = &config,
                                    .arch = &s->arch,
                                    .quant = &s->quant,
@@ -314,6 +315,7 @@ pp_status pp_session_lm_map(pp_session *s)
                                    .fabric = &s->fabric_options,
                                    .map = &s->map_options,
                                    .lm = s->lm_map_options,
+                                   .longest = given ? 0 : (uint64_t)(s->tokens.prompt_tokens + s->tokens.decode_tokens),
                                    .seed = (uint64_t)s->run_options.seed,
                                    .progress = &progress};
     const pp_status status = pp_lm_map(&s->lm, &input);

@@ -69,7 +69,7 @@ static bool gains(const pp_lm_copy *c)
     return more.copies <= PP_LM_COPIES_MAX && pp_lm_copy_ps(&more) < pp_lm_copy_ps(c);
 }
 
-/* Attention that merging keeps from getting quicker is what it is at mapping.attention_context; with fewer tokens before
+/* Attention that merging keeps from getting quicker is what it is at that context; with fewer tokens before
  * it matrices may still be the slowest, and they go on. */
 static bool is_out(const pp_lm_copy *c)
 {
@@ -132,7 +132,7 @@ static bool is_matrix(const pp_lm_ctx *x, uint32_t op)
     return x->graph->op[op].kind == PP_LM_OP_LINEAR;
 }
 
-/* Attention of a part: its time at mapping.attention_context with one unit a head, and a step of merging on a channel or in
+/* Attention of a part: its time at the end of the longest sequence with one unit a head, and a step of merging on a channel or in
  * the digital unit. */
 static pp_lm_copy attention_copy(const pp_lm_ctx *x, uint32_t part)
 {
@@ -141,7 +141,8 @@ static pp_lm_copy attention_copy(const pp_lm_ctx *x, uint32_t part)
     const pp_channel channel = channel_of(x);
     const uint64_t bits = pp_lm_merge_bits(x->graph) + (uint64_t)x->in->fabric->header_bits;
     const uint64_t sent = pp_channel_serialise_ps(&channel, bits), added = pp_arch_digital_ps(x->in->arch, pp_lm_merge_ops(x->graph));
-    const uint64_t whole = pp_lm_attention_work(&a, (uint64_t)x->in->lm.attention_context, 1).total_ps;
+    const uint64_t usual = (uint64_t)x->in->lm.attention_context, context = x->in->longest > usual ? x->in->longest : usual;
+    const uint64_t whole = pp_lm_attention_work(&a, context, 1).total_ps;
     return (pp_lm_copy){.op = p->first_op + p->attention, .copies = 1, .token_ps = (double)whole,
                         .merge_ps = (double)(sent > added ? sent : added), .cores = (uint64_t)a.units * p->instances};
 }

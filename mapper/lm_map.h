@@ -225,6 +225,8 @@ typedef struct pp_lm_map_input {
     const pp_fabric_options *fabric;      /* plain or hierarchical; free sizes are fitted */
     const pp_map_options *map;            /* reduction, core_budget */
     pp_lm_map_options lm;
+    uint64_t longest;                     /* tokens of the run's longest sequence, if the budget shall take attention there
+                                             where that is more than lm.attention_context; 0 */
     uint64_t seed;
     pp_progress *progress;                /* NULL allowed; one step an instance */
 } pp_lm_map_input;

@@ -59,6 +59,11 @@ class Map(Case):
         # attention at 2,048 tokens is slower than any matrix: its units are bought first
         d = self.json("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__core_budget=one + 3 * 144))
         self.assertEqual((d["copies_max"], d["attention"]["split"], d["attention"]["units"], d["cores_used"]), (1, 4, 48, one + 3 * 144))
+        # more than 4 units merge longer than they save at 2,048 tokens, more than 16 at the end of a longer prompt
+        for more, split in (({}, 4), ({"workload__prompt_tokens": 16384}, 16),
+                            ({"workload__prompt_tokens": 16384, "mapping__attention_context": 2048}, 4)):
+            d = self.json("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__core_budget=one + 63 * 144, **more))
+            self.assertEqual(d["attention"]["split"], split)
         self.refused("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__attention_split="many"),
                      words=["mapping.attention_split", "auto", "64"])
         self.refused("map", "--network", "gpt2", "--fabric", "mesh", *settings(mapping__core_budget=one - 1),
