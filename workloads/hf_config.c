@@ -163,6 +163,7 @@ static const pp_hf_type types[] = {
     {.model_type = "qwen3_moe", .read = read_qwen_moe, .bias_key = true, .qk_norm = true, .window_switch = true},
     {.model_type = "olmo2", .read = read_llama, .bias_key = true, .qk_norm_whole = true, .norm_place = PP_LM_NORMS_BRANCH},
     {.model_type = "olmoe", .read = read_olmoe, .bias_key = true, .qk_norm_whole = true},
+    {.model_type = "granite", .read = read_llama, .bias_key = true, .tied = true},
     {.model_type = "phi3", .read = read_llama, .window_key = true},
     {.model_type = "gemma", .read = read_llama, .head_dim = 256, .bias_key = true, .tied = true},
     {.model_type = "gemma2", .read = read_gemma2, .kv_heads = 4, .head_dim = 256, .bias_key = true, .tied = true, .window = 4096,
@@ -170,11 +171,15 @@ static const pp_hf_type types[] = {
     {.model_type = "gemma3_text", .read = read_gemma3, .kv_heads = 4, .head_dim = 256, .bias_key = true, .tied = true,
      .window = 4096, .window_period = 6, .norm_place = PP_LM_NORMS_SANDWICH, .qk_norm = true},
     {.model_type = "gpt2", .read = pp_hf_gpt2_, .tied = true, .weights = true},
+    {.model_type = "gpt_bigcode", .read = pp_hf_bigcode_, .tied = true},
     {.model_type = "gptj", .read = pp_hf_gptj_},
     {.model_type = "gpt_neox", .read = pp_hf_neox_},
     {.model_type = "opt", .read = pp_hf_opt_, .tied = true},
     {.model_type = "falcon", .read = pp_hf_falcon_, .tied = true},
     {.model_type = "bloom", .read = pp_hf_bloom_, .tied = true},
+    {.model_type = "mpt", .read = pp_hf_mpt_, .tied = true},
+    {.model_type = "cohere", .read = pp_hf_cohere_, .tied = true},
+    {.model_type = "olmo", .read = pp_hf_olmo_},
     {.model_type = "phi", .read = pp_hf_phi_},
     {.model_type = "stablelm", .read = pp_hf_stablelm_},
     {.model_type = "starcoder2", .read = pp_hf_starcoder2_, .kv_heads = 2, .tied = true, .window_key = true},
@@ -186,12 +191,13 @@ static const pp_hf_type types[] = {
     {.model_type = "albert", .read = pp_hf_albert_},
     {.model_type = "vit", .read = pp_hf_vit_},
     {.model_type = "deit", .read = pp_hf_deit_},
+    {.model_type = "dinov2", .read = pp_hf_dinov2_},
 };
 #define N_TYPES (sizeof types / sizeof *types)
 
 static pp_status unsupported(const pp_node *root, unsigned line, const char *name)
 {
-    char known[640] = "";
+    char known[800] = "";
     const char *names[N_TYPES];
     size_t at = 0;
     for (size_t i = 0; i < N_TYPES; i++) {

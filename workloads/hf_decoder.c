@@ -56,6 +56,18 @@ pp_status pp_hf_gpt2_(pp_lm_config *out, const pp_node *root, const pp_hf_type *
     return pp_hf_refuse_(root, "scale_attn_by_inverse_layer_idx", true);
 }
 
+/* StarCoder: GPT-2 with one key and value head. */
+pp_status pp_hf_bigcode_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type)
+{
+    bool one = true;
+    out->position_kind = PP_LM_POSITIONS_LEARNED;
+    out->biases = PLAIN;
+    PP_TRY(read_gpt(out, root, type));
+    PP_TRY(pp_hf_bool_(root, "multi_query", &one));
+    out->kv_heads = one ? 1 : out->heads;
+    return PP_OK;
+}
+
 pp_status pp_hf_gptj_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type)
 {
     out->biases = PP_HF_PLAIN_BIASES | PP_LM_KIND_BIT(PP_LM_HEAD_BIAS);
@@ -180,6 +192,64 @@ pp_status pp_hf_phi_(pp_lm_config *out, const pp_node *root, const pp_hf_type *t
     out->parallel = PP_LM_PARALLEL;
     out->biases = PLAIN | PP_LM_KIND_BIT(PP_LM_HEAD_BIAS);
     return pp_hf_turn_(out, root, "partial_rotary_factor", 0.5);
+}
+
+/* Gated, without biases; LayerNorms with a gain alone, or with nothing. */
+static pp_status read_gated(pp_lm_config *out, const pp_node *root, const pp_hf_type *type, pp_lm_norm_terms terms)
+{
+    bool bias = false;
+    decoder(out, PP_LM_ACT_SILU);
+    out->gated = true;
+    out->norm_terms = terms;
+    PP_TRY(read_sizes(out, root));
+    PP_TRY(pp_hf_u32_(root, "intermediate_size", true, &out->ffn));
+    PP_TRY(pp_hf_u32_(root, "num_key_value_heads", false, &out->kv_heads));
+    PP_TRY(pp_hf_f64_(root, "layer_norm_eps", &out->norm_eps));
+    PP_TRY(pp_hf_act_(root, "hidden_act", &out->act));
+    PP_TRY(pp_hf_bool_(root, "attention_bias", &bias));
+    PP_TRY(read_tied(out, root, type));
+    out->biases = bias ? PP_HF_ATTENTION_BIASES : 0;
+    return pp_hf_turn_(out, root, "partial_rotary_factor", 1);
+}
+
+pp_status pp_hf_cohere_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type)
+{
+    PP_TRY(read_gated(out, root, type, PP_LM_NORM_GAIN));
+    out->parallel = PP_LM_PARALLEL;
+    return pp_hf_refuse_(root, "use_qk_norm", true);
+}
+
+pp_status pp_hf_olmo_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type)
+{
+    return read_gated(out, root, type, PP_LM_NORM_PLAIN);
+}
+
+pp_status pp_hf_mpt_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type)
+{
+    const pp_node *attention = pp_node_get(root, "attn_config");
+    uint32_t ratio = 4;
+    bool alibi = false, plain = true;
+    decoder(out, PP_LM_ACT_GELU);
+    PP_TRY(pp_hf_u32_(root, "d_model", true, &out->hidden));
+    PP_TRY(pp_hf_u32_(root, "n_layers", true, &out->layers));
+    PP_TRY(pp_hf_u32_(root, "n_heads", true, &out->heads));
+    PP_TRY(pp_hf_u32_(root, "vocab_size", true, &out->vocab));
+    PP_TRY(pp_hf_u32_(root, "max_seq_len", true, &out->positions));
+    PP_TRY(pp_hf_u32_(root, "expansion_ratio", false, &ratio));
+    PP_TRY(pp_hf_bool_(root, "no_bias", &plain));
+    PP_TRY(read_tied(out, root, type));
+    if (attention != NULL && attention->kind == PP_DOC_MAP) {
+        PP_TRY(pp_hf_bool_(attention, "alibi", &alibi));
+        PP_TRY(pp_hf_refuse_(attention, "qk_ln", true));
+    }
+    if (ratio > PP_DIM_MAX || out->hidden > PP_DIM_MAX || (uint64_t)ratio * out->hidden > PP_DIM_MAX)
+        return pp_fail_at(PP_ERANGE, root->file, 0, "expansion_ratio %u of d_model %u; at most %u values", ratio, out->hidden, PP_DIM_MAX);
+    out->ffn = ratio * out->hidden;
+    out->kv_heads = out->heads;
+    out->biases = plain ? 0 : PLAIN;
+    out->norm_terms = plain ? PP_LM_NORM_GAIN : PP_LM_NORM_GAIN_BIAS;
+    out->position_kind = alibi ? PP_LM_POSITIONS_ALIBI : PP_LM_POSITIONS_LEARNED;
+    return pp_hf_split_heads_(out, root, "d_model");
 }
 
 pp_status pp_hf_stablelm_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type)

@@ -75,10 +75,23 @@ static pp_status read_head(pp_lm_config *out, const pp_node *root, bool pooler)
 /* ---- BERT and relatives ---- */
 
 typedef struct keys {
-    const char *hidden, *ffn, *layers, *heads, *act;
+    const char *hidden, *ffn, *layers, *heads, *act; /* ffn NULL: mlp_ratio times hidden */
 } keys;
 static const keys usual = {"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "hidden_act"};
+static const keys by_ratio = {"hidden_size", NULL, "num_hidden_layers", "num_attention_heads", "hidden_act"};
 static const keys short_names = {"dim", "hidden_dim", "n_layers", "n_heads", "activation"};
+
+static pp_status read_width(pp_lm_config *out, const pp_node *root, const keys *k)
+{
+    if (k->ffn != NULL)
+        return pp_hf_u32_(root, k->ffn, true, &out->ffn);
+    uint32_t ratio = 4;
+    PP_TRY(pp_hf_u32_(root, "mlp_ratio", false, &ratio));
+    if (ratio > PP_DIM_MAX || out->hidden > PP_DIM_MAX || (uint64_t)ratio * out->hidden > PP_DIM_MAX)
+        return pp_fail_at(PP_ERANGE, root->file, 0, "mlp_ratio %u of hidden_size %u; at most %u values", ratio, out->hidden, PP_DIM_MAX);
+    out->ffn = ratio * out->hidden;
+    return PP_OK;
+}
 
 static pp_status read_sizes(pp_lm_config *out, const pp_node *root, const keys *k, double eps)
 {
@@ -88,7 +101,7 @@ static pp_status read_sizes(pp_lm_config *out, const pp_node *root, const keys *
     out->position_kind = PP_LM_POSITIONS_LEARNED;
     out->biases = PP_HF_ATTENTION_BIASES | PP_HF_PLAIN_BIASES;
     PP_TRY(pp_hf_u32_(root, k->hidden, true, &out->hidden));
-    PP_TRY(pp_hf_u32_(root, k->ffn, true, &out->ffn));
+    PP_TRY(read_width(out, root, k));
     PP_TRY(pp_hf_u32_(root, k->layers, true, &out->layers));
     PP_TRY(pp_hf_u32_(root, k->heads, true, &out->heads));
     PP_TRY(pp_hf_f64_(root, "layer_norm_eps", &out->norm_eps));
@@ -211,14 +224,19 @@ static pp_status read_patches(pp_lm_config *out, const pp_node *root, uint32_t e
     return PP_OK;
 }
 
-static pp_status read_vision(pp_lm_config *out, const pp_node *root, uint32_t extra)
+static pp_status read_body(pp_lm_config *out, const pp_node *root, const keys *k, uint32_t extra)
 {
     bool bias = true;
-    PP_TRY(read_sizes(out, root, &usual, 1e-12));
+    PP_TRY(read_sizes(out, root, k, 1e-12));
     PP_TRY(pp_hf_bool_(root, "qkv_bias", &bias));
     if (!bias)
         out->biases &= ~PP_HF_QKV_BIASES;
-    PP_TRY(read_patches(out, root, extra));
+    return read_patches(out, root, extra);
+}
+
+static pp_status read_vision(pp_lm_config *out, const pp_node *root, uint32_t extra)
+{
+    PP_TRY(read_body(out, root, &usual, extra));
     out->two_classifiers = class_ends(root, "ForImageClassificationWithTeacher");
     if (out->two_classifiers || class_ends(root, "ForImageClassification"))
         PP_TRY(read_labels(root, &out->classes));
@@ -240,4 +258,17 @@ pp_status pp_hf_deit_(pp_lm_config *out, const pp_node *root, const pp_hf_type *
 {
     (void)type;
     return read_vision(out, root, 2); /* class and distillation token */
+}
+
+/* Gains of what each half of a block adds are scales of the columns of its last matrix. The token that stands for hidden
+ * patches counts, too. */
+pp_status pp_hf_dinov2_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type)
+{
+    (void)type;
+    PP_TRY(read_body(out, root, &by_ratio, 1));
+    PP_TRY(pp_hf_refuse_(root, "use_swiglu_ffn", true));
+    if (*class_of(root) != 0 && !class_ends(root, "Model"))
+        return refuse_class(root, "Model");
+    out->other_parameters += (1 + 2 * (uint64_t)out->layers) * out->hidden;
+    return PP_OK;
 }

@@ -44,12 +44,16 @@ pp_status pp_hf_turn_(pp_lm_config *out, const pp_node *root, const char *part_k
 /* ---- families ---- */
 
 pp_status pp_hf_gpt2_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
+pp_status pp_hf_bigcode_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_gptj_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_neox_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_opt_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_falcon_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_bloom_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_phi_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
+pp_status pp_hf_cohere_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
+pp_status pp_hf_olmo_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
+pp_status pp_hf_mpt_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_stablelm_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_starcoder2_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_bert_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
@@ -57,6 +61,7 @@ pp_status pp_hf_roberta_(pp_lm_config *out, const pp_node *root, const pp_hf_typ
 pp_status pp_hf_distilbert_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_albert_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_vit_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
+pp_status pp_hf_dinov2_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 pp_status pp_hf_deit_(pp_lm_config *out, const pp_node *root, const pp_hf_type *type);
 
 #endif

@@ -36,6 +36,8 @@ typedef enum pp_lm_norm_place {
     PP_LM_NORMS_BRANCH,  /* of what is going to be added: behind o_proj and down_proj (OLMo 2) */
     PP_LM_NORMS_SANDWICH /* before and branch: four a block (Gemma 2) */
 } pp_lm_norm_place;
+/* Parameters of a LayerNorm. */
+typedef enum pp_lm_norm_terms { PP_LM_NORM_GAIN_BIAS, PP_LM_NORM_GAIN, PP_LM_NORM_PLAIN } pp_lm_norm_terms;
 typedef enum pp_lm_parallel {
     PP_LM_SERIAL,             /* the feed-forward layer reads what attention was added to */
     PP_LM_PARALLEL,           /* both read the block's input through one norm (GPT-J, Falcon-7B, Phi-2) */
@@ -120,6 +122,7 @@ typedef struct pp_lm_config {
     /* What the executor does not know (shapes only); 0 and false elsewhere. */
     bool shapes_only;    /* weights of this family cannot be read */
     pp_lm_norm_place norm_place;
+    pp_lm_norm_terms norm_terms;
     pp_lm_parallel parallel;
     bool embed_norm;     /* a LayerNorm behind the embedding (BLOOM; of models with norms after, always) */
     bool qk_norm_whole;  /* qk_norm over all heads at once */

@@ -81,13 +81,16 @@ static bool has_bias(const pp_lm_config *c, pp_lm_kind kind)
 static bool present(const pp_lm_config *c, pp_lm_kind kind)
 {
     switch (kind) {
+    case PP_LM_ATTN_NORM:
+    case PP_LM_FINAL_NORM:
+        return c->norm_terms != PP_LM_NORM_PLAIN;
+    case PP_LM_FFN_NORM:
+        return c->norm_terms != PP_LM_NORM_PLAIN && c->parallel != PP_LM_PARALLEL;
     case PP_LM_ATTN_NORM_BIAS:
     case PP_LM_FINAL_NORM_BIAS:
-        return c->norm == PP_LM_NORM_LAYER;
-    case PP_LM_FFN_NORM:
-        return c->parallel != PP_LM_PARALLEL;
+        return c->norm == PP_LM_NORM_LAYER && c->norm_terms == PP_LM_NORM_GAIN_BIAS;
     case PP_LM_FFN_NORM_BIAS:
-        return c->norm == PP_LM_NORM_LAYER && c->parallel != PP_LM_PARALLEL;
+        return c->norm == PP_LM_NORM_LAYER && c->norm_terms == PP_LM_NORM_GAIN_BIAS && c->parallel != PP_LM_PARALLEL;
     case PP_LM_Q_NORM:
     case PP_LM_K_NORM:
         return c->qk_norm;

@@ -23,7 +23,7 @@ static pp_status check_runnable(const pp_lm_config *c)
         return pp_fail(PP_EUNSUPPORTED, "%s: the executor runs decoders only", c->name);
     if (c->experts > 0)
         return pp_fail(PP_EUNSUPPORTED, "%s: the executor does not run mixtures of experts", c->name);
-    if (c->shapes_only || c->norm_place != PP_LM_NORMS_BEFORE || c->parallel != PP_LM_SERIAL || c->position_kind == PP_LM_POSITIONS_ALIBI)
+    if (c->shapes_only || c->norm_place != PP_LM_NORMS_BEFORE || c->norm_terms != PP_LM_NORM_GAIN_BIAS || c->parallel != PP_LM_SERIAL || c->position_kind == PP_LM_POSITIONS_ALIBI)
         return pp_fail(PP_EUNSUPPORTED, "%s: the executor does not run %s models", c->name, c->model_type);
     return PP_OK;
 }

@@ -81,7 +81,8 @@ pp_lm_op pp_lm_rms_op(const pp_lm_maker *m, uint32_t at, bool at_inputs)
 /* LayerNorm: sum and sum of squares to one core and back, RMSNorm the squares; then the vector itself. */
 static pp_lm_op vector_norm_op(const pp_lm_maker *m, uint32_t width, uint32_t at)
 {
-    const uint32_t ops = pp_lm_is_rms(m) ? OPS_RMS_NORM : OPS_LAYER_NORM;
+    const uint32_t terms = m->config->norm_terms == PP_LM_NORM_GAIN_BIAS ? 0 : 1; /* a bias less; the gain is one product with 1/sigma */
+    const uint32_t ops = pp_lm_is_rms(m) ? OPS_RMS_NORM : OPS_LAYER_NORM - terms;
     pp_lm_op op = pp_lm_digital_op(PP_LM_OP_NORM, width, width, (uint64_t)ops * width, at);
     op.gathers = op.spreads = true;
     op.gathered = pp_lm_is_rms(m) ? 1 : 2;

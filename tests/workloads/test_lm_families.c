@@ -124,6 +124,8 @@ static void blocks_are_those_of_the_family(void **state)
                      "ffn_add", false},
         {"gemma2-2b", QKV "attn_norm attention rope o_proj attn_post_norm attn_add gate_proj up_proj ffn_norm gelu_mul down_proj "
                       "ffn_post_norm ffn_add", false},
+        {"command-r-35b", "attn_norm gate_proj up_proj " QKV "attention rope o_proj attn_add silu_mul down_proj ffn_add", false},
+        {"dinov2-base", "final_norm output", true},
         {"roberta-base", QKV "attention o_proj attn_add attn_norm up_proj gelu down_proj ffn_add ffn_norm", false},
         {"deit-base-distilled", "final_norm classifier distillation_classifier argmax output", true},
         {"gpt-j-6b", "final_norm lm_head argmax", true},
@@ -183,6 +185,9 @@ static void costs_by_hand(void **state)
     assert_int_equal(find(g, "rope")->ops, 3 * 2 * 8 * 64);
     assert_int_equal(find(g, "ffn_norm")->ops, 2 * 2048); /* gain and bias alone */
     pp_lm_graph_free(g);
+    g = graph_of("olmo-7b");
+    assert_int_equal(find(g, "attn_norm")->ops, 5 * 4096);
+    pp_lm_graph_free(g);
     g = graph_of("olmo2-1b");
     assert_int_equal(find(g, "qk_norm")->ops, 3 * 2 * 2048);
     assert_int_equal(find(g, "rope")->ops, 3 * 2 * 2048);
@@ -227,6 +232,12 @@ static void wrong_files_are_one_line(void **state)
         {LLAMA("gpt_neox", ",\"rotary_pct\":0"), "rotary_pct is 0"},
         {LLAMA("falcon", ",\"new_decoder_architecture\":true,\"num_kv_heads\":3"), "4 attention heads are not a multiple of 3"},
         {"{\"model_type\":\"falcon\",\"hidden_size\":65,\"n_layer\":1,\"n_head\":4,\"vocab_size\":9}", "hidden_size 65 is not a multiple of 4 heads"},
+        {LLAMA("cohere", ",\"use_qk_norm\":true"), "use_qk_norm is not supported"},
+        {LLAMA("dinov2", ",\"use_swiglu_ffn\":true"), "use_swiglu_ffn is not supported"},
+        {LLAMA("dinov2", ",\"mlp_ratio\":1000000"), "mlp_ratio 1000000 of hidden_size 64"},
+        {LLAMA("dinov2", TOP("Dinov2ForImageClassification")), "'Dinov2ForImageClassification' is not supported; expected a name that ends in Model"},
+        {"{\"model_type\":\"mpt\",\"d_model\":64,\"n_layers\":2,\"n_heads\":4,\"vocab_size\":9,\"max_seq_len\":16,\"attn_config\":{\"qk_ln\":true}}",
+         "qk_ln is not supported"},
         {"{\"model_type\":\"bloom\",\"n_layer\":1,\"n_head\":4,\"vocab_size\":9}", "hidden_size"},
         {"{\"model_type\":\"gptj\",\"n_layer\":1,\"n_head\":4,\"n_embd\":64,\"n_positions\":8,\"vocab_size\":9,\"rotary_dim\":17}", "RoPE over 17 dimensions"},
         {LLAMA("roberta", ",\"max_position_embeddings\":2"), "max_position_embeddings is 2; expected more than the 2"},
