@@ -120,6 +120,26 @@ static int is_number(const reader *r, rule_id k, bool *number)
     return code;
 }
 
+/* Attributes that are texts: igraph reads a number's column as texts without asking. */
+static pp_status check_texts(const reader *r)
+{
+    static const struct {
+        igraph_attribute_elemtype_t on;
+        const char *name;
+    } texts[] = {{VERTEX, "id"}, {VERTEX, "kind"}, {VERTEX, "switch"}, {GRAPH, "row_direction"}};
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+        igraph_attribute_type_t type = IGRAPH_ATTRIBUTE_STRING;
+        if (!igraph_cattribute_has_attr(&r->graph, texts[k].on, texts[k].name))
+            continue;
+        const int code = igraph_cattribute_table.gettype(&r->graph, &type, texts[k].on, texts[k].name);
+        if (code != IGRAPH_SUCCESS)
+            return pp_igraph_fail(PP_EINTERNAL, code, r->path);
+        if (type != IGRAPH_ATTRIBUTE_STRING)
+            return pp_fail(PP_EFORMAT, "%s: attribute %s: expected type string", r->path, texts[k].name);
+    }
+    return PP_OK;
+}
+
 /* Which attributes the file gives. One that is declared but stands nowhere counts as absent. */
 static pp_status find_given(reader *r)
 {
@@ -372,6 +392,7 @@ static pp_status read_graph(reader *r)
 {
     if (igraph_vcount(&r->graph) == 0)
         return pp_fail(PP_EFORMAT, "%s: the graph has no vertices", r->path);
+    PP_TRY(check_texts(r));
     PP_TRY(find_given(r));
     PP_TRY(read_vertices(r));
     PP_TRY(read_edges(r));

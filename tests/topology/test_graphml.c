@@ -236,6 +236,18 @@ static void test_bad_attributes(void **state)
     refuse(HEAD "<key id=\"x\" for=\"edge\" attr.name=\"length\" attr.type=\"string\"/>" DIRECTED AB
            EDGE("a", "b", "<data key=\"x\">1</data>") TAIL, PP_EFORMAT,
            "attribute length: expected a number type (int, double)");
+    refuse(HEAD "<key id=\"x\" for=\"node\" attr.name=\"switch\" attr.type=\"double\"/>" DIRECTED AB TAIL, PP_EFORMAT,
+           "attribute switch: expected type string");
+    refuse("<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\"><key id=\"k\" for=\"node\" attr.name=\"kind\" "
+           "attr.type=\"int\"/><graph edgedefault=\"directed\"><node id=\"a\"><data key=\"k\">1</data></node></graph></graphml>",
+           PP_EFORMAT, "attribute kind: expected type string");
+    refuse("<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\"><key id=\"k\" for=\"node\" attr.name=\"id\" "
+           "attr.type=\"int\"/><graph edgedefault=\"directed\"><node id=\"a\"><data key=\"k\">1</data></node></graph></graphml>",
+           PP_EFORMAT, "attribute ");
+    refuse(HEAD "<key id=\"x\" for=\"graph\" attr.name=\"rows\" attr.type=\"int\"/><key id=\"y\" for=\"graph\" attr.name=\"cols\" "
+           "attr.type=\"int\"/><key id=\"d\" for=\"graph\" attr.name=\"row_direction\" attr.type=\"int\"/>" DIRECTED
+           "<data key=\"x\">1</data><data key=\"y\">2</data><data key=\"d\">1</data>" AB TAIL, PP_EFORMAT,
+           "attribute row_direction: expected type string");
     refuse(HEAD "<key id=\"x\" for=\"graph\" attr.name=\"rows\" attr.type=\"int\"/>"
            "<key id=\"y\" for=\"graph\" attr.name=\"cols\" attr.type=\"int\"/>" DIRECTED
            "<data key=\"x\">1</data><data key=\"y\">3</data>" AB TAIL, PP_EFORMAT, "1 rows and 3 cols, but 2 vertices");
