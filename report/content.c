@@ -92,6 +92,16 @@ static hid_t memory_type(hid_t set, const pp_content_set *to, const pp_content_c
     return H5Tcopy(column->kind == PP_CELL_F64 ? H5T_NATIVE_DOUBLE : column->kind == PP_CELL_I64 ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64);
 }
 
+/* HDF5 takes and clears buffers of a MiB for every read, most of the time of small tables; a few rows do as well. */
+static hid_t small_buffers(hid_t set, size_t size)
+{
+    hid_t stored = H5Dget_type(set), transfer = H5Pcreate(H5P_DATASET_XFER);
+    const size_t row = H5Tget_size(stored) > size ? H5Tget_size(stored) : size;
+    H5Pset_buffer(transfer, row > 1 << 16 ? row : 1 << 16, NULL, NULL);
+    H5Tclose(stored);
+    return transfer;
+}
+
 /* Values of one column; HDF5 takes the member of that name out of the rows. */
 static bool read_column(reader *r, hid_t set, const pp_content_set *to, pp_content_column *column)
 {
@@ -108,7 +118,9 @@ static bool read_column(reader *r, hid_t set, const pp_content_set *to, pp_conte
         type = H5Tcreate(H5T_COMPOUND, column->size);
         H5Tinsert(type, column->name, 0, value);
     }
-    bool ok = to->n_rows == 0 || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, column->data) >= 0;
+    const hid_t transfer = small_buffers(set, column->size);
+    bool ok = to->n_rows == 0 || H5Dread(set, type, H5S_ALL, H5S_ALL, transfer, column->data) >= 0;
+    H5Pclose(transfer);
     if (type != value)
         H5Tclose(type);
     H5Tclose(value);
