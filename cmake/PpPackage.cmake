@@ -39,7 +39,7 @@ This package holds the program, its models and its documentation.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME pentaprism-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libc6-dev, libyaml-dev, libcjson-dev, zlib1g-dev, libopenblas-dev, \
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libc6-dev, libyaml-dev, libcjson-dev, zlib1g-dev, libjpeg62-turbo-dev, libopenblas-dev, \
 libigraph-dev, libhdf5-dev, libcairo2-dev, libsystemc-dev, libsentencepiece-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "pentaprism (= ${PROJECT_VERSION}-1)")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Headers and static libraries of pentaprism, for programs that map and simulate

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 typedef PP_VEC(char *) names;
@@ -20,10 +21,10 @@ static void free_names(names *n)
 
 static bool is_image(const char *name)
 {
-    static const char *const endings[] = {".png", ".PNG", ".ppm", ".pgm", ".pnm"};
-    size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (n > 4 && strcmp(name + n - 4, endings[i]) == 0)
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".pnm"};
+    const char *ending = strrchr(name, '.');
+    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
+        if (ending > name && strcasecmp(ending, endings[i]) == 0)
             return true;
     return false;
 }
@@ -136,7 +137,7 @@ static pp_status find_images(classes *c, const char *path)
         number_classes(c);
     return c->images ? PP_OK
                      : pp_fail(PP_ENOTFOUND,
-                               "%s: holds no test_batch.bin and no images (.png, .ppm, .pgm), neither itself nor in "
+                               "%s: holds no test_batch.bin and no images (.png, .jpg, .ppm, .pgm), neither itself nor in "
                                "folders, one a class",
                                path);
 }

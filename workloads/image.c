@@ -61,8 +61,10 @@ pp_status pp_image_read_(pp_image *out, const char *path)
         status = pp_png_read_(out, file);
     else if (file->size > 8 && file->data[0] == 'P' && (file->data[1] == '5' || file->data[1] == '6'))
         status = pnm_read(out, file);
+    else if (file->size > 8 && file->data[0] == 0xff && file->data[1] == 0xd8)
+        status = pp_jpeg_read_(out, file);
     else
-        status = pp_fail_at(PP_EFORMAT, path, 0, "neither PNG nor binary PGM or PPM");
+        status = pp_fail_at(PP_EFORMAT, path, 0, "neither PNG nor JPEG nor binary PGM or PPM");
     pp_file_unmap(file);
     return status;
 }

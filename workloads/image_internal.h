@@ -12,8 +12,10 @@ typedef struct pp_image {
 
 #define PP_IMAGE_SIDE 16384u
 
-/* A PNG (8 bits a sample and less, 16 cut to 8; not interlaced), or PGM/PPM (P5, P6 of 8 bits), by its content. */
+/* A PNG (8 bits a sample and less, 16 cut to 8), a JPEG (gray, colour, CMYK as colour; EXIF, with its rotations, is not
+ * looked at), or PGM/PPM (P5, P6 of 8 bits), by its content. */
 pp_status pp_image_read_(pp_image *out, const char *path);
+pp_status pp_jpeg_read_(pp_image *out, const pp_file *file);
 pp_status pp_png_read_(pp_image *out, const pp_file *file);
 void pp_image_free_(pp_image *image);
 /* Another size: each pixel the mean of the area that it covers, and where the image grows, the pixel it lies in. */

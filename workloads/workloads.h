@@ -66,7 +66,7 @@ typedef struct pp_dataset {
 } pp_dataset;
 /* DATA: "cifar10-test-1000", "cifar10-calib" (zoo), or a path: CIFAR-10 binary (.bin: a file, or a
  * folder holding test_batch.bin), IDX pair (`...-images-idx3-ubyte[.gz]`; labels beside it), and
- * "fashion-mnist[-train]" from Debian's dataset-fashion-mnist; or a folder of images (.png, .ppm, .pgm): a folder a
+ * "fashion-mnist[-train]" from Debian's dataset-fashion-mnist; or a folder of images (.png .jpg .ppm): a folder a
  * class, numbered by their names, which may be numbers; or images alone, which have no labels. `FOLDER:size=HxW`
  * brings images to one size. Images of the classes come in turn. limit 0: all. */
 pp_status pp_dataset_open(pp_dataset **out, const char *data, uint32_t limit);

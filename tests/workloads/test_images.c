@@ -80,6 +80,55 @@ static void make_png(file *f, uint32_t w, uint32_t h, uint8_t depth, uint8_t kin
     add_chunk(f, "IEND", "", 0);
 }
 
+/* The same picture of 8 bits a sample in the seven passes of an interlaced file, whose lines are predicted from their own pass. */
+static void make_interlaced(file *f, uint32_t w, uint32_t h, uint8_t kind)
+{
+    static const uint8_t passes[7][4] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+    const uint32_t samples = kind == 2 ? 3 : 1;
+    uint8_t raw[4096], packed[4096], header[13] = {0, 0, 0, (uint8_t)w, 0, 0, 0, (uint8_t)h, 8, kind, 0, 0, 1};
+    size_t n = 0;
+    for (size_t p = 0; p < 7; p++) {
+        const uint32_t x0 = passes[p][0], y0 = passes[p][1], dx = passes[p][2], dy = passes[p][3];
+        for (uint32_t y = y0; y < h && x0 < w; y += dy) {
+            const uint8_t filter = (uint8_t)((y + p) % 5);
+            raw[n++] = filter;
+            for (uint32_t x = x0; x < w; x += dx)
+                for (uint32_t s = 0; s < samples; s++) {
+                    const uint32_t i = x * samples + s, left = i - dx * samples;
+                    const bool first = x == x0, top = y == y0;
+                    raw[n++] = (uint8_t)(byte_at(y, i) - predicted(filter, first ? 0 : byte_at(y, left), top ? 0 : byte_at(y - dy, i),
+                                                                   first || top ? 0 : byte_at(y - dy, left)));
+                }
+        }
+    }
+    uLongf size = sizeof packed;
+    assert_int_equal(compress(packed, &size, raw, n), Z_OK);
+    f->n = 0;
+    add(f, "\x89PNG\r\n\x1a\n", 8);
+    add_chunk(f, "IHDR", header, 13);
+    add_chunk(f, "IDAT", packed, (uint32_t)size);
+    add_chunk(f, "IEND", "", 0);
+}
+
+static void interlaced_png(void **state)
+{
+    (void)state;
+    static file f;
+    for (uint32_t w = 1; w < 20; w += w < 10 ? 1 : 4)
+        for (uint32_t h = 1; h < 20; h += h < 10 ? 1 : 4)
+            for (uint8_t kind = 0; kind <= 2; kind = (uint8_t)(kind + 2)) {
+                pp_image image;
+                make_interlaced(&f, w, h, kind);
+                write_file("t.png", f.data, f.n);
+                assert_ok(pp_image_read_(&image, "t.png"));
+                assert_true(image.w == w && image.h == h && image.c == (kind == 2 ? 3u : 1u));
+                for (uint32_t y = 0; y < h; y++)
+                    for (uint32_t i = 0; i < w * image.c; i++)
+                        assert_int_equal(image.pixels[y * w * image.c + i], byte_at(y, i));
+                pp_image_free_(&image);
+            }
+}
+
 /* What sample s of line y is, as a byte. */
 static uint8_t expected(uint32_t y, uint32_t s, uint8_t depth, bool palette)
 {
@@ -128,8 +177,10 @@ static void damaged_png(void **state)
     (void)state;
     static file f, whole;
     pp_image image;
-    make_png(&f, 9, 11, 8, 2, 1);
-    refused_file(&f, "interlaced");
+    make_png(&f, 9, 11, 8, 2, 1); /* its data are those of one that is not */
+    refused_file(&f, "size says");
+    make_png(&f, 9, 11, 8, 2, 2);
+    refused_file(&f, "interlace method");
     make_png(&f, 9, 11, 8, 2, 0);
     whole = f;
     f.n = 20;
@@ -146,7 +197,7 @@ static void damaged_png(void **state)
     refused_file(&f, "more pixels than its data can hold");
     f.n = 0;
     add(&f, "GIF89a..........", 16);
-    refused_file(&f, "neither PNG nor binary PGM or PPM");
+    refused_file(&f, "neither PNG nor JPEG nor binary PGM or PPM");
     /* With right checksums, anything may be in the parts. */
     const size_t first = 8 + 25 + 19 + 4, second = first + 4 + 5 + 4 + 4; /* types of the two IDAT */
     const uint32_t more = (uint32_t)(whole.n - 12 - 4 - second - 4);
@@ -274,7 +325,7 @@ static void folders_as_data(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(png_of_every_kind), cmocka_unit_test(damaged_png),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(png_of_every_kind), cmocka_unit_test(interlaced_png), cmocka_unit_test(damaged_png),
                                        cmocka_unit_test(pgm_and_ppm), cmocka_unit_test(sizes_by_hand),
                                        cmocka_unit_test(folders_as_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
