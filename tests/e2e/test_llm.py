@@ -298,6 +298,8 @@ class Llm(Case):
         self.assertEqual(two["kv_capacity_bytes"], 2 * one["kv_capacity_bytes"])
         self.assertEqual((two["kv_token_bytes"], two["kv_context_limit"]), (one["kv_token_bytes"], 2 * (one["kv_context_limit"] - 1) + 1))
         self.assertGreaterEqual(two["latency_first_us"], two["bound_latency_us"])
+        self.assertEqual(two["kv_nj"], one["kv_nj"])  # each token is read once, whoever has it
+        self.near(two["kv_read_gbps"] * two["time_s"], one["kv_read_gbps"] * one["time_s"], 1e-12)
         self.refused("quantize", phi, "-o", self.path("q"), words=["phi3", "only its shape"])
         self.assertFalse(self.json("model", "show", phi)["has_weights"])
 
