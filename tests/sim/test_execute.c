@@ -148,12 +148,12 @@ static void modern_operators(void **state)
         {30, 9, "none", "1", "auto", PP_REDUCE_TREE, PP_SWITCH_IDEAL, 3},
     };
     const size_t n = sizeof cases / sizeof cases[0];
-    for (size_t k = 0; k < 2 * n; k++) { /* gates and norms, then products of activations */
-        const size_t i = k % n;
+    for (size_t k = 0; k < n + 2; k++) { /* gates and norms, then products of activations in patches and row tiles */
+        const size_t i = k < n ? k : 2 * (k - n + 1);
         mapped x;
         setting s = cases[i];
         if (k >= n && strcmp(s.unroll, "none") != 0)
-            s.unroll = i == 1 ? "3:1x3" : "3:2x2,1:1x2";
+            s.unroll = "3:2x2,1:1x2";
         map_net(&x, k < n ? modern_net(i) : attention_net(i), i, &s);
         pp_sim_options o = {.images = 4, .execute = 3, .switching = cases[i].switching, .exact = true};
         pp_run_result *r;

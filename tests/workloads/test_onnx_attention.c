@@ -517,6 +517,24 @@ static void embeddings_inside(void **state)
     pp_network_free(net);
 }
 
+/* A small vision transformer of examples/make_onnx.py. */
+static void any_allocation_may_fail(void **state)
+{
+    (void)state;
+    pp_network *net = NULL;
+    pp_status status = PP_ENOMEM;
+    long n = 0;
+    for (; n < 2000 && status != PP_OK; n++) {
+        pp_alloc_fail_after(n);
+        status = pp_network_from_onnx(&net, PP_TEST_SOURCE_DIR "/tests/fuzz/corpus/onnx/vit.onnx");
+        pp_alloc_fail_after(-1);
+        assert_true(status == PP_OK || (status == PP_ENOMEM && !net));
+    }
+    assert_true(n > 10 && status == PP_OK);
+    assert_int_equal(count_kind(net, PP_OP_PRODUCT), 2);
+    pp_network_free(net);
+}
+
 /* What of such products has no place: one line, and where to cut. */
 static void products_that_are_refused(void **state)
 {
@@ -557,6 +575,7 @@ int main(void)
                                        cmocka_unit_test(heads_in_the_batch),  cmocka_unit_test(einsums),
                                        cmocka_unit_test(norms_of_maps),       cmocka_unit_test(unfolded_patches),
                                        cmocka_unit_test(embeddings_inside),   cmocka_unit_test(merged_patches),
+                                       cmocka_unit_test(any_allocation_may_fail),
                                        cmocka_unit_test(products_that_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
