@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOPS UINT64_C(300000000) /* of all tokens in lockstep; more only if its coarsest needs more */
+#define HOPS UINT64_C(450000000) /* of all tokens in lockstep; more only if its coarsest needs more */
 
 typedef struct lm_run {
     pp_session *s;

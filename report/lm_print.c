@@ -40,7 +40,7 @@ static void print_way(const pp_lm_summary *s, FILE *f)
     else if (s->bound_edges == 0)
         fprintf(f, "  time            lockstep, exact: no packets of an operator meet\n");
     else
-        fprintf(f, "  time            lockstep, grain %u (0 finest, 9 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
+        fprintf(f, "  time            lockstep, grain %u (0 finest, 12 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
                 s->exact_edges, s->bound_edges);
     if (s->model_of_time_why[0] != 0)
         fprintf(f, "                  (%s)\n", s->model_of_time_why);

@@ -13,7 +13,7 @@ typedef struct pp_lm_actor {
     uint32_t stage;             /* in mapping.stage[]; PP_NONE: source, sink, additions of partial sums on their own */
 } pp_lm_actor;
 
-#define PP_LM_GRAINS 10
+#define PP_LM_GRAINS 13
 
 /* One of those who use a channel's server. */
 typedef struct pp_lm_channel_user {

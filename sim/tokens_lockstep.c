@@ -77,6 +77,7 @@ static pp_status refine(pp_lockstep_window *w)
     PP_TRY(pp_lockstep_choose_channels(w));
     PP_TRY(pp_lockstep_put_groups(w));
     PP_TRY(keep_back(w));
+    w->l->alone_ps = w->start_ps[w->net->sink];
     return keep_ends(w);
 }
 
@@ -105,7 +106,7 @@ static pp_status put_siblings(pp_lockstep *l, uint32_t first, uint32_t *at, uint
     for (uint32_t c = first; c != PP_NONE; c = l->nodes.data[c].next) {
         pp_token_hop h = l->nodes.data[c].hop;
         h.child_first = l->nodes.data[c].child; /* a node, until its turn comes */
-        if (!pp_push(&l->hops, h))
+        if (!pp_push(&l->hops, h) || !pp_push(&l->hop_got, l->nodes.data[c].got_ps))
             return PP_ENOMEM;
     }
     *n = (uint32_t)l->hops.len - *at;
@@ -279,6 +280,7 @@ static void lockstep_free(pp_lockstep *l)
     free(l->roots.data);
     free(l->nodes.data);
     free(l->hops.data);
+    free(l->hop_got.data);
     free(l->users.data);
     free(l->released.data);
     free(l->channel_server);
@@ -290,16 +292,19 @@ static pp_lockstep_grain grain_at(const pp_lm_mapping *m, uint32_t level)
 {
     const uint64_t interval_ps = m->bounds.interval_ps;
     const uint64_t by_8 = interval_ps / 8, by_16 = interval_ps / 16, by_32 = interval_ps / 32;
-    const pp_lockstep_grain grain[PP_LM_GRAINS] = {{0, 0, 200, true},
-                                                   {0, 0, 24, true},
-                                                   {0, 0, 4, true},
-                                                   {by_32, by_32, 4, false},
-                                                   {by_32, by_16, 2, false},
-                                                   {by_32, by_8, 2, false},
-                                                   {by_8, by_16, 2, false},
-                                                   {by_8, PP_LOCKSTEP_NEVER, 4, false},
-                                                   {by_8, by_8, 1, false},
-                                                   {by_8, PP_LOCKSTEP_NEVER, 1, false}};
+    const pp_lockstep_grain grain[PP_LM_GRAINS] = {{0, 0, 200, true, false},
+                                                   {0, 0, 24, true, false},
+                                                   {0, 0, 4, true, false},
+                                                   {by_32, by_32, 4, false, false},
+                                                   {by_32, by_32, 4, false, true},
+                                                   {by_32, by_16, 2, false, true},
+                                                   {by_32, by_8, 2, false, false},
+                                                   {by_8, by_16, 2, false, true},
+                                                   {by_8, PP_LOCKSTEP_NEVER, 4, false, false},
+                                                   {by_8, PP_LOCKSTEP_NEVER, 4, false, true},
+                                                   {by_8, by_8, 1, false, false},
+                                                   {by_8, by_8, 1, false, true},
+                                                   {by_8, PP_LOCKSTEP_NEVER, 1, false, true}};
     return grain[level];
 }
 
@@ -348,7 +353,9 @@ pp_status pp_lm_lockstep(pp_lm_actors *x, const pp_lm_mapping *m, const uint32_t
 {
     pp_lockstep l = {.m = m, .x = x, .first_actor = first_actor, .first_channel = x->first_server[m->n_instances],
                      .window_cores = options->window_cores > 0 ? options->window_cores : WINDOW_CORES};
-    const pp_status status = make(&l, options);
+    pp_status status = make(&l, options);
+    if (status == PP_OK && l.grain.settled)
+        status = pp_lockstep_settle(&l);
     lockstep_free(&l);
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef PP_SIM_TOKENS_LOCKSTEP_INTERNAL_H
 #define PP_SIM_TOKENS_LOCKSTEP_INTERNAL_H
 
+#include "sim/tokens_internal.h"
 #include "sim/tokens_lm_internal.h"
 
 #define PP_LOCKSTEP_NEVER UINT64_MAX
@@ -12,6 +13,7 @@ typedef struct pp_lockstep_grain {
     uint64_t lump_ps;         /* packets of a group that ask for a channel within so much are one */
     uint32_t channels;        /* servers an instance, at most */
     bool apart;               /* tiles that add up a sum, and the additions, are not one group for that */
+    bool settled;             /* held by less where one token alone waits for what is taken together */
 } pp_lockstep_grain;
 
 /* Tiles of an operator that work in lockstep; times of the token that is alone. */
@@ -32,6 +34,7 @@ typedef struct pp_lockstep_result {
 /* A hop in the making: children are a list. */
 typedef struct pp_lockstep_node {
     pp_token_hop hop;
+    uint64_t got_ps;          /* a channel: when it was got, the token alone */
     uint32_t child, last, next;
 } pp_lockstep_node;
 
@@ -50,6 +53,7 @@ typedef struct pp_lockstep {
     PP_VEC(pp_lockstep_roots) roots; /* of each actor */
     PP_VEC(pp_lockstep_node) nodes;
     PP_VEC(pp_token_hop) hops;
+    PP_VEC(uint64_t) hop_got; /* [hops] got_ps of their nodes */
     PP_VEC(pp_lm_channel_user) users; /* of the channels' servers, from first_channel on */
     PP_VEC(pp_lm_released) released;
     PP_VEC(pp_lockstep_group) groups;
@@ -57,6 +61,7 @@ typedef struct pp_lockstep {
     uint32_t *channel_server; /* [channels] */
     uint32_t first_channel;   /* server */
     uint32_t sink;
+    uint64_t alone_ps;        /* the token alone is through, in the tiles */
 } pp_lockstep;
 
 /* Some instances tile by tile, and what one token did there. */
@@ -119,6 +124,11 @@ uint32_t pp_lockstep_add_node(pp_lockstep *l, uint32_t actor, uint32_t parent, p
 pp_status pp_lockstep_delay_node(pp_lockstep *l, uint32_t actor, uint32_t parent, uint64_t delay_ps, uint32_t *out);
 /* An arrival at `to`; of several from the same node the last one counts. */
 pp_status pp_lockstep_end_node(pp_lockstep *l, uint32_t actor, uint32_t parent, uint32_t to, uint64_t after_ps);
+
+/* ---- tokens_lockstep_settle.c ---- */
+
+/* Holds chains of l->x's net by less where one token alone waits, and did not in the tiles. */
+pp_status pp_lockstep_settle(pp_lockstep *l);
 
 /* ---- tokens_lockstep_runs.c ---- */
 

@@ -211,6 +211,7 @@ static pp_status put_chain(pp_lockstep_window *w, uint32_t of, uint32_t *parent,
         *parent = pp_lockstep_add_node(l, actor, *parent, h);
         if (h.server == PP_NONE || *parent == PP_NONE)
             return PP_ENOMEM;
+        l->nodes.data[*parent].got_ps = r[i].got_ps;
     }
     return PP_OK;
 }
