@@ -27,14 +27,16 @@ function decades(a, b) {
 
 // Frame with axes. o: {title, width, height, x: axis, y: axis, left, bottom}; an axis: {min, max, log, label, text, ticks}.
 function frame(o) {
-  const w = o.width || 560, h = o.height || 300, left = o.left || 58, right = o.right || 20, top = 12, bottom = o.bottom || 44;
+  const w = o.width || 560, h = o.height || 300, right = o.right || 20, top = 12, bottom = o.bottom || 44;
   const root = svg("svg", { viewBox: `0 0 ${w} ${h}`, class: "chart", role: "img", "aria-label": o.title }, svg("title", {}, o.title));
   const place = (axis, a, b) => {
     const f = axis.log ? Math.log10 : (v) => v, lo = f(axis.min), span = f(axis.max) - lo || 1;
     return (v) => a + ((f(v) - lo) / span) * (b - a);
   };
-  const x = place(o.x, left, w - right), y = place(o.y, h - bottom, top);
   const marks = (axis, n) => axis.ticks || (axis.log ? decades(axis.min, axis.max) : ticks(axis.min, axis.max, n).filter((v) => !axis.whole || Number.isInteger(v)));
+  const longest = Math.max(0, ...marks(o.y, 5).map((v) => String((o.y.text || brief)(v)).length)); // the axis' name stands left of its numbers
+  const left = o.left || Math.max(58, 32 + 7 * longest);
+  const x = place(o.x, left, w - right), y = place(o.y, h - bottom, top);
   for (const v of marks(o.y, 5)) {
     root.append(svg("line", { class: "grid", x1: left, x2: w - right, y1: y(v), y2: y(v) }),
       svg("text", { class: "tick", x: left - 7, y: y(v) + 3.5, "text-anchor": "end" }, (o.y.text || brief)(v)));

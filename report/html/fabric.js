@@ -215,7 +215,7 @@ function startDrawing(id, source) {
     }
     if (!most.length) return;
     side.append(el("h4", {}, "Most loaded channels"), el("ul", { class: "flows" }, most.map((c) => el("li", {},
-      el("button", { type: "button", onclick: () => pick({ channel: c }, true) }, channelTitle(c)), el("small", {}, `${percent(load(c))}, ${plural((flowsOn.get(c) || []).length, "flow")}`)))));
+      el("button", { type: "button", onclick: () => pick({ channel: c }, true) }, channelTitle(c)), el("small", {}, `${percent(load(c))}, ${flowsOn.get(c)?.length ? plural(flowsOn.get(c).length, "flow") : "no flow of this part"}`)))));
   }
 
   // ---- marks ----
@@ -299,7 +299,7 @@ function startDrawing(id, source) {
       else {
         const list = flowList(found.channel);
         showTip(e.clientX, e.clientY, [`${channelTitle(found.channel)}: ${percent(load(found.channel))}`, ...list.slice(0, 8).map((f) => `${f.text} (${f.kind}, ${withUnits(f.bits, "bit")})`),
-          ...(list.length > 8 ? [`and ${list.length - 8} more flows`] : list.length ? [] : ["no flow"])]);
+          ...(list.length > 8 ? [`and ${list.length - 8} more flows`] : list.length ? [] : ["no flow of this part"])]);
       }
     });
   });

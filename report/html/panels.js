@@ -166,7 +166,7 @@ function energyPanel() {
   const perToken = scalar("/energy/energy_per_token_nj"), total = scalar("/energy/energy_per_inference_pj") ?? perToken, stages = table("/energy/stages"), actions = table("/energy/actions"), area = table("/energy/area");
   if (typeof total !== "number" && !stages && !actions) return;
   const unpriced = scalar("/energy/energy_unpriced");
-  const body = panel("energy", "Energy", `${perToken !== undefined ? "Energy of a token. " : ""}${perToken === undefined && scalar("/timing/throughput_ips") === undefined && typeof total === "number" ? "Nothing was simulated: firings are the mapping's, static power is taken over the bound of the interval. " : ""}Boundary: ${scalar("/energy/energy_boundary")}; figures from ${scalar("/energy/cost_preset")}.${unpriced ? " Nobody prices: " + unpriced + "." : ""}`);
+  const body = panel("energy", "Energy", `${perToken !== undefined ? "Energy of a token. " : ""}${perToken === undefined && scalar("/timing/throughput_ips") === undefined && typeof total === "number" ? "Nothing was simulated: firings are the mapping's, static power is taken over the bound of the interval. " : ""}Boundary: ${scalar("/energy/energy_boundary")}; figures from ${scalar("/energy/cost_preset")}.${unpriced ? " Without a price: " + unpriced + "." : ""}`);
   const parts = energyClasses.map((k) => scalar(`/energy/${k}_pj`) ?? 1000 * (scalar(`/energy/${k}_nj`) || 0)), sum = parts.reduce((a, v) => a + v, 0);
   if (sum > 0) {
     const used = energyClasses.map((_, k) => k).filter((k) => parts[k] > 0);
@@ -176,10 +176,10 @@ function energyPanel() {
   }
   if (stages && stages.has("stage")) {
     const names = stages.col("stage"), s = scaleOf("pJ", maximum(stages.col("energy_pj"))), used = energyClasses.filter((k) => stages.has(`${k}_pj`));
-    const f = barChart({ title: "Energy of each layer", width: 1180, height: 240, x: { label: "layer" }, y: { label: s.name } }, names.map((name, i) => ({
-      label: i + 1, parts: used.map((k) => stages.col(`${k}_pj`)[i] / s.factor), lines: [name, withUnits(stages.col("energy_pj")[i], "pJ"), ...used.filter((k) => stages.col(`${k}_pj`)[i] > 0).map((k) => `${k} ${withUnits(stages.col(`${k}_pj`)[i], "pJ")}`)],
+    const f = barChart({ title: "Energy of each layer", width: 1180, height: 240, x: { label: "layer" }, y: { label: s.name } }, names.map((name, i) => i).filter((i) => names[i] !== "(chip)" || stages.col("energy_pj")[i] > 0).map((i) => ({
+      label: names[i] === "(chip)" ? "chip" : i + 1, parts: used.map((k) => stages.col(`${k}_pj`)[i] / s.factor), lines: [names[i], withUnits(stages.col("energy_pj")[i], "pJ"), ...used.filter((k) => stages.col(`${k}_pj`)[i] > 0).map((k) => `${k} ${withUnits(stages.col(`${k}_pj`)[i], "pJ")}`)],
     })), used.map((k) => ink[energyClasses.indexOf(k)]));
-    body.append(el("h3", {}, "Energy of each layer"), el("figure", {}, f.root));
+    body.append(el("h3", {}, "Energy of each layer"), el("figure", { class: "scroll wide" }, f.root));
   }
   if (actions) body.append(el("details", {}, el("summary", {}, "Actions and their prices"), rawTable(actions, { caption: "Actions of an inference and their price" })));
   if (area) body.append(el("details", {}, el("summary", {}, "Area"), rawTable(area, { caption: "Components of the chip" })));
