@@ -201,6 +201,54 @@ pp_status pp_builder_prune_(pp_builder *b, uint32_t output)
     return status;
 }
 
+/* Whether a slice takes channels only. */
+static bool takes_channels(const pp_op *op)
+{
+    return op->kind == PP_OP_SLICE && op->offset.h == 0 && op->offset.w == 0 && op->out.h == op->in.h && op->out.w == op->in.w;
+}
+
+/* How an operator is read: by how many, by how many slices, and how many channels these take. */
+typedef struct reading {
+    uint32_t all, slices;
+    uint64_t channels;
+} reading;
+
+static bool is_cut(const pp_op *op, const reading *r)
+{
+    return op->kind == PP_OP_CONV && op->groups == 1 && op->absent == 0 && r->slices > 1 && r->slices == r->all &&
+           r->channels <= op->out.c;
+}
+
+pp_status pp_builder_split_(pp_builder *b)
+{
+    reading *read = pp_calloc(b->ops.len, sizeof *read);
+    if (!read)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < b->ops.len; i++) {
+        const pp_op *op = &b->ops.data[i];
+        for (uint32_t k = 0; k < op->n_inputs; k++) {
+            reading *r = &read[op->inputs[k]];
+            r->all++;
+            r->slices += takes_channels(op);
+            r->channels += takes_channels(op) ? op->out.c : 0;
+        }
+    }
+    for (uint32_t i = 0; i < b->ops.len; i++) {
+        pp_op *slice = &b->ops.data[i];
+        if (!takes_channels(slice) || !is_cut(&b->ops.data[slice->inputs[0]], &read[slice->inputs[0]]))
+            continue;
+        pp_op part = b->ops.data[slice->inputs[0]];
+        part.name = slice->name;
+        part.out = slice->out;
+        part.weight = pp_tensor_rows_(&part.weight, slice->offset.c, slice->out.c);
+        if (part.bias.ndim > 0)
+            part.bias = pp_tensor_rows_(&part.bias, slice->offset.c, slice->out.c);
+        *slice = part;
+    }
+    free(read);
+    return pp_builder_prune_(b, (uint32_t)b->ops.len - 1);
+}
+
 pp_shape pp_builder_shape(const pp_builder *b, uint32_t op)
 {
     return b->ops.data[op].out;

@@ -24,7 +24,7 @@ static bool all_small(const pp_tensor *t, uint64_t n)
 {
     const uint8_t *data = t->data;
     uint32_t most = 0;
-    if (t->dtype != PP_DTYPE_F32 || t->row_zero)
+    if (t->dtype != PP_DTYPE_F32 || t->row_zero || t->pitch) /* the rows between are another's */
         return false;
     for (uint64_t r = 0; t->row_scale && r < t->dim[0]; r++)
         if (!(fabsf(t->row_scale[r]) < 0x1p60f))

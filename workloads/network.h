@@ -28,6 +28,7 @@ typedef struct pp_tensor {
      * [dim[1] dim[2] dim[3]][dim[0]]. So batch norms, codes and matrices of other orders need no copy. */
     const float *row_scale, *row_zero;
     bool transposed;
+    uint64_t pitch; /* transposed: elements of data from one column to the next, when these are rows of a larger matrix; 0: dim[0] */
     bool last; /* data is [dim[0]][dim[2] dim[3]][dim[1]]: channels last; not both */
 } pp_tensor;
 

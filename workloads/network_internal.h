@@ -40,6 +40,8 @@ const char *pp_dtype_name_(pp_dtype dtype);
 bool pp_dtype_find_(const char *name, pp_dtype *out);
 /* Whether its elements are numbers of a network: of a floating-point type, or codes with a scale. */
 bool pp_tensor_is_real_(const pp_tensor *t);
+/* Rows [first, first + n) of a tensor: a view of the same data. */
+pp_tensor pp_tensor_rows_(const pp_tensor *t, uint64_t first, uint64_t n);
 /* "[16,3,3,3]". */
 void pp_tensor_shape_text_(char *text, size_t size, const pp_tensor *t);
 
@@ -59,6 +61,9 @@ pp_arena *pp_builder_arena_(pp_builder *b);
 pp_status pp_builder_fold_(pp_builder *b, uint32_t op, const double *scale, const double *shift);
 /* Result of product `op` becomes `times` as large. */
 void pp_builder_times_(pp_builder *b, uint32_t op, double times);
+/* A convolution that nothing but slices of its channels read (queries, keys and values of one layer) becomes one convolution a
+ * slice, with views of its weights. The output is the last operator. */
+pp_status pp_builder_split_(pp_builder *b);
 /* Leaves out the operators that `output` does not need; it becomes the last. */
 pp_status pp_builder_prune_(pp_builder *b, uint32_t output);
 pp_status pp_builder_annotate_(pp_builder *b, const char *note);

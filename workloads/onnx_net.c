@@ -485,6 +485,7 @@ static pp_status finish(pp_onnx_net *v, uint32_t output, pp_network **out)
                           v->m->value[output].name);
     PP_TRY(pp_net_settle(v, &s));
     PP_TRY(pp_builder_prune_(v->b, s.op));
+    PP_TRY(pp_builder_split_(v->b));
     PP_TRY(name_source(v));
     if (s.probabilities)
         PP_TRY(pp_builder_annotate_(v->b, "the Softmax at its end is left out: results are logits"));

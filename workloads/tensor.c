@@ -100,7 +100,7 @@ static float row_datum(const pp_tensor *t, uint64_t i)
         inner *= t->dim[d];
     uint64_t row = i / inner, rest = i % inner, pixels = t->last ? inner / t->dim[1] : 1, at = i;
     if (t->transposed)
-        at = rest * t->dim[0] + row;
+        at = rest * (t->pitch ? t->pitch : t->dim[0]) + row;
     else if (t->last)
         at = row * inner + rest % pixels * t->dim[1] + rest / pixels;
     float v = datum(t, at);
@@ -112,6 +112,22 @@ static float row_datum(const pp_tensor *t, uint64_t i)
 float pp_tensor_f32(const pp_tensor *t, uint64_t i)
 {
     return t->transposed || t->last || t->row_scale ? row_datum(t, i) : datum(t, i);
+}
+
+pp_tensor pp_tensor_rows_(const pp_tensor *t, uint64_t first, uint64_t n)
+{
+    pp_tensor part = *t;
+    uint64_t inner = 1;
+    for (uint32_t d = 1; d < t->ndim; d++)
+        inner *= t->dim[d];
+    part.dim[0] = n;
+    if (t->transposed)
+        part.pitch = t->pitch ? t->pitch : t->dim[0];
+    if (t->data)
+        part.data = (const uint8_t *)t->data + (t->transposed ? first : first * inner) * dtypes[t->dtype].size;
+    part.row_scale = t->row_scale ? t->row_scale + first : NULL;
+    part.row_zero = t->row_zero ? t->row_zero + first : NULL;
+    return part;
 }
 
 bool pp_tensor_is_real_(const pp_tensor *t)

@@ -182,6 +182,10 @@ static void vision_transformers(void **state)
         assert_int_equal(count_kind(net, PP_OP_ARRANGE), 1);
         assert_int_equal(count_kind(net, PP_OP_NORM), 2);
         assert_int_equal(count_kind(net, PP_OP_SCALE), 0); /* in weights and products */
+        assert_int_equal(count_kind(net, PP_OP_SLICE), 1); /* the class: queries, keys and values have a layer each */
+        assert_int_equal(count_kind(net, PP_OP_CONV), 7);
+        for (uint32_t i = 0; i < net->n_ops; i++)
+            assert_int_equal(net->ops[i].weight.pitch, turn == 0 && strncmp(net->ops[i].name, "Gather_a", 8) == 0 ? 24 : 0);
         for (uint32_t i = 0; i < net->n_ops; i++)
             if (net->ops[i].kind == PP_OP_PRODUCT && net->ops[i].transposed)
                 assert_true(net->ops[i].groups == 2 && net->ops[i].out.c == 2 * 7 && fabs(net->ops[i].factor - 0.5) < 1e-9);
