@@ -445,13 +445,20 @@ static pp_status find_shared(pp_token_sim *s)
     return PP_OK;
 }
 
+/* Tokens leave in the order in which they entered, also when those that pass a head overtake the first one of their sequence. */
+static bool keeps_slots(const pp_token_sim *s, uint32_t actor)
+{
+    const pp_token_actor *def = &s->net->actor[actor];
+    return def->inputs > 1 || def->order == PP_TOKEN_WHOLE_SEQUENCE || (actor == s->net->sink && s->net->first_token);
+}
+
 static pp_status new_actors(pp_token_sim *s)
 {
     s->actor = pp_calloc(s->net->n_actors, sizeof *s->actor);
     if (s->actor == NULL)
         return PP_ENOMEM;
     for (uint32_t i = 0; i < s->net->n_actors; i++) {
-        if (s->net->actor[i].inputs <= 1 && s->net->actor[i].order != PP_TOKEN_WHOLE_SEQUENCE)
+        if (!keeps_slots(s, i))
             continue;
         s->actor[i].mask = 15;
         s->actor[i].slot = pp_calloc(16, sizeof *s->actor[i].slot);

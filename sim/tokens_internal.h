@@ -19,7 +19,7 @@ typedef struct pp_token_slot {
 } pp_token_slot;
 
 typedef struct pp_token_actor_state {
-    pp_token_slot *slot;   /* [mask + 1] by token number; NULL when one input is all it needs */
+    pp_token_slot *slot;   /* [mask + 1] by token number; NULL when one input is all it needs and order comes by itself */
     uint64_t mask;
     uint64_t next;         /* in order: token that is to become ready next */
     uint64_t ready_ps;     /* when the token before it did */

@@ -443,6 +443,44 @@ static void experts_serve_their_share(void **state)
     free(q);
 }
 
+/* A head that reads the first token of a sequence takes longer than the way past it, and than many tokens do to enter: they
+ * wait at the sink, so that what counts tokens under way knows which ones these are. */
+static void who_passes_a_head_leaves_behind_it(void **state)
+{
+    (void)state;
+    builder b = {.max_context = 64};
+    const uint32_t source = add_actor(&b, 10, 10, 1), head = add_actor(&b, 20, 3000, 1), sum = add_actor(&b, 5, 5, 1);
+    const uint32_t sink = add_actor(&b, 1, 1, 1);
+    b.actor[head].order = b.actor[sum].order = PP_TOKEN_SUBSTREAM;
+    b.hop[add_hop(&b, source, head, 10, 5, PP_NONE)].expert = 0;
+    b.hop[add_hop(&b, source, sink, 10, 5, PP_NONE)].expert = 1;
+    add_hop(&b, head, sum, 10, 5, PP_NONE);
+    add_hop(&b, head, sum, 20, 5, PP_NONE);
+    add_hop(&b, sum, sink, 10, 5, PP_NONE);
+    b.actor[sink].inputs = 1; /* of the two that lead there */
+    double share[2] = {1, 1};
+    pp_token_net net = net_of(&b, sink);
+    net.encoder = net.first_token = true;
+    net.experts = 2;
+    net.experts_per_token = 1;
+    net.expert_weight = share;
+    pp_token_sequence *q = equal_sequences(5, 40, 0);
+    for (int kernel = 0; kernel < 2; kernel++) {
+        const pp_token_setup setup = {.sequence = q, .n_sequences = 5, .scenario = PP_SCENARIO_PREFILL, .in_flight = 60, .exact = true,
+                                      .kernel = kernel};
+        pp_token_result *r = run(&net, &setup);
+        assert_int_equal(r->n_leaves, 200);
+        for (uint32_t i = 0; i < r->n_leaves; i++) {
+            assert_int_equal(r->leave[i].sequence, i / 40);
+            assert_int_equal(r->leave[i].position, i % 40);
+        }
+        assert_int_equal(r->actor[head].served, 5);
+        assert_true(r->leave[0].time_ps > 3000 && r->leave[39].time_ps < r->leave[40].time_ps);
+        pp_token_result_free(r);
+    }
+    free(q);
+}
+
 static void poisson_arrivals(void **state)
 {
     (void)state;
@@ -541,6 +579,7 @@ int main(void)
         cmocka_unit_test(kernels_agree),
         cmocka_unit_test(kv_memory_limits_admission),
         cmocka_unit_test(experts_serve_their_share),
+        cmocka_unit_test(who_passes_a_head_leaves_behind_it),
         cmocka_unit_test(poisson_arrivals),
         cmocka_unit_test(bad_setups_are_refused),
     };
