@@ -1,15 +1,24 @@
 # Debian packages: `cpack -G DEB` in the build folder, or `./dev package`. pentaprism holds the program, its models,
 # pages and documents; pentaprism-dev headers and static libraries. What the program links is found by
 # dpkg-shlibdeps; what a user of the libraries needs stands in one list here.
+find_package(Git QUIET)
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON) # packaging builds nothing: what is there is packed
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME pentaprism)
 set(CPACK_PACKAGE_VENDOR pentaprism)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
-# Whoever builds the packages answers for them: DEBFULLNAME and DEBEMAIL, as with Debian's own tools.
+# Whoever builds the packages answers for them: DEBFULLNAME and DEBEMAIL, as with Debian's own tools, else whom Git
+# knows in this folder.
 set(pp_maintainer_name "$ENV{DEBFULLNAME}")
 set(pp_maintainer_mail "$ENV{DEBEMAIL}")
+foreach(part name email)
+  string(REPLACE email mail variable pp_maintainer_${part})
+  if(${variable} STREQUAL "" AND GIT_FOUND)
+    execute_process(COMMAND ${GIT_EXECUTABLE} config user.${part} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+      OUTPUT_VARIABLE ${variable} OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  endif()
+endforeach()
 if(pp_maintainer_name STREQUAL "")
   set(pp_maintainer_name "${PROJECT_NAME} maintainers")
 endif()

@@ -76,12 +76,26 @@ static void print_change(const pp_content_column *a, size_t i, const pp_content_
         snprintf(buffer, size, " (%+.3g %%)", percent);
 }
 
+/* Texts that are cut before they part: from the word in which they do. */
+static void print_parting(FILE *f, const char *a, const char *b)
+{
+    size_t word = 0;
+    for (size_t i = 0; a[i] != 0 && a[i] == b[i]; i++)
+        if (a[i] == ' ')
+            word = i + 1;
+    fprintf(f, "... %.90s -> ... %.90s", a[word] != 0 ? a + word : "(no more)", b[word] != 0 ? b + word : "(no more)");
+}
+
 /* "4 -> 2 Gbit/s (-50 %)" */
 static void print_pair(FILE *f, const pp_content_column *a, size_t i, const pp_content_column *b, size_t j)
 {
     char x[96], y[96], change[48];
     print_value(a, i, x, sizeof x);
     print_value(b, j, y, sizeof y);
+    if (a->kind == PP_CELL_TEXT && b->kind == PP_CELL_TEXT && strcmp(x, y) == 0) {
+        print_parting(f, pp_content_text(a, i), pp_content_text(b, j));
+        return;
+    }
     if (a->kind == PP_CELL_F64 && b->kind == PP_CELL_F64)
         shorten(a->f64[i], b->f64[j], x, y, sizeof x);
     print_change(a, i, b, j, change, sizeof change);

@@ -27,6 +27,7 @@ class Diff(Case):
         r = self.done("report", "diff", self.a, self.b)  # a difference is no failure
         for words in ("fabric.lanes: 4 -> 2", "/fabric/channel_gbps, rate of a network channel, all lanes: 20 -> 10 Gbit/s (-50 %)", "/timing/throughput_ips", "130 of 130 rows differ"):
             self.assertIn(words, r.out)
+        self.assertRegex(r.out, r"/run/command, .* -> .*fabric\.lanes=2\n")  # cut texts show where they part
         self.assertNotIn("equal", r.out)
         self.assertEqual(call("report", "diff", self.a, self.b, "--exit-code").rc, 1)
 
