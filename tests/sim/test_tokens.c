@@ -454,8 +454,8 @@ static void who_passes_a_head_leaves_behind_it(void **state)
     b.actor[head].order = b.actor[sum].order = PP_TOKEN_SUBSTREAM;
     b.hop[add_hop(&b, source, head, 10, 5, PP_NONE)].expert = 0;
     b.hop[add_hop(&b, source, sink, 10, 5, PP_NONE)].expert = 1;
-    add_hop(&b, head, sum, 10, 5, PP_NONE);
-    add_hop(&b, head, sum, 20, 5, PP_NONE);
+    const uint32_t first = add_hop(&b, head, sum, 10, 5, PP_NONE);
+    add_hop(&b, head, sum, 20, 5, b.hop[first].server); /* shared: asked for when it is time, others have gone by then */
     add_hop(&b, sum, sink, 10, 5, PP_NONE);
     b.actor[sink].inputs = 1; /* of the two that lead there */
     double share[2] = {1, 1};
