@@ -445,20 +445,29 @@ static pp_status find_shared(pp_token_sim *s)
     return PP_OK;
 }
 
-/* Tokens leave in the order in which they entered, also when those that pass a head overtake the first one of their sequence. */
+/* Actors in order to which tokens come by several ways: those that pass a head wait there for the first one of their sequence. */
+static bool *find_meetings(const pp_token_net *net)
+{
+    bool *meets = pp_calloc(net->n_actors, sizeof *meets);
+    for (uint32_t h = 0; meets != NULL && h < net->n_hops; h++) {
+        const uint32_t to = net->hop[h].to;
+        if (to < net->n_actors && net->hop[h].expert != PP_NONE && net->actor[to].order == PP_TOKEN_IN_ORDER)
+            meets[to] = true;
+    }
+    return meets;
+}
+
+/* Tokens leave in the order in which they entered, too. */
 static bool keeps_slots(const pp_token_sim *s, uint32_t actor)
 {
     const pp_token_actor *def = &s->net->actor[actor];
     return def->inputs > 1 || def->order == PP_TOKEN_WHOLE_SEQUENCE || (actor == s->net->sink && s->net->first_token);
 }
 
-static pp_status new_actors(pp_token_sim *s)
+static pp_status new_slots(pp_token_sim *s, const bool *meets)
 {
-    s->actor = pp_calloc(s->net->n_actors, sizeof *s->actor);
-    if (s->actor == NULL)
-        return PP_ENOMEM;
     for (uint32_t i = 0; i < s->net->n_actors; i++) {
-        if (!keeps_slots(s, i))
+        if (!keeps_slots(s, i) && !meets[i])
             continue;
         s->actor[i].mask = 15;
         s->actor[i].slot = pp_calloc(16, sizeof *s->actor[i].slot);
@@ -466,6 +475,15 @@ static pp_status new_actors(pp_token_sim *s)
             return PP_ENOMEM;
     }
     return PP_OK;
+}
+
+static pp_status new_actors(pp_token_sim *s)
+{
+    bool *meets = find_meetings(s->net);
+    s->actor = pp_calloc(s->net->n_actors, sizeof *s->actor);
+    const pp_status status = s->actor != NULL && meets != NULL ? new_slots(s, meets) : PP_ENOMEM;
+    free(meets);
+    return status;
 }
 
 static pp_status new_result(pp_token_sim *s)
