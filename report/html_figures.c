@@ -128,6 +128,21 @@ static void group_digits(char *buffer, size_t size, double v)
     }
 }
 
+/* Every tile, or lockstep and how far off that is. */
+static void way_card(FILE *f, const pp_content *c)
+{
+    char value[96], note[320];
+    const char *way = text_of(c, "/timing/model_of_time");
+    if (way[0] == 0)
+        return;
+    const bool sampled = number(c, "/timing/lockstep_tokens") > 0;
+    snprintf(value, sizeof value, strcmp(way, "exact") == 0 ? "tile by tile" : sampled ? "lockstep, %+.1f %%" : "lockstep",
+             100 * number(c, "/timing/lockstep_deviation"));
+    snprintf(note, sizeof note, "%.150s%s%.150s", text_of(c, "/timing/model_of_time_why"), sampled ? "; sample: " : "",
+             text_of(c, "/timing/lockstep_sample"));
+    card(f, "Model of time", value, note);
+}
+
 /* Language models: tokens in place of inferences. */
 static void token_cards(FILE *f, const pp_content *c)
 {
@@ -151,6 +166,7 @@ static void token_cards(FILE *f, const pp_content *c)
     pp_html_si(value, sizeof value, number(c, "/mapping/bound_initiation_interval_ps") * 1e-12, "s");
     snprintf(note, sizeof note, "bound between tokens: %.90s; %.0f in flight at most", text_of(c, "/mapping/bound_by"), number(c, "/timing/in_flight_high"));
     card(f, "Interval", value, note);
+    way_card(f, c);
     pp_html_si(value, sizeof value, number(c, "/timing/kv_cache_bytes"), "B");
     snprintf(note, sizeof note, "most at once, in %.16s; %.0f bit", text_of(c, "/timing/kv_tier"), number(c, "/quant/kvbits"));
     card(f, "Keys and values", value, note);
