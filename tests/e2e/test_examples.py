@@ -21,7 +21,7 @@ SMALLER = [
     (r"^pentaprism quantize resnet", FEW),
     (r"^pentaprism infer .*resnet", FEW + " --set noise.calib_images=2"),
     (r"^pentaprism infer .*leave_one_out", " --set noise.leave_one_out=2"),
-    (r"^pentaprism infer .*pcm", " --set device.times_s=25"),
+    (r"^pentaprism infer .*pcm", " --set device.times_s=25" + (" --set workload.images=2 --set noise.seeds=2" if SHORT else "")),
     (r"^pentaprism infer .*bytellama", " --set workload.tokens=128 --set workload.window=64 --set quant.learn_steps=2 --set noise.seeds=1"),
     (r"^pentaprism compare", " --images 2 --set mapping.effort=1"),
     (r"^pentaprism simulate .*llama3-8b", " --set workload.sequences=1 --set workload.prompt_tokens=8 --set workload.decode_tokens=1"),
