@@ -8,8 +8,8 @@
 #include "mapper/lm_map.h"
 #include "sim/sim.h"
 
-/* Services with which tile by tile is still taken without being asked for: 1.5 to 3.5 s of CPU time at the 14 million a second
- * of models whose tiles stay in the cache, or the 6 million of those whose do not (docs/llm-timing.md, Size and speed). */
+/* Services with which tile by tile is still taken without being asked for: 1.5 to 3.5 s of CPU time at some 14 million a
+ * second of models whose tiles stay in the cache, or some 6 million of those whose do not (docs/llm-timing.md, Size and speed). */
 #define PP_LM_SERVICES_MAX 2e7
 /* Cores for which every tile is held in memory, about 1 kB each. */
 #define PP_LM_TILES_MAX 262144
