@@ -104,9 +104,15 @@ static pp_status sample(run *r, uint32_t sequence, uint32_t position)
     }
     pp_lm_token_free(r->token[at]);
     r->token[at] = NULL;
-    if (next == r->x->first[sequence + 1])
-        r->kv_bytes -= pp_lm_cache_code_bytes(r->cache[sequence], length_of(r->in, sequence));
     return PP_OK;
+}
+
+/* Its last token has left, which is later than it was sampled: others enter in between. */
+static void release(void *context, uint32_t sequence, uint32_t position)
+{
+    run *r = context;
+    if (position + 1 == length_of(r->in, sequence))
+        r->kv_bytes -= pp_lm_cache_code_bytes(r->cache[sequence], position + 1);
 }
 
 static uint32_t operator_of(const run *r, const pp_lm_actor *a)
@@ -269,7 +275,7 @@ static pp_status simulate(run *r)
     const pp_lm_execute_input *in = r->in;
     const pp_token_setup setup = {.sequence = in->sequence, .n_sequences = in->n_sequences, .scenario = in->scenario,
                                   .prefill_chunk = in->prefill_chunk, .in_flight = in->in_flight, .entry_ps = in->entry_ps, .seed = in->seed,
-                                  .exact = true, .fired = fired, .payload = r};
+                                  .exact = true, .fired = fired, .left = release, .payload = r};
     return pp_simulate_tokens(&r->x->timing, &in->actors->net, &setup);
 }
 

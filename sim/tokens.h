@@ -136,6 +136,7 @@ typedef struct pp_token_setup {
     pp_progress *progress;  /* NULL allowed; a step a token */
     /* Called when an actor has all inputs of a token, in the order of events (NULL allowed); needs `exact`. */
     pp_status (*fired)(void *payload, uint32_t actor, uint32_t sequence, uint32_t position);
+    void (*left)(void *payload, uint32_t sequence, uint32_t position); /* as it leaves; its sequence's memory is free after the last */
     void *payload;
     /* Called for every firing and packet of the tokens [watch_from, watch_to) when its start is known, which may be
      * ahead of time (NULL allowed). What is extrapolated is not seen: `exact` to see all. */

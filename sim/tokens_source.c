@@ -250,6 +250,8 @@ pp_status pp_token_sim_left(pp_token_sim *s, uint64_t token)
     s->left++;
     if (s->setup->progress != NULL)
         pp_progress_step(s->setup->progress, 1);
+    if (s->setup->left != NULL)
+        s->setup->left(s->setup->payload, f.sequence, f.position);
     if (f.position + 1 == length(s, f.sequence))
         finish(s, f.sequence);
     else if (f.position + 1 >= s->setup->sequence[f.sequence].prompt)
