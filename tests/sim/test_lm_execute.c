@@ -142,6 +142,27 @@ static void logits_do_not_depend_on_the_schedule(void **state)
     pp_lm_execution_free(first);
 }
 
+/* Sequences end while others enter: the memory for keys and values that codes take is that of the timing model (compared in
+ * pp_lm_execute), although a token is sampled before it has left. */
+static void sequences_that_end_among_others_free_their_memory(void **state)
+{
+    (void)state;
+    enum { N = 24 };
+    pp_token_sequence q[N];
+    for (uint32_t i = 0; i < N; i++)
+        q[i] = (pp_token_sequence){(uint64_t)i * 1200000, 1 + i % 3, 1 + i % 4};
+    fixture f;
+    pp_lm_execution *x = NULL;
+    begin(&f, "ring", false);
+    f.in.sequence = q;
+    f.in.n_sequences = N;
+    f.in.act_scale = PP_ACT_SCALE_TOKEN;
+    assert_ok(pp_lm_execute(&x, &f.in));
+    assert_true(x->kv_code_bytes > 0);
+    pp_lm_execution_free(x);
+    end(&f);
+}
+
 static void layer_norm_models_run_too(void **state)
 {
     (void)state;
@@ -346,6 +367,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_do_not_depend_on_the_schedule),
+        cmocka_unit_test(sequences_that_end_among_others_free_their_memory),
         cmocka_unit_test(layer_norm_models_run_too),
         cmocka_unit_test(decoding_alone_begins_with_the_prompts_cached),
         cmocka_unit_test(noisy_devices_are_read_as_in_windows),
