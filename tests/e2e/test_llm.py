@@ -339,8 +339,8 @@ class Llm(Case):
 
     def test_simulate_is_the_same(self):
         file = self.write("s.yaml", SMALL % "mesh")
-        a = self.json("run", file, "-o", self.path("a.h5"))
-        b = self.json("simulate", file, "-o", self.path("b.h5"))
+        a = self.json("run", file, "-o", self.path("same-run.h5"))
+        b = self.json("simulate", file, "-o", self.path("same-simulate.h5"))
         self.assertEqual(a["throughput_tokens_s"], b["throughput_tokens_s"])
 
 
