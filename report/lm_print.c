@@ -60,8 +60,11 @@ static void print_mapping(const pp_lm_summary *s, FILE *f, bool colour)
             s->copies_max == 1 ? "y" : "ies");
     fprintf(f, "  flows           %" PRIu64 ", %" PRIu64 " on one channel, at most %u (%s); %s\n", s->n_flows, s->single_channel_flows,
             s->max_hops, s->certificate, s->placement);
-    fprintf(f, "  channels        %.4g Gbit/s inside; required: busiest %.3f, mean %.3f, busiest port %.3f Gbit/s\n", s->channel_gbps,
-            s->max_channel_required_gbps, s->mean_channel_required_gbps, s->max_port_required_gbps);
+    fprintf(f, "  channels        %.4g Gbit/s inside; required: busiest %.3f, mean %.3f", s->channel_gbps, s->max_channel_required_gbps,
+            s->mean_channel_required_gbps);
+    if (s->max_port_required_gbps > 0) /* with a port a link the channels are the ports */
+        fprintf(f, ", busiest port %.3f", s->max_port_required_gbps);
+    fprintf(f, " Gbit/s\n");
     print_way(s, f);
 }
 
