@@ -112,9 +112,12 @@ function snrChart(t) {
   return el("div", {}, el("h3", {}, "Signal to noise of each layer"), lineChart({ title: "Signal to noise of each layer", x: { label: "layer" }, y: { label: "dB" } }, series));
 }
 
+// A core that only computes digitally has no converter: its range is nothing.
+const converts = (t, i) => t.col("full_scale_max")[i] > 0;
+
 function adcChart(t, tiles, names) {
-  const stage = tiles.col("stage"), points = t.col("sqnr_db").map((v, i) => ({ x: (stage[t.col("tile")[i]] ?? 0) + 1, y: v, lines: [names[stage[t.col("tile")[i]]] || "", `${plain(v)} dB`, `${percent(t.col("clipped_share")[i])} clipped`] })).filter((p) => Number.isFinite(p.y));
-  if (!points.length) return null;
+  const stage = tiles.col("stage"), points = t.col("sqnr_db").map((v, i) => ({ x: (stage[t.col("tile")[i]] ?? 0) + 1, y: v, lines: [names[stage[t.col("tile")[i]]] || "", `${plain(v)} dB`, `${percent(t.col("clipped_share")[i])} clipped`] })).filter((p, i) => Number.isFinite(p.y) && converts(t, i));
+  if (!points.length) return "";
   const lo = Math.min(...points.map((p) => p.y)), hi = Math.max(...points.map((p) => p.y));
   const f = frame({ title: "Signal to conversion noise of each tile", x: { min: 0, max: names.length + 1, label: "layer" }, y: { min: lo - 1, max: hi + 1, label: "dB" } });
   for (const p of points) f.root.append(telling(svg("circle", { class: "point", cx: f.x(p.x), cy: f.y(p.y), r: 3.4, fill: ink[0], opacity: 0.75 }), p.lines));
@@ -129,21 +132,21 @@ function stepsChart() {
   return el("div", {}, el("h3", {}, "From float to crossbars"), el("figure", {}, f.root));
 }
 
-// Share of conversions that are beyond their converter's range: [layers, share, most clipped one's text].
+// Share of conversions that are beyond their converter's range: [layers, share, most clipped one's text, their numbers].
 function clipsOfTiles(adc, tiles, names) {
   const worst = new Map(), stage = tiles.col("stage");
-  adc.col("clipped_share").forEach((v, i) => { const s = stage[adc.col("tile")[i]]; if (Number.isFinite(v) && names[s] !== undefined) worst.set(s, Math.max(v, worst.get(s) ?? 0)); });
+  adc.col("clipped_share").forEach((v, i) => { const s = stage[adc.col("tile")[i]]; if (Number.isFinite(v) && converts(adc, i) && names[s] !== undefined) worst.set(s, Math.max(v, worst.get(s) ?? 0)); });
   const at = [...worst.keys()].sort((a, b) => a - b);
-  return [at.map((s) => names[s]), at.map((s) => worst.get(s)), "of the layer's most clipped tile, calibration images"];
+  return [at.map((s) => names[s]), at.map((s) => worst.get(s)), "of the layer's most clipped tile, calibration images", at.map((s) => s + 1)];
 }
 function clipsOfLayers(t) {
   const model = t.col("model"), keep = model.map((_, i) => i).filter((i) => model[i] === model[0]);
-  return [keep.map((i) => t.col("layer")[i]), keep.map((i) => t.col("clipped_share")[i]), `of ${model[0]}, calibration data`];
+  return [keep.map((i) => t.col("layer")[i]), keep.map((i) => t.col("clipped_share")[i]), `of ${model[0]}, calibration data`, keep.map((_, k) => k + 1)];
 }
-function clipChart(names, share, what) {
+function clipChart(names, share, what, number) {
   if (!names.length) return "";
   if (!(maximum(share) > 0)) return el("div", {}, el("h3", {}, "Converters: saturation"), el("p", { class: "note" }, `No conversion is beyond its converter's range (${what}).`));
-  const f = barChart({ title: "Conversions beyond the converters' range", x: { label: "layer" }, y: { label: "clipped, %" } }, names.map((name, i) => ({ label: i + 1, parts: [100 * share[i]], lines: [name, `${percent(share[i])} clipped`] })));
+  const f = barChart({ title: "Conversions beyond the converters' range", x: { label: "layer" }, y: { label: "clipped, %" } }, names.map((name, i) => ({ label: number[i], parts: [100 * share[i]], lines: [name, `${percent(share[i])} clipped`] })));
   return el("div", {}, el("h3", {}, "Converters: saturation"), el("figure", {}, f.root, el("figcaption", {}, `Conversions beyond the range, ${what}.`)));
 }
 

@@ -22,6 +22,13 @@ const light = (name) => { probe.style.color = `var(${name})`; const c = getCompu
 const out = Object.fromEntries(arguments[0].map((name) => [name, light(name)])); probe.remove(); return out;"""
 
 
+# Texts beside tables and listings that a script wrote for what is not there.
+NOTHING = """const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) if (/^(null|undefined|NaN|.*\\bNaN\\b.*)$/.test(walk.currentNode.data.trim()) && !walk.currentNode.parentElement.closest('td, pre, code, script, style'))
+    found.push(walk.currentNode.data);
+  return found"""
+
+
 @unittest.skipIf(browser.missing(), browser.missing())
 class Chromium(Case):
     @classmethod
@@ -41,6 +48,7 @@ class Chromium(Case):
     def quiet(self):
         self.assertEqual([e for e in self.browser.log() if e["level"] in BAD], [])
         self.assertNotIn("cannot be shown", self.browser.js("return document.body.innerText"))
+        self.assertEqual(self.browser.js(NOTHING), [])
 
     def run_page(self):
         _, report = self.run_once("resnet32-5pp.yaml", *FEW)
@@ -189,6 +197,9 @@ class Chromium(Case):
         self.show(saturation)
         self.assertEqual(self.browser.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)"), ["traffic", "data"])
         self.assertEqual(self.browser.js("return document.querySelectorAll('#traffic .bar').length"), 1)
+        _, ideal = self.run_once("onnx-own.yaml", "--set", "arch.adc_bits=0", "--set", "workload.images=2", "--set", "simulate.images=4")
+        self.show(ideal)  # converters that do not err have no figure
+        self.assertNotIn("noise of each tile", self.browser.js("return document.getElementById('accuracy').innerText"))
         self.show(compared)
         self.assertEqual(self.browser.js("return document.querySelectorAll('#compare .heat').length"), 2)
         with h5py.File(compared) as f:
