@@ -201,7 +201,8 @@ static pp_status fold_shape(pp_onnx_net *v)
 
 static pp_net_op find_op(const char *op)
 {
-    static const pp_net_row *const tables[] = {pp_net_ops_matrix_, pp_net_ops_element_, pp_net_ops_move_,
+    static const pp_net_row *const tables[] = {pp_net_ops_matrix_, pp_net_ops_element_, pp_net_ops_act_,
+                                               pp_net_ops_norm_, pp_net_ops_quantize_, pp_net_ops_move_,
                                                pp_net_ops_window_, pp_net_ops_up_};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const pp_net_row *r = tables[t]; r->name; r++)

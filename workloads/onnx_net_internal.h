@@ -4,6 +4,8 @@
 
 #include "workloads/onnx_internal.h"
 
+#include <math.h>
+
 enum { PP_ONNX_H, PP_ONNX_W, PP_ONNX_C, PP_ONNX_AXES };
 #define PP_ONNX_FACTORS 16u
 
@@ -13,6 +15,19 @@ typedef struct pp_factor {
     uint8_t dim;  /* the tensor's dimension that it belongs to */
     uint32_t size, stride;
 } pp_factor;
+
+/* Steps of x 0.5 (1 + erf(x / sqrt 2)) and x 0.5 (1 + tanh(.7978846 (x + .044715 x^3))), each one activation of x. */
+enum {
+    PP_NET_GELU_ERF = 1,    /* erf(x / sqrt 2) */
+    PP_NET_GELU_ONE_ERF,    /* 1 + that */
+    PP_NET_GELU_CUBE,       /* x^3 */
+    PP_NET_GELU_SMALL_CUBE, /* .044715 of that */
+    PP_NET_GELU_SUM,        /* x + that */
+    PP_NET_GELU_SCALED,     /* .7978846 of that */
+    PP_NET_GELU_TANH,       /* its tanh */
+    PP_NET_GELU_ONE_TANH,   /* 1 + that */
+    PP_NET_IS_NAN           /* of a softmax that may have nothing to share: never here */
+};
 
 /* A value of the graph that an operator of the network computes: the elements of its map [H][W][C] in the order that
  * the tensor's dimensions give them. Each dimension is a product of factors, the first the slowest; sizes of 1 have
@@ -26,7 +41,7 @@ typedef struct pp_onnx_stream {
     bool shared;        /* another value has the same operator, and other readers */
     bool coded;         /* between QuantizeLinear and DequantizeLinear */
     bool probabilities; /* behind a Softmax that was left out */
-    /* Not 0: a step of Gelu (onnx_net_element.c), which is one activation of `base`. */
+    /* Not 0: a step of Gelu (PP_NET_GELU_ERF ...), which is one activation of `base`. */
     uint32_t gelu, base;
     /* Not 0: nothing but this stream reads that operator, which gives `scaled_times` numbers for each channel of it:
      * what scales the channels may scale there. */
@@ -150,6 +165,25 @@ pp_status pp_net_give_product(pp_onnx_net *v, uint32_t left, uint32_t right);
 pp_status pp_net_einsum(pp_onnx_net *v);
 /* Result 0 of the node at hand: the last dimension of x times a constant matrix. */
 pp_status pp_net_give_linear(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *w);
+/* ---- elements (onnx_net_element.c, onnx_net_act.c) ---- */
+
+static inline bool pp_net_about(double a, double b)
+{
+    return fabs(a - b) <= 1e-6 * fmax(1, fabs(b));
+}
+
+/* Activation of operator `input`, whose result lies as `like`. */
+pp_status pp_net_act(pp_onnx_net *v, const pp_onnx_stream *like, uint32_t input, pp_act act, pp_onnx_stream *out);
+/* max(x, lo), min(x, hi) or both, by the activations that there are; sole: nothing else reads x. */
+pp_status pp_net_clamp(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, double lo, double hi, pp_onnx_stream *out);
+/* Sum or product of operators a and b, whose results lie as `like`. */
+pp_status pp_net_join_two(pp_onnx_net *v, pp_op_kind kind, const pp_onnx_stream *like, uint32_t a, uint32_t b,
+                          pp_onnx_stream *out);
+/* pp_net_scale with one factor and one shift for all channels. */
+pp_status pp_net_uniform_scale(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, double scale, double shift,
+                               pp_onnx_stream *out);
+/* Number of constant t for each channel of x; fails where it varies along another axis, or not along all channels. */
+pp_status pp_net_by_channel(pp_onnx_net *v, const pp_onnx_stream *x, const pp_onnx_tensor *t, double *out);
 /* The factor that all channels of a SCALE share, when they do and all its shifts are `shift`. */
 bool pp_net_uniform(const pp_op *op, double *factor, double shift);
 
@@ -160,8 +194,8 @@ typedef struct pp_net_row {
     const char *name;
     pp_net_op convert;
 } pp_net_row;
-extern const pp_net_row pp_net_ops_matrix_[], pp_net_ops_element_[], pp_net_ops_move_[], pp_net_ops_window_[],
-    pp_net_ops_up_[];
+extern const pp_net_row pp_net_ops_matrix_[], pp_net_ops_element_[], pp_net_ops_act_[], pp_net_ops_norm_[],
+    pp_net_ops_quantize_[], pp_net_ops_move_[], pp_net_ops_window_[], pp_net_ops_up_[];
 
 /* x scale[c] + shift[c]: into operator x where it alone makes what only this node reads, else an operator of its own.
  */
