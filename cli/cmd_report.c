@@ -73,8 +73,9 @@ static pp_status show_report(const job *j, const pp_report *r, FILE *out)
     if (pp_comparison_read(&c, r) == PP_OK)
         return show_comparison(j, &c, out);
     pp_lm_summary lm;
-    if (pp_lm_summary_read(&lm, r) == PP_OK)
-        return show_lm(j, &lm, r, out);
+    const pp_status tokens = pp_lm_summary_read(&lm, r);
+    if (tokens != PP_ENOTFOUND)
+        return tokens == PP_OK ? show_lm(j, &lm, r, out) : tokens;
     pp_summary s;
     PP_TRY(pp_summary_read(&s, r));
     if (pp_args_has(j->p, "json")) {

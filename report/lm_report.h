@@ -73,7 +73,7 @@ typedef struct pp_lm_summary {
     double power_w, tops, tops_per_w;
 } pp_lm_summary;
 pp_status pp_lm_summary_fill(pp_lm_summary *out, const pp_lm_run *run);
-/* PP_ENOTFOUND: the report is not one of a language model. */
+/* PP_ENOTFOUND: the report is not one of a language model; PP_EFORMAT: it is, and something is missing. */
 pp_status pp_lm_summary_read(pp_lm_summary *out, const pp_report *r);
 void pp_lm_summary_json(const pp_lm_summary *s, pp_json *object);
 

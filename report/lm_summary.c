@@ -311,6 +311,12 @@ pp_status pp_lm_summary_fill(pp_lm_summary *out, const pp_lm_run *run)
     return PP_OK;
 }
 
+/* No other report has it: where it is and something else is not, the report is damaged, or of another version. */
+static bool is_of_a_language_model(const pp_report *r)
+{
+    return H5Lexists(r->file, "/timing", H5P_DEFAULT) > 0 && H5Lexists(r->file, "/timing/throughput_tokens_s", H5P_DEFAULT) > 0;
+}
+
 pp_status pp_lm_summary_read(pp_lm_summary *out, const pp_report *r)
 {
     memset(out, 0, sizeof *out);
@@ -319,7 +325,7 @@ pp_status pp_lm_summary_read(pp_lm_summary *out, const pp_report *r)
         char path[96];
         snprintf(path, sizeof path, "%s/%s", f->group, f->column.name);
         if (!pp_h5_read_scalar(r->file, path, &f->column, out))
-            return pp_fail(PP_ENOTFOUND, "%s: %s is missing or damaged", r->path, path);
+            return pp_fail(is_of_a_language_model(r) ? PP_EFORMAT : PP_ENOTFOUND, "%s: %s is missing or damaged", r->path, path);
     }
     return PP_OK;
 }

@@ -342,6 +342,9 @@ class Llm(Case):
         a = self.json("run", file, "-o", self.path("same-run.h5"))
         b = self.json("simulate", file, "-o", self.path("same-simulate.h5"))
         self.assertEqual(a["throughput_tokens_s"], b["throughput_tokens_s"])
+        with h5py.File(self.path("same-run.h5"), "r+") as f:  # damaged, or of another version: its own line, not that of a network
+            del f["/timing/services_limit"]
+        self.refused("report", "show", self.path("same-run.h5"), words=("/timing/services_limit is missing or damaged",))
 
 
 class Bad(Case):
