@@ -52,8 +52,8 @@ pp_status pp_config_load(pp_config *config, const char *path);
 /* "section.key=value" (--set): later calls win over earlier ones and, in any order, over the file.
  * PP_EUSAGE when it has not this form, else as pp_config_load. An empty value is an empty text. */
 pp_status pp_config_set(pp_config *config, const char *assignment);
-/* Fills the options struct of one table from its knobs. Text fields stay owned by the config, until
- * the next load or set. PP_EINTERNAL when the table is not one of the configuration's. */
+/* Fills the options struct of one table from its knobs; a field that none of them fills keeps its value, so
+ * begin with zeros. Text fields stay owned by the config, until the next load or set. PP_EINTERNAL when the table is not one of the configuration's. */
 pp_status pp_config_bind(const pp_config *config, const pp_knob_table *table, void *options);
 /* Whether file or --set gave the value (rather than the default). */
 bool pp_config_is_set(const pp_config *config, const char *section, const char *name);

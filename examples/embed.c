@@ -22,24 +22,24 @@ typedef struct example {
     pp_run_result *result;
 } example;
 
-/* All settings at their defaults, but for the few that make the case of joshi2020. */
+/* All settings at their defaults, but for the hardware of joshi2020. */
 static pp_status configure(example *e)
 {
     const pp_knob_table tables[] = {pp_quant_knobs(), pp_arch_knobs(), pp_fabric_knobs(), pp_map_knobs(),
                                     pp_sim_knobs()};
     PP_TRY(pp_config_new(&e->config, tables, sizeof tables / sizeof *tables));
     PP_TRY(pp_config_set(e->config, "arch.preset=5pp-2019"));
-    PP_TRY(pp_config_set(e->config, "fabric.lanes=4"));
+    PP_TRY(pp_config_set(e->config, "fabric.lanes=4")); /* stands here to show a setting: the preset says so, too */
     return pp_config_set(e->config, "simulate.images=20");
 }
 
 /* From settings to a simulated pipeline. */
 static pp_status simulate(example *e, const char *model, const char *fabric)
 {
-    pp_quant_options quant;
-    pp_fabric_options fabric_options;
-    pp_map_options map_options;
-    pp_sim_options sim_options;
+    pp_quant_options quant = {0}; /* zeros first: some fields have no setting in their table */
+    pp_fabric_options fabric_options = {0};
+    pp_map_options map_options = {0};
+    pp_sim_options sim_options = {0};
     pp_arch arch;
     pp_knob_table table = pp_quant_knobs();
     PP_TRY(pp_config_bind(e->config, &table, &quant));

@@ -4,6 +4,8 @@
 // SC_MODULE: a thread behind a fifo, with the latency that it is given. The program runs the pipeline three times:
 //   the built-in core; the module with the same latency; the module with 20 ns more.
 // The first two must agree to the picosecond. In the third, results come later, and so does the first image.
+//
+//   c++ -std=c++17 core.cpp $(pkg-config --cflags --libs pentaprism) -o core && ./core
 extern "C" {
 #include "sim/sim.h"
 }
@@ -118,9 +120,9 @@ pp_status bind(pipeline *p, pp_quant_options *quant, pp_fabric_options *fabric, 
 
 pp_status build(pipeline *p)
 {
-    pp_quant_options quant;
-    pp_fabric_options fabric;
-    pp_map_options map;
+    pp_quant_options quant = {}; // zeros first: some fields have no setting in their table
+    pp_fabric_options fabric = {};
+    pp_map_options map = {};
     PP_TRY(pp_arena_new(&p->arena));
     PP_TRY(bind(p, &quant, &fabric, &map));
     PP_TRY(pp_fabric_parse(&fabric, p->arena, "5pp"));

@@ -4,6 +4,8 @@
 // takes 130 ns for each. The unit is the slower one, so the results wait in its fifo:
 //   request i is made at 100 (i + 1) ns and answered at 100 + 130 (i + 1) ns.
 // The program prints the answers and fails if one comes at another time, which makes it a test, too.
+//
+//   c++ -std=c++17 main.cpp $(pkg-config --cflags --libs pentaprism) -o softmax && ./softmax
 #include "softmax_unit.hpp"
 
 #include <cinttypes>
