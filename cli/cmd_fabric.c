@@ -238,7 +238,7 @@ static int run(const pp_parsed *p)
 }
 
 static const pp_arg own_args[] = {
-    {0, "routing", "R", "routing whose ways and deadlocks are looked at: auto, xy, yx, minimal, shortest, updown, nca, "
+    {0, "routing", "ROUTING", "routing whose ways and deadlocks are looked at: auto, xy, yx, minimal, shortest, updown, nca, "
                         "dmodk, west_first, odd_even, adaptive, valiant, romm"},
     {0, "one-class", NULL, "check as if all virtual channels were of one class"},
     {0, NULL, NULL, NULL},

@@ -1,5 +1,5 @@
 /* knobs: every setting of a run file, from the one table. */
-#include "cli/commands.h"
+#include "cli/completion.h"
 #include "cli/session.h"
 
 #include <stdio.h>
@@ -43,19 +43,17 @@ static void print_text(const pp_knob *k, const char **section)
     putchar('\n');
 }
 
-/* Names of all sections, in the order of the tables, into `list`: "workload quant arch". */
+/* Names of all sections, into `list`: "workload quant arch". */
 static void list_sections(char *list, size_t size)
 {
-    size_t n, used = 0;
-    const pp_knob_table *tables = pp_all_knobs(&n);
+    const char *last = "";
+    const pp_knob *k;
     list[0] = 0;
-    for (size_t t = 0; t < n; t++) {
-        for (size_t i = 0; i < tables[t].n; i++) {
-            const char *name = tables[t].knobs[i].section, *at = strstr(list, name);
-            const char end = at != NULL ? at[strlen(name)] : 'x';
-            if (at == NULL || (end != 0 && end != ' '))
-                used += (size_t)snprintf(list + used, used < size ? size - used : 0, "%s%s", used > 0 ? " " : "", name);
-        }
+    for (size_t i = 0; (k = pp_words_knob(i)) != NULL; i++) {
+        const size_t used = strlen(list);
+        if (strcmp(k->section, last) != 0)
+            (void)snprintf(list + used, size - used, "%s%s", used > 0 ? " " : "", k->section);
+        last = k->section;
     }
 }
 
@@ -69,22 +67,19 @@ static pp_status unknown_section(const char *section)
 
 static pp_status print_all(const pp_parsed *p, const char *section)
 {
-    size_t n, shown = 0;
-    const pp_knob_table *tables = pp_all_knobs(&n);
+    size_t shown = 0;
     pp_json *json = pp_args_has(p, "json") ? pp_json_object() : NULL;
     pp_json *list = json != NULL ? pp_json_add_list(json, "knobs") : NULL;
     const char *last = NULL;
-    for (size_t t = 0; t < n; t++) {
-        for (size_t i = 0; i < tables[t].n; i++) {
-            const pp_knob *k = &tables[t].knobs[i];
-            if (section != NULL && strcmp(section, k->section) != 0)
-                continue;
-            shown++;
-            if (json != NULL)
-                add_json(list, k);
-            else
-                print_text(k, &last);
-        }
+    const pp_knob *k;
+    for (size_t i = 0; (k = pp_words_knob(i)) != NULL; i++) {
+        if (section != NULL && strcmp(section, k->section) != 0)
+            continue;
+        shown++;
+        if (json != NULL)
+            add_json(list, k);
+        else
+            print_text(k, &last);
     }
     if (shown > 0)
         return json != NULL ? pp_print_json(json) : PP_OK;

@@ -122,7 +122,7 @@ static void put_command(FILE *f, const pp_command *c)
     (void)snprintf(name, sizeof name, "pentaprism-%s", c->name);
     put_title(f, name, 1);
     put_name(f, name, c->text);
-    fprintf(f, ".SH SYNOPSIS\n\\fBpentaprism %s\\fR ", c->name);
+    fprintf(f, ".SH SYNOPSIS\n\\fBpentaprism %s\\fR%s", c->name, c->operands[0] != 0 ? " " : "");
     put_text(f, c->operands, strlen(c->operands));
     fputs(" [options]\n.SH DESCRIPTION\n", f);
     const char *rest = c->text + pp_first_line(c->text);
@@ -155,6 +155,8 @@ static void put_main(FILE *f)
           ".SH ENVIRONMENT\n.TP\n\\fBNO_COLOR\\fR\nwhen set, nothing is coloured; without a terminal nothing ever is\n"
           ".TP\n\\fBPENTAPRISM_ZOO\\fR\nfolder of the built-in networks and data, in place of the installed one\n"
           ".TP\n\\fBPENTAPRISM_CPU\\fR\nplain, avx2 or avx512: instructions that may be used at most\n"
+          ".SH FILES\nFiles in docs/ and examples/ that these pages name are in /usr/share/doc/pentaprism\n"
+          "(share/doc/pentaprism below another prefix).\n"
           ".SH SEE ALSO\n\\fBpentaprism\\-run\\fR(1), \\fBpentaprism\\-knobs\\fR(7)\n", f);
 }
 

@@ -320,7 +320,7 @@ static const pp_arg args[] = {
     {0, "switching", "ideal|saf|vct|flit", "how packets move (default flit)"},
     {0, "vcs", "V", "virtual channels a port (default 4)"},
     {0, "buffer", "B", "flits a virtual channel holds (default 8)"},
-    {0, "routing", "R", "routing function (default auto; docs/network.md)"},
+    {0, "routing", "ROUTING", "routing function (default auto; docs/network.md)"},
     {0, "router", "PRESET", "booksim[:KEY=VALUE,...]: router pipeline and measuring conventions of BookSim2"},
     {0, "seeds", "N", "runs with different seeds, averaged (default 1; with --router booksim 4)"},
     {0, "precision", "P", "stop when the 95 % interval is this share of the latency (default 0.01)"},

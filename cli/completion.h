@@ -31,10 +31,14 @@ void pp_words_of(pp_words *out, const char *usage);
 typedef void (*pp_operand_fn)(void *context, const char *verb, unsigned position, const char *usage);
 void pp_operands_each(const pp_command *c, pp_operand_fn each, void *context);
 
-/* Names, one call each; NULL past the end. A knob's name is "section.key"; its choices "a|b" or NULL. */
+/* Names, one call each; NULL past the end. Knobs come section by section, whichever room's table they stand in. */
 const char *pp_words_model(size_t i);
 const char *pp_words_fabric(size_t i);
 const pp_knob *pp_words_knob(size_t i);
+
+/* i-th value that a setting may have, where these can be listed; NULL past the end. `buffer` is room for it. */
+#define PP_SETTING_VALUE_MAX 64
+const char *pp_words_setting(const pp_knob *k, size_t i, char buffer[PP_SETTING_VALUE_MAX]);
 
 /* First line of a command's text. */
 int pp_first_line(const char *text);

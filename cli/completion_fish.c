@@ -96,6 +96,7 @@ static void put_functions(FILE *f)
 {
     const char *name;
     const pp_knob *k;
+    char buffer[PP_SETTING_VALUE_MAX];
     fputs("function __pentaprism_models\n    printf '%s\\n'", f);
     for (size_t i = 0; (name = pp_words_model(i)) != NULL; i++)
         fprintf(f, " %s", name);
@@ -104,15 +105,13 @@ static void put_functions(FILE *f)
         fprintf(f, " %s", strcmp(name, "file") == 0 ? "file:" : name);
     fputs("\nend\nfunction __pentaprism_settings\n", f);
     for (size_t i = 0; (k = pp_words_knob(i)) != NULL; i++) {
-        const char *choices = k->type == PP_KNOB_CHOICE ? k->choices : k->type == PP_KNOB_BOOL ? "true|false" : "";
-        char list[512];
-        (void)snprintf(list, sizeof list, "%s", choices);
-        char *save = NULL, *c = strtok_r(list, "|", &save);
+        const char *value = pp_words_setting(k, 0, buffer);
+        size_t v = 0;
         do {
-            fprintf(f, "    printf '%%s\\t%%s\\n' %s.%s=%s ", k->section, k->name, c != NULL ? c : "");
+            fprintf(f, "    printf '%%s\\t%%s\\n' %s.%s=%s ", k->section, k->name, value != NULL ? value : "");
             put_quoted(f, k->text, strlen(k->text));
             fputs("\n", f);
-        } while (c != NULL && (c = strtok_r(NULL, "|", &save)) != NULL);
+        } while (value != NULL && (value = pp_words_setting(k, ++v, buffer)) != NULL);
     }
     fputs("end\n"
           "# COMMAND POSITION [VERB]: whether an operand at this place is being written\n"

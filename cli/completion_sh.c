@@ -190,7 +190,7 @@ static void put_action(FILE *f, const char *usage)
 {
     pp_words w;
     pp_words_of(&w, usage);
-    if (strstr(usage, ",...") != NULL)
+    if (strstr(usage, ",...") != NULL && w.kind != PP_WORDS_SETTING)
         fputs(" _pp_behind_comma;", f);
     switch (w.kind) {
     case PP_WORDS_NONE:
@@ -287,7 +287,7 @@ static void put_models(FILE *f)
     fputs("_pp_models() {\n    _pp_list '", f);
     for (size_t i = 0; (name = pp_words_model(i)) != NULL; i++)
         fprintf(f, "%s%s", i > 0 ? " " : "", name);
-    fputs("'\n    _pp_files '.safetensors .json .onnx .tflite'\n}\n", f);
+    fputs("'\n    _pp_files '.safetensors .json .onnx .tflite .graphml .bin'\n}\n", f);
 }
 
 static void put_fabrics(FILE *f)
@@ -299,22 +299,19 @@ static void put_fabrics(FILE *f)
     fputs("' ;;\n    esac\n}\n", f);
 }
 
-/* "section.key=" until the = is there, then the choices. */
+/* "section.key=" until the = is there, then the values. */
 static void put_settings(FILE *f)
 {
     const pp_knob *k;
+    const char *value;
+    char buffer[PP_SETTING_VALUE_MAX];
     fputs("_pp_settings() {\n    case $_pp_cur in\n", f);
     for (size_t i = 0; (k = pp_words_knob(i)) != NULL; i++) {
-        const char *choices = k->type == PP_KNOB_CHOICE ? k->choices : k->type == PP_KNOB_BOOL ? "true|false" : NULL;
-        if (choices == NULL)
+        if (pp_words_setting(k, 0, buffer) == NULL)
             continue;
-        fprintf(f, "    %s.%s=*) _pp_list '%s.%s=", k->section, k->name, k->section, k->name);
-        for (const char *c = choices; *c != 0; c++) {
-            if (*c == '|')
-                fprintf(f, " %s.%s=", k->section, k->name);
-            else
-                fputc(*c, f);
-        }
+        fprintf(f, "    %s.%s=*) _pp_list '", k->section, k->name);
+        for (size_t v = 0; (value = pp_words_setting(k, v, buffer)) != NULL; v++)
+            fprintf(f, "%s%s.%s=%s", v > 0 ? " " : "", k->section, k->name, value);
         fputs("' ;;\n", f);
     }
     fputs("    *=*) : ;;\n    *) _pp_stay '", f);

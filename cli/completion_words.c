@@ -1,6 +1,8 @@
 /* What may stand where a usage line has a word. */
 #include "cli/completion.h"
+#include "arch/cost.h"
 #include "cli/session.h"
+#include "topology/routefn.h"
 #include "workloads/lm.h"
 
 #include <string.h>
@@ -22,7 +24,7 @@ static const struct {
     {"DIR", PP_WORDS_FOLDER, ""},
     {"MODEL", PP_WORDS_MODEL, ""},
     {"FABRIC", PP_WORDS_FABRIC, ""},
-    {"SECTION.KEY=VALUE", PP_WORDS_SETTING, ""},
+    {"SECTION.KEY=", PP_WORDS_SETTING, ""},
     {"PATTERN", PP_WORDS_LIST, "uniform transpose bitcomp bitrev shuffle tornado neighbor hotspot1 hotspot4 random-permutation"},
     {"PRESET", PP_WORDS_LIST, "booksim"},
 };
@@ -37,7 +39,6 @@ static void list_tables(pp_words *out)
     }
 }
 
-/* Sections of knobs, or commands: names that change when `next` gives another one. */
 static void list_sections(pp_words *out)
 {
     const char *last = "";
@@ -45,19 +46,33 @@ static void list_sections(pp_words *out)
     const pp_knob *k;
     for (size_t i = 0; (k = pp_words_knob(i)) != NULL; i++) {
         const size_t used = strlen(out->list);
-        if (strcmp(k->section, last) != 0 && strstr(out->list, k->section) == NULL)
+        if (strcmp(k->section, last) != 0)
             (void)snprintf(out->list + used, sizeof out->list - used, "%s%s", used > 0 ? " " : "", k->section);
         last = k->section;
     }
 }
 
-static void list_commands(pp_words *out)
+/* Pages of the manual: commands, and settings. */
+static void list_pages(pp_words *out)
 {
     const pp_command *c;
     out->kind = PP_WORDS_LIST;
     for (size_t i = 0; (c = pp_command_at(i)) != NULL; i++) {
         const size_t used = strlen(out->list);
-        (void)snprintf(out->list + used, sizeof out->list - used, "%s%s", used > 0 ? " " : "", c->name);
+        (void)snprintf(out->list + used, sizeof out->list - used, "%s ", c->name);
+    }
+    const size_t used = strlen(out->list);
+    (void)snprintf(out->list + used, sizeof out->list - used, "settings");
+}
+
+static void list_routings(pp_words *out)
+{
+    const char *name;
+    out->kind = PP_WORDS_LIST;
+    (void)snprintf(out->list, sizeof out->list, "auto");
+    for (size_t i = 0; (name = pp_routefn_name(i)) != NULL; i++) {
+        const size_t used = strlen(out->list);
+        (void)snprintf(out->list + used, sizeof out->list - used, " %s", name);
     }
 }
 
@@ -71,7 +86,9 @@ void pp_words_of(pp_words *out, const char *usage)
     else if (strncmp(usage, "SECTION", 7) == 0 && usage[7] != '.')
         list_sections(out);
     else if (strncmp(usage, "COMMAND", 7) == 0)
-        list_commands(out);
+        list_pages(out);
+    else if (strcmp(usage, "ROUTING") == 0)
+        list_routings(out);
     else if (strchr(usage, '|') != NULL) {
         out->kind = PP_WORDS_LIST;
         (void)snprintf(out->list, sizeof out->list, "%s", usage);
@@ -121,7 +138,8 @@ const char *pp_words_fabric(size_t i)
     return pp_fabric_kind(i, &text);
 }
 
-const pp_knob *pp_words_knob(size_t i)
+/* Knob `i` in the order of the tables. */
+static const pp_knob *knob_at(size_t i)
 {
     size_t n;
     const pp_knob_table *tables = pp_all_knobs(&n);
@@ -131,6 +149,55 @@ const pp_knob *pp_words_knob(size_t i)
         i -= tables[t].n;
     }
     return NULL;
+}
+
+/* Whether a knob in front of `i` is of its section. */
+static bool seen(size_t i)
+{
+    for (size_t before = 0; before < i; before++)
+        if (strcmp(knob_at(before)->section, knob_at(i)->section) == 0)
+            return true;
+    return false;
+}
+
+const pp_knob *pp_words_knob(size_t i)
+{
+    for (size_t first = 0; knob_at(first) != NULL; first++) {
+        if (seen(first))
+            continue;
+        const pp_knob *k;
+        for (size_t j = first; (k = knob_at(j)) != NULL; j++)
+            if (strcmp(k->section, knob_at(first)->section) == 0 && i-- == 0)
+                return k;
+    }
+    return NULL;
+}
+
+static const char *preset(const char *name, size_t i)
+{
+    if (strcmp(name, "arch.preset") == 0)
+        return i == 0 ? "none" : pp_arch_preset(i - 1, NULL);
+    if (strcmp(name, "cost.preset") == 0)
+        return i == 0 ? "auto" : pp_cost_preset(i - 1, NULL);
+    if (strcmp(name, "fabric.kind") == 0)
+        return pp_words_fabric(i);
+    return strcmp(name, "workload.model") == 0 ? pp_words_model(i) : NULL;
+}
+
+const char *pp_words_setting(const pp_knob *k, size_t i, char buffer[PP_SETTING_VALUE_MAX])
+{
+    const char *choice = k->type == PP_KNOB_CHOICE ? k->choices : k->type == PP_KNOB_BOOL ? "true|false" : NULL;
+    (void)snprintf(buffer, PP_SETTING_VALUE_MAX, "%s.%s", k->section, k->name);
+    if (choice == NULL)
+        return preset(buffer, i);
+    for (; i > 0 && choice != NULL; i--) {
+        choice = strchr(choice, '|');
+        choice = choice != NULL ? choice + 1 : NULL;
+    }
+    if (choice == NULL)
+        return NULL;
+    (void)snprintf(buffer, PP_SETTING_VALUE_MAX, "%.*s", (int)strcspn(choice, "|"), choice);
+    return buffer;
 }
 
 int pp_first_line(const char *text)

@@ -6,7 +6,7 @@
 
 static const pp_knob workload_knobs[] = {
     {"workload", "model", PP_KNOB_TEXT, "", "resnet32-cifar10", 0, 0, NULL,
-     "network: a built-in name (`pentaprism model list`) or a path to a .safetensors with its card",
+     "network: a built-in name (`pentaprism model list`) or a file: .safetensors with its card, .onnx, .tflite, .graphml; language models: a folder",
      offsetof(pp_workload_options, model)},
     {"workload", "models", PP_KNOB_TEXT, "", "", 0, 0, NULL,
      "infer: networks side by side, a list; empty: workload.model", offsetof(pp_workload_options, models)},

@@ -44,7 +44,7 @@ static const pp_knob device_knobs[] = {
 };
 
 static const pp_knob noise_knobs[] = {
-    {"noise", "seeds", PP_KNOB_INT, "", "1", 1, 1000, NULL, "draws of all devices: seeds simulate.seed, + 1 ...", N(seeds)},
+    {"noise", "seeds", PP_KNOB_INT, "", "1", 1, 1000, NULL, "draws of all devices, from seed simulate.seed on", N(seeds)},
     {"noise", "read", PP_KNOB_CHOICE, "", "accumulated", 0, 0, "none|accumulated|per_read|both",
      "read noise of the device model: frozen at each time (the 1/f noise since programming), anew in every read, or both", N(read)},
     {"noise", "read_std", PP_KNOB_REAL, "", "0", 0, 10, NULL,

@@ -197,6 +197,9 @@ class Completion(Case):
         ("pentaprism run mine.yaml --set simulate.sw", ["simulate.switching="], ["simulate.images="]),
         ("pentaprism knobs --section ar", ["arch"], []),
         ("pentaprism man qu", ["quantize"], []),
+        ("pentaprism man se", ["settings"], []),
+        ("pentaprism sweep mine.yaml --grid fabric.la", ["fabric.lanes="], []),
+        ("pentaprism fabric show mesh --routing o", ["odd_even"], ["valiant"]),
         ("pentaprism compare --normalise wi", ["wire"], []),
     ]
 
@@ -210,6 +213,12 @@ class Completion(Case):
         # behind = and : bash wants the rest of the word alone, behind , the whole list
         self.assertEqual(self.bash("pentaprism run x --set simulate.kernel=sys"), ["systemc"])
         self.assertEqual(self.bash("pentaprism quantize --learner=cay"), ["cayley"])
+        self.assertEqual(self.bash("pentaprism run x --set arch.preset=is"), ["isaac"])
+        self.assertEqual(self.bash("pentaprism run x --set cost.preset=no"), ["none"])
+        self.assertEqual(self.bash("pentaprism run x --set fabric.kind=mesh"), ["mesh", "mesh3d"])
+        self.assertEqual(self.bash("pentaprism run x --set workload.model=resnet1"), ["resnet110", "resnet18", "resnet101", "resnet152"])
+        self.assertEqual(self.bash("pentaprism sweep x --grid simulate.switching=v"), ["vct"])
+        self.assertEqual(self.bash("pentaprism sweep x --grid fabric.lanes=1,"), [])
         self.assertEqual(self.bash("pentaprism compare --networks resnet18,vgg11"), ["resnet18,vgg11"])
 
     def test_every_option_is_there(self):
@@ -290,6 +299,11 @@ class Manual(Case):
         knobs = pages["pentaprism-knobs.7"].replace("\\-", "-")
         for k in self.json("knobs")["knobs"]:
             self.assertIn(f"\\fB{k['name']}\\fR = ", knobs)
+            self.assertRegex(k["text"], r"\A(([a-z0-9]|[A-Z]+\b|GraphML).*[^.]|.* \.\.\.)\Z", "begins small, ends without a stop")
+        headings = re.findall(r"^\.SH (\w+)$", knobs, re.M)
+        self.assertEqual(len(headings), len(set(headings)), "a section stands in one place, whichever room its settings come from")
+        sections = re.findall(r"^(\w+):$", self.done("knobs").out, re.M)
+        self.assertEqual([s.upper() for s in sections], [h for h in headings if h not in ("NAME", "DESCRIPTION")])
 
     @unittest.skipUnless(shutil.which("man"), "man is not installed")
     def test_man_has_no_warnings(self):
