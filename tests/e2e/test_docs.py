@@ -63,6 +63,20 @@ class Links(unittest.TestCase):
                 self.assertTrue(os.path.exists(os.path.join(ROOT, "docs", line.strip())), line)
 
 
+class Figures(Case):
+    """Drawings are what the command beside them makes today."""
+
+    def test_fabric(self):
+        self.done("fabric", "export", "5pp:rows=4,cols=9", "-o", self.path("5pp.svg"))
+        self.assertEqual(read(self.path("5pp.svg")), read(os.path.join(ROOT, "docs", "5pp.svg")))
+
+    @unittest.skipIf(SHORT, "once is enough")
+    def test_block(self):
+        command = re.search(r"^pentaprism (map .*--picture )docs/gpt2-block.svg$", read(os.path.join(ROOT, "docs", "llm-mapping.md")), re.M)
+        self.done(*command.group(1).split(), self.path("block.svg"))
+        self.assertEqual(read(self.path("block.svg")), read(os.path.join(ROOT, "docs", "gpt2-block.svg")))
+
+
 class Tutorial(Case):
     """The fenced `sh` blocks of each page, in a folder of its own."""
 
