@@ -23,6 +23,10 @@ void pp_file_unmap(pp_file *file); /* NULL allowed */
 pp_status pp_file_read_text(char **out, size_t *size, const char *path, size_t max);
 
 bool pp_file_exists(const char *path);
+/* For the end of a line about a file that is not there: "; did you mean FOLDER/NAME?" when its folder holds a nearly
+ * equal name, else "". Returns `buffer`. */
+#define PP_NEAR_FILE_MAX 256
+const char *pp_near_file(const char *path, char buffer[PP_NEAR_FILE_MAX]);
 
 /* An output that appears whole or not at all. pp_output_begin checks that `path` may be written (an
  * existing regular file only with `force`; anything else that exists never, links included; the

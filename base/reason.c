@@ -1,4 +1,5 @@
 #include "base/base_internal.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,5 +34,6 @@ pp_status pp_fail_errno(const char *path, const char *what)
     pp_reason(error, reason);
     if (what)
         return pp_fail(status_of(error), "%s: %s: %s", path, what, reason);
-    return pp_fail(status_of(error), "%s: %s", path, reason);
+    return pp_fail(status_of(error), "%s: %s%s", path, reason,
+                   error == ENOENT ? pp_near_file(path, (char[PP_NEAR_FILE_MAX]){0}) : "");
 }

@@ -90,19 +90,19 @@ static pp_status print_all(const pp_parsed *p, const char *section)
 
 static int run(const pp_parsed *p)
 {
-    return pp_finish(print_all(p, pp_args_get(p, "section")));
+    return pp_finish(print_all(p, p->n_operands > 0 ? p->operand[0] : pp_args_get(p, "section")));
 }
 
 static const pp_arg args[] = {
-    {0, "section", "SECTION", "only the settings of one section"},
+    {0, "section", "SECTION", "only the settings of one section, as the word alone says, too"},
     {0, NULL, NULL, NULL},
 };
 
 const pp_command pp_cmd_knobs = {
     .name = "knobs",
-    .operands = "",
+    .operands = "[SECTION]",
     .min_operands = 0,
-    .max_operands = 0,
+    .max_operands = 1,
     .text = "list every setting of a run file: default, unit, range and meaning\n\n"
             "Settings stand in a run file as `section: {key: value}` or on the command line as\n"
             "--set section.key=value.",

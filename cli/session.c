@@ -176,6 +176,7 @@ pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file
     PP_TRY(apply_channel(s));
     PP_TRY(apply_preset(s));
     PP_TRY(bind_all(s));
+    PP_TRY(pp_session_check_words(s));
     PP_TRY(find_files(s, file));
     s->command = pp_canonical_command(s->args);
     if (s->command == NULL)

@@ -69,6 +69,8 @@ typedef struct pp_session {
 
 /* Reads options and the run file (`file` may be NULL: defaults and --set), binds every section. */
 pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file);
+/* Words of settings that this run may never look at. */
+pp_status pp_session_check_words(const pp_session *s);
 void pp_session_close(pp_session *s);
 
 /* Frees what the steps made, so that they can run for another model. */

@@ -204,8 +204,8 @@ pp_status pp_buffers_check(const char *buffers)
     int64_t value;
     if (!parse(buffers, &value))
         return pp_fail(PP_EINVAL,
-                       "mapping.buffers: expected auto, unlimited or a number of positions from 1, found '%s'",
-                       buffers);
+                       "mapping.buffers: expected auto, unlimited or a number of positions from 1, found '%s'%s",
+                       buffers, pp_hint(buffers, "auto unlimited", (char[PP_HINT_MAX]){0}));
     return PP_OK;
 }
 

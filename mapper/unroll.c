@@ -99,7 +99,8 @@ static pp_status parse_list(pp_by_height *out, const pp_qnetwork *q, const char 
         uint32_t height;
         pp_choice value;
         if (!entry(&at, patches, &height, &value))
-            return pp_fail(PP_EINVAL, "%s: expected %s, found '%s'", knob, form, text);
+            return pp_fail(PP_EINVAL, "%s: expected %s, found '%s'%s", knob, form, text,
+                           pp_hint(text, "auto none", (char[PP_HINT_MAX]){0}));
         PP_TRY(add_entry(out, q, knob, height, value));
     } while (skip(&at, ','));
     if (*at != 0)

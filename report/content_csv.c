@@ -3,6 +3,7 @@
 #include "report/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void put_text(const char *text, FILE *f)
@@ -66,6 +67,18 @@ static pp_status unknown_table(const char *table)
     return pp_fail(PP_ENOTFOUND, "report: no table '%s' (`pentaprism report csv` lists them; a path such as /timing/stages will do)", table);
 }
 
+static pp_status not_here(const pp_content *c, const char *path)
+{
+    const char **names = pp_calloc(c->n_sets + 1, sizeof *names);
+    if (names == NULL)
+        return PP_ENOMEM;
+    for (size_t i = 0; i < c->n_sets; i++)
+        names[i] = c->set[i].path;
+    const char *near = pp_nearest(path, names, c->n_sets);
+    free(names);
+    return pp_fail(PP_ENOTFOUND, near != NULL ? "%s: %s is not in this report; did you mean %s?" : "%s: %s is not in this report", c->path, path, near);
+}
+
 pp_status pp_content_csv(const pp_content *c, const char *table, void *stdio_file)
 {
     FILE *f = stdio_file;
@@ -74,7 +87,7 @@ pp_status pp_content_csv(const pp_content *c, const char *table, void *stdio_fil
         return unknown_table(table);
     const pp_content_set *set = pp_content_find(c, path);
     if (set == NULL)
-        return pp_fail(PP_ENOTFOUND, "%s: %s is not in this report", c->path, path);
+        return not_here(c, path);
     for (size_t i = 0; i < set->n_columns; i++) {
         fputs(i > 0 ? "," : "", f);
         put_text(set->column[i].name, f);

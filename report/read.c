@@ -25,7 +25,7 @@ pp_status pp_report_open(pp_report **out, const char *path)
     *out = NULL;
     pp_h5_quiet();
     if (!pp_file_exists(path))
-        return pp_fail(PP_ENOTFOUND, "%s: no such file", path);
+        return pp_fail(PP_ENOTFOUND, "%s: No such file or directory%s", path, pp_near_file(path, (char[PP_NEAR_FILE_MAX]){0}));
     hid_t file = H5Fis_hdf5(path) > 0 ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
     if (file < 0)
         return pp_fail(PP_EFORMAT, "%s: not an HDF5 file, or damaged", path);

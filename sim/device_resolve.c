@@ -2,6 +2,7 @@
 #include "sim/device.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,10 +17,14 @@ static pp_status find_kind(const pp_device_kind **out, const char *name)
             return PP_OK;
         }
     }
+    char all[256] = "";
+    for (size_t i = 0; i < n; i++) {
+        const size_t used = strlen(all);
+        (void)snprintf(all + used, sizeof all - used, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", names[i]);
+    }
     const char *near = pp_nearest(name, names, n);
-    if (near != NULL)
-        return pp_fail(PP_EINVAL, "device.model: unknown device '%.40s'; did you mean %s?", name, near);
-    return pp_fail(PP_EINVAL, "device.model: unknown device '%.40s' (docs/devices.md lists them)", name);
+    return pp_fail(PP_EINVAL, near != NULL ? "device.model: expected %s, found '%.40s'; did you mean %s?" : "device.model: expected %s, found '%.40s'", all,
+                   name, near);
 }
 
 static pp_status read_poly(pp_poly *out, const char *text, const char *what)

@@ -92,8 +92,8 @@ static pp_status parse_ports(const char *text, int64_t automatic, uint32_t *port
     if (strcmp(text, "auto") == 0)
         n = automatic;
     else if (strcmp(text, "per_link") != 0 && (!pp_parse_i64(text, &n) || n < 1 || n > PP_FABRIC_MAX_PORTS))
-        return pp_fail(PP_ERANGE, "fabric.local_ports: expected auto, per_link or an integer from 1 to %d, found %.40s",
-                       PP_FABRIC_MAX_PORTS, text);
+        return pp_fail(PP_ERANGE, "fabric.local_ports: expected auto, per_link or an integer from 1 to %d, found %.40s%s",
+                       PP_FABRIC_MAX_PORTS, text, pp_hint(text, "auto per_link", (char[PP_HINT_MAX]){0}));
     *ports = (uint32_t)n;
     return PP_OK;
 }

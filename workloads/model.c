@@ -144,7 +144,8 @@ static pp_status unknown(const char *name)
     const char *near = pp_nearest(name, names, n);
     if (near)
         return pp_fail(PP_ENOTFOUND, "model '%s' is not known; did you mean '%s'?", name, near);
-    return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in name nor an .onnx, .tflite, .safetensors, .json or .graphml file", name);
+    return pp_fail(PP_ENOTFOUND, "model '%s' is neither a built-in name nor an .onnx, .tflite, .safetensors, .json or .graphml file%s", name,
+                   pp_near_file(name, (char[PP_NEAR_FILE_MAX]){0}));
 }
 
 /* ---- NAME:input=HxWxC,classes=N,relays=N ---- */

@@ -136,6 +136,16 @@ class Hints(Case):
         (["traffic", "mesh:rows=4,cols=4", "--router", "booksim:iter=1"], "iters"), (["traffic", "mehs"], "mesh"),
         (["compare", "--networks", "resent32", "--fabrics", "mesh"], "resnet32"), (["compare", "--networks", "resnet32", "--fabrics", "msh"], "mesh"),
         (["compare", "--networks", "resnet32", "--fabrics", "mesh", "--normalise", "wier"], "wire"),
+        # settings that the run does not look at
+        (["simulate", JOSHI, "--set", "fabric.normalise=pin"], "pins"), (["simulate", JOSHI, "--set", "simulate.router=boksim"], "booksim"),
+        (["simulate", JOSHI, "--set", "quant.rotation_block=array_row"], "array_rows"), (["simulate", JOSHI, "--set", "quant.online_block=ful"], "full"),
+        (["simulate", JOSHI, "--set", "workload.experts=seded"], "seeded"), (["simulate", JOSHI, "--set", "quant.method=quarott"], "quarot"),
+        (["simulate", JOSHI, "--set", "mapping.unroll=atuo"], "auto"), (["simulate", JOSHI, "--set", "mapping.buffers=unlimted"], "unlimited"),
+        (["simulate", JOSHI, "--set", "fabric.local_ports=per_lnk"], "per_link"), (["help", "simulat"], "simulate"),
+        # files that are not there
+        (["simulate", JOSHI.replace(".yaml", ".yml")], JOSHI), (["simulate", JOSHI.replace("32.yaml", "23.yaml")], JOSHI),
+        (["model", "show", example("onnx-own.onx")], example("onnx-own.onnx")), (["model", "show", example("onnx-onw.onnx")], example("onnx-own.onnx")),
+        (["fabric", "show", "file:" + example("fabric-onw.graphml")], example("fabric-own.graphml")),
     ]
 
     def test_each(self):
@@ -161,6 +171,15 @@ class Hints(Case):
     def test_report_tables(self):
         self.done("simulate", JOSHI, "-o", self.path("r.h5"), *settings(simulate__images=2))
         self.refused("report", "csv", self.path("r.h5"), "chanels", words=["did you mean channels"])
+        self.refused("report", "csv", self.path("r.h5"), "/timing/stage", words=["did you mean /timing/stages"])
+        for verb in ("show", "html", "csv"):
+            self.refused("report", verb, self.path("rr.h5"), words=["did you mean " + self.path("r.h5")])
+        self.refused("infer", PCM, *settings(device__model="pcm"), words=["aihwkit-pcm, ", " or "])
+
+    def test_help_of_a_command(self):
+        for command in ("knobs", "run"):
+            self.assertEqual(self.done("help", command).out, self.done(command, "--help").out)
+        self.assertEqual(self.done("knobs", "fabric").out, self.done("knobs", "--section", "fabric").out)
 
 
 class Completion(Case):

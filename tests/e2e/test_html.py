@@ -307,7 +307,7 @@ class Html(Case):
         with h5py.File(self.path("foreign.h5"), "w") as f:
             f["x"] = 1
         self.refused("report", "html", self.path("foreign.h5"), words=["foreign.h5", "schema"])
-        self.refused("report", "html", self.path("nosuch.h5"), words=["nosuch.h5", "no such file"])
+        self.refused("report", "html", self.path("nosuch.h5"), words=["nosuch.h5", "No such file"])
         self.refused("report", "html", rc=2)
         self.refused("report", "draw", "x.h5", rc=2)
 
