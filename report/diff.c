@@ -86,6 +86,13 @@ static void print_parting(FILE *f, const char *a, const char *b)
     fprintf(f, "... %.90s -> ... %.90s", a[word] != 0 ? a + word : "(no more)", b[word] != 0 ? b + word : "(no more)");
 }
 
+/* A channel's name has an arrow of its own. */
+static void put_value(FILE *f, const char *text, const char *before)
+{
+    const char *quote = strstr(text, " -> ") != NULL ? "'" : "";
+    fprintf(f, "%s%s%s%s", before, quote, text, quote);
+}
+
 /* "4 -> 2 Gbit/s (-50 %)" */
 static void print_pair(FILE *f, const pp_content_column *a, size_t i, const pp_content_column *b, size_t j)
 {
@@ -99,7 +106,9 @@ static void print_pair(FILE *f, const pp_content_column *a, size_t i, const pp_c
     if (a->kind == PP_CELL_F64 && b->kind == PP_CELL_F64)
         shorten(a->f64[i], b->f64[j], x, y, sizeof x);
     print_change(a, i, b, j, change, sizeof change);
-    fprintf(f, "%s -> %s%s%s%s", x, y, is_pure(a->units) ? "" : " ", is_pure(a->units) ? "" : a->units, change);
+    put_value(f, x, "");
+    put_value(f, y, " -> ");
+    fprintf(f, "%s%s%s", is_pure(a->units) ? "" : " ", is_pure(a->units) ? "" : a->units, change);
 }
 
 static void add_cell(pp_json *to, const char *key, const pp_content_column *c, size_t row)
@@ -142,16 +151,21 @@ static void print_set(FILE *f, const pp_content_set *set)
 static void tell_figure(differ *d, const pp_content_set *a, const pp_content_set *b)
 {
     const pp_content_column *x = &a->column[0], *y = &b->column[0];
+    const bool two = b->description[0] != 0 && strcmp(a->description, b->description) != 0; /* networks count inferences, language models tokens */
     heading(d);
     if (d->json != NULL) {
         pp_json *o = pp_json_add_object(d->list, NULL);
         pp_json_add_text(o, "path", a->path);
         pp_json_add_text(o, "units", x->units);
         pp_json_add_text(o, "meaning", a->description);
+        if (two)
+            pp_json_add_text(o, "meaning_b", b->description);
         add_pair(o, x, 0, y, 0);
         return;
     }
     print_set(d->f, a);
+    if (two)
+        fprintf(d->f, " (B: %s)", b->description);
     fputs(": ", d->f);
     if (x->kind == PP_CELL_TEXT && y->kind == PP_CELL_TEXT && strchr(pp_content_text(x, 0), '\n') != NULL)
         tell_text(d->f, pp_content_text(x, 0), pp_content_text(y, 0));
@@ -278,16 +292,18 @@ static void tell_column(differ *d, const column_diff *c, const pp_content_set *a
         o = pp_json_add_object(columns, NULL);
         pp_json_add_text(o, "name", c->a->name);
         pp_json_add_text(o, "units", c->a->units);
+        pp_json_add_text(o, "meaning", c->a->description);
         pp_json_add_i64(o, "compared", (int64_t)c->compared);
         pp_json_add_i64(o, "differing", (int64_t)c->differing);
         rows = pp_json_add_list(o, "rows");
     } else {
-        fprintf(d->f, "    %s: %zu of %zu rows differ%s\n", c->a->name, c->differing, c->compared,
+        const bool said = c->a->description[0] != 0 && strcmp(c->a->description, c->a->name) != 0;
+        fprintf(d->f, "    %s%s%s: %zu of %zu rows differ%s\n", c->a->name, said ? ", " : "", said ? c->a->description : "", c->differing, c->compared,
                 strcmp(c->a->units, c->b->units) != 0 ? ", and the units do" : "");
     }
     for (size_t i = 0; i < c->n_worst && i < d->o->max_rows; i++) {
         pp_row_pair p = c->w[i].pair;
-        pp_diff_row_name(a, m->n_keys, p.a, name, sizeof name);
+        pp_diff_row_name(a, m->keys, p.a, name, sizeof name);
         if (rows != NULL) {
             pp_json *row = pp_json_add_object(rows, NULL);
             pp_json_add_text(row, "row", name);
@@ -309,7 +325,7 @@ static void tell_alone(differ *d, const pp_content_set *set, const pp_row_match 
         size_t own = of_a ? m->pair[i].a : m->pair[i].b, other = of_a ? m->pair[i].b : m->pair[i].a;
         if (own == PP_DIFF_NONE || other != PP_DIFF_NONE || n++ >= d->o->max_rows)
             continue;
-        pp_diff_row_name(set, m->n_keys, own, name, sizeof name);
+        pp_diff_row_name(set, m->keys, own, name, sizeof name);
         if (list != NULL)
             pp_json_add_text(list, NULL, name);
         else

@@ -13,13 +13,13 @@ typedef struct pp_row_pair {
 } pp_row_pair;
 
 typedef struct pp_row_match {
-    size_t n_keys;    /* leading columns that name a row; 0: rows are joined by their number */
+    unsigned keys;    /* columns that name a row, a bit each; 0: rows are joined by their number */
     size_t n;
     pp_row_pair *pair; /* in the order of A's rows, those of B alone behind */
 } pp_row_match;
 pp_status pp_diff_match(pp_row_match *m, const pp_content_set *a, const pp_content_set *b);
 /* What names a row: "conv1", "r0c1, 3", "row 5". */
-void pp_diff_row_name(const pp_content_set *set, size_t n_keys, size_t row, char *buffer, size_t size);
+void pp_diff_row_name(const pp_content_set *set, unsigned keys, size_t row, char *buffer, size_t size);
 
 /* |a - b| over the larger; 0 equal; texts 0 or 1; INFINITY when only one is a number. */
 double pp_diff_distance(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b);

@@ -21,41 +21,43 @@ static int compare_cells(const pp_content_column *a, size_t i, const pp_content_
     return (x > y) - (x < y);
 }
 
-static int compare_rows(const pp_content_set *a, size_t i, const pp_content_set *b, size_t j, size_t n_keys)
+/* By the columns whose bit is set in `keys`. */
+static int compare_rows(const pp_content_set *a, size_t i, const pp_content_set *b, size_t j, unsigned keys)
 {
     int order = 0;
-    for (size_t k = 0; k < n_keys && order == 0; k++)
-        order = compare_cells(&a->column[k], i, &b->column[k], j);
+    for (size_t k = 0; keys >> k != 0 && order == 0; k++)
+        if ((keys >> k & 1U) != 0)
+            order = compare_cells(&a->column[k], i, &b->column[k], j);
     return order;
 }
 
 /* Rows in the order of their names: merge sort, as qsort takes no context. */
-static void sort_rows(const pp_content_set *set, size_t n_keys, size_t *row, size_t *spare, size_t n)
+static void sort_rows(const pp_content_set *set, unsigned keys, size_t *row, size_t *spare, size_t n)
 {
     if (n < 2)
         return;
     size_t half = n / 2, i = 0, j = half;
-    sort_rows(set, n_keys, row, spare, half);
-    sort_rows(set, n_keys, row + half, spare, n - half);
+    sort_rows(set, keys, row, spare, half);
+    sort_rows(set, keys, row + half, spare, n - half);
     for (size_t k = 0; k < n; k++)
-        spare[k] = j == n || (i < half && compare_rows(set, row[i], set, row[j], n_keys) <= 0) ? row[i++] : row[j++];
+        spare[k] = j == n || (i < half && compare_rows(set, row[i], set, row[j], keys) <= 0) ? row[i++] : row[j++];
     memcpy(row, spare, n * sizeof *row);
 }
 
-static size_t *sorted(const pp_content_set *set, size_t n_keys)
+static size_t *sorted(const pp_content_set *set, unsigned keys)
 {
     size_t *row = pp_alloc(2 * set->n_rows + 1, sizeof *row);
     for (size_t i = 0; row != NULL && i < set->n_rows; i++)
         row[i] = i;
     if (row != NULL)
-        sort_rows(set, n_keys, row, row + set->n_rows, set->n_rows);
+        sort_rows(set, keys, row, row + set->n_rows, set->n_rows);
     return row;
 }
 
-static bool unique(const pp_content_set *set, const size_t *row, size_t n_keys)
+static bool unique(const pp_content_set *set, const size_t *row, unsigned keys)
 {
     for (size_t i = 1; i < set->n_rows; i++)
-        if (compare_rows(set, row[i - 1], set, row[i], n_keys) == 0)
+        if (compare_rows(set, row[i - 1], set, row[i], keys) == 0)
             return false;
     return true;
 }
@@ -79,7 +81,7 @@ static void join_by_name(pp_row_match *m, const pp_content_set *a, const size_t 
     size_t i = 0, j = 0, alone = 0;
     m->n = a->n_rows;
     while (i < a->n_rows || j < b->n_rows) {
-        int order = i == a->n_rows ? 1 : j == b->n_rows ? -1 : compare_rows(a, ra[i], b, rb[j], m->n_keys);
+        int order = i == a->n_rows ? 1 : j == b->n_rows ? -1 : compare_rows(a, ra[i], b, rb[j], m->keys);
         if (order > 0)
             m->pair[m->n + alone++] = (pp_row_pair){PP_DIFF_NONE, rb[j]};
         else
@@ -92,21 +94,31 @@ static void join_by_name(pp_row_match *m, const pp_content_set *a, const size_t 
     m->n += alone;
 }
 
-/* Tries one number of leading columns; true when it names every row, and joined. */
-static bool try_keys(pp_row_match *m, const pp_content_set *a, const pp_content_set *b, size_t n_keys, size_t *partner, pp_status *status)
+/* Whether these columns name every row of both; then also joins the rows by them (with a partner list). */
+static bool try_keys(pp_row_match *m, const pp_content_set *a, const pp_content_set *b, unsigned keys, size_t *partner, pp_status *status)
 {
-    size_t *ra = sorted(a, n_keys), *rb = sorted(b, n_keys);
+    size_t *ra = sorted(a, keys), *rb = sorted(b, keys);
     bool good = ra != NULL && rb != NULL;
     if (!good)
         *status = PP_ENOMEM;
-    good = good && unique(a, ra, n_keys) && unique(b, rb, n_keys);
-    if (good) {
-        m->n_keys = n_keys;
+    good = good && unique(a, ra, keys) && unique(b, rb, keys);
+    if (good)
+        m->keys = keys;
+    if (good && partner != NULL)
         join_by_name(m, a, ra, b, rb, partner);
-    }
     free(ra);
     free(rb);
     return good;
+}
+
+/* Numbers that the name of a row can do without, such as the index in front of network and fabric, are no part of it. */
+static void shorten_keys(pp_row_match *m, const pp_content_set *a, const pp_content_set *b, pp_status *status)
+{
+    for (size_t k = 0; m->keys >> k != 0 && *status == PP_OK; k++) {
+        const unsigned without = m->keys & ~(1U << k);
+        if (without != m->keys && without != 0 && a->column[k].kind != PP_CELL_TEXT)
+            (void)try_keys(m, a, b, without, NULL, status);
+    }
 }
 
 pp_status pp_diff_match(pp_row_match *m, const pp_content_set *a, const pp_content_set *b)
@@ -116,9 +128,11 @@ pp_status pp_diff_match(pp_row_match *m, const pp_content_set *a, const pp_conte
     pp_status status = m->pair != NULL && partner != NULL ? PP_OK : PP_ENOMEM;
     bool joined = false;
     for (size_t k = 0; status == PP_OK && !joined && k < MAX_KEYS && same_leading(a, b, k); k++)
-        joined = try_keys(m, a, b, k + 1, partner, &status);
+        joined = try_keys(m, a, b, (2U << k) - 1U, partner, &status);
     if (status == PP_OK && !joined)
         join_by_number(m, a, b);
+    if (joined)
+        shorten_keys(m, a, b, &status);
     if (status != PP_OK) {
         free(m->pair);
         m->pair = NULL;
@@ -127,16 +141,18 @@ pp_status pp_diff_match(pp_row_match *m, const pp_content_set *a, const pp_conte
     return status;
 }
 
-void pp_diff_row_name(const pp_content_set *set, size_t n_keys, size_t row, char *buffer, size_t size)
+void pp_diff_row_name(const pp_content_set *set, unsigned keys, size_t row, char *buffer, size_t size)
 {
     size_t at = 0;
-    if (n_keys == 0)
+    if (keys == 0)
         snprintf(buffer, size, "row %zu", row);
-    for (size_t k = 0; k < n_keys && at + 1 < size; k++) {
+    for (size_t k = 0; keys >> k != 0 && at + 1 < size; k++) {
         char cell[96];
+        if ((keys >> k & 1U) == 0)
+            continue;
         pp_content_print(&set->column[k], row, cell, sizeof cell);
         bool number = set->column[k].kind != PP_CELL_TEXT;
-        int n = snprintf(buffer + at, size - at, "%s%s%s%s", k > 0 ? ", " : "", number ? set->column[k].name : "", number ? " " : "", cell);
+        int n = snprintf(buffer + at, size - at, "%s%s%s%s", at > 0 ? ", " : "", number ? set->column[k].name : "", number ? " " : "", cell);
         at += n > 0 ? (size_t)n : 0;
     }
 }

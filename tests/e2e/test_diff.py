@@ -5,6 +5,7 @@ import shutil
 import unittest
 
 import h5py
+import numpy
 
 from harness import Case, call, datasets, settings
 
@@ -27,6 +28,7 @@ class Diff(Case):
         r = self.done("report", "diff", self.a, self.b)  # a difference is no failure
         for words in ("fabric.lanes: 4 -> 2", "/fabric/channel_gbps, rate of a network channel, all lanes: 20 -> 10 Gbit/s (-50 %)", "/timing/throughput_ips", "130 of 130 rows differ"):
             self.assertIn(words, r.out)
+        self.assertIn("    utilisation, busy share, steady state: ", r.out)
         self.assertRegex(r.out, r"/run/command, .* -> .*fabric\.lanes=2\n")  # cut texts show where they part
         self.assertNotIn("equal", r.out)
         self.assertEqual(call("report", "diff", self.a, self.b, "--exit-code").rc, 1)
@@ -76,6 +78,29 @@ class Diff(Case):
         self.assertIn("kurtosis", quant["columns_only_a"])
         r = self.done("report", "diff", less, self.a)
         self.assertIn("\nOnly in B\n  /timing/congested_by, stages whose", r.out)
+
+    def test_another_meaning_and_names_with_arrows(self):
+        other = self.path("other.h5")
+        shutil.copy(self.a, other)
+        with h5py.File(other, "r+") as f:
+            f["workload/macs"][()] = 5
+            f["workload/macs"].attrs["description"] = numpy.bytes_("multiply-accumulates a token")
+            del f["mapping/bound_by"]
+            f["mapping/bound_by"] = numpy.bytes_("channel r0c0 -> r0c2")
+        r = self.done("report", "diff", self.a, other)
+        self.assertIn("/workload/macs, multiply-accumulates an inference (B: multiply-accumulates a token): ", r.out)
+        self.assertIn(": core of conv1 -> 'channel r0c0 -> r0c2'", r.out)
+        figures = {f["path"]: f for f in self.json("report", "diff", self.a, other)["figures"]}
+        self.assertEqual(figures["/workload/macs"]["meaning_b"], "multiply-accumulates a token")
+        self.assertNotIn("meaning_b", figures["/mapping/bound_by"])
+
+    def test_rows_of_a_comparison(self):
+        """Indices that name and fabric make needless are no part of a row's name."""
+        files = [self.path(f"c{lanes}.h5") for lanes in (1, 2)]
+        for lanes, path in enumerate(files, 1):
+            self.done("compare", "--networks", "lenet5", "--fabrics", "mesh,ring", "--images", 1, "-o", path, *settings(fabric__lanes=lanes))
+        r = self.done("report", "diff", *files)
+        self.assertRegex(r.out, r"\n      lenet5, mesh:rows=\d+,cols=\d+, 1, best: 5 -> 10 Gbit/s \(\+100 %\)\n")
 
     def test_damaged(self):
         with open(self.a, "rb") as f:
