@@ -164,7 +164,7 @@ static void wrong_shapes_are_refused(void **state)
     check_refused("arch:\n  rows: 1\n  rows: 2\n", RUN ":3: rows: given twice (first on line 2)");
     check_refused("arch:\n  rows: 1\narch:\n  seed: 2\n", RUN ":3: arch: given twice (first on line 1)");
     (void)unlink(RUN);
-    assert_failed(pp_config_load(config, RUN), PP_ENOTFOUND, RUN ": No such file or directory");
+    assert_failed(pp_config_load(config, "nowhere/" RUN), PP_ENOTFOUND, "nowhere/" RUN ": No such file or directory");
 }
 
 static void broken_tables_are_found(void **state)

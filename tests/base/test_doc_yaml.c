@@ -185,7 +185,7 @@ static void files_are_read(void **state)
     assert_string_equal(pp_node_get(pp_doc_root(doc), "a")->text, "1");
     pp_doc_free(doc);
     (void)unlink("test_doc.yaml");
-    assert_failed(pp_doc_read_yaml(&doc, "test_doc.yaml"), PP_ENOTFOUND, "test_doc.yaml: No such file or directory");
+    assert_failed(pp_doc_read_yaml(&doc, "nowhere/test_doc.yaml"), PP_ENOTFOUND, "nowhere/test_doc.yaml: No such file or directory");
 }
 
 int main(void)

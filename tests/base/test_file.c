@@ -43,7 +43,11 @@ static void what_is_no_file_is_refused(void **state)
     (void)state;
     pp_file *file = NULL;
     assert_false(pp_file_exists(NAME));
-    assert_failed(pp_file_map(&file, NAME), PP_ENOTFOUND, NAME ": No such file or directory");
+    assert_failed(pp_file_map(&file, "nowhere/" NAME), PP_ENOTFOUND, "nowhere/" NAME ": No such file or directory");
+    put_text("far-from-others.tmp", "x");
+    assert_failed(pp_file_map(&file, "./far-form-other.tmp"), PP_ENOTFOUND,
+                  "./far-form-other.tmp: No such file or directory; did you mean ./far-from-others.tmp?");
+    (void)unlink("far-from-others.tmp");
     assert_null(file);
     assert_int_equal(mkdir(NAME, 0777), 0);
     assert_failed(pp_file_map(&file, NAME), PP_EINVAL, NAME ": expected a regular file, found a folder");
