@@ -192,7 +192,10 @@ static void mapping_cards(FILE *f, const pp_content *c)
     group_digits(cores, sizeof cores, number(c, "/fabric/n_cores"));
     group_digits(tiles, sizeof tiles, tiles_of(c));
     snprintf(value, sizeof value, "%s of %s", used, cores);
-    snprintf(note, sizeof note, "%s tiles of %.0f × %.0f; copies of a layer: %.0f at most", tiles, number(c, "/arch/array_rows"), number(c, "/arch/array_cols"), number(c, "/mapping/copies_max"));
+    if (number(c, "/workload/macs") == 0) /* task graphs have no matrices */
+        snprintf(note, sizeof note, "%s tasks; copies of a task: %.0f at most", tiles, number(c, "/mapping/copies_max"));
+    else
+        snprintf(note, sizeof note, "%s tiles of %.0f × %.0f; copies of a layer: %.0f at most", tiles, number(c, "/arch/array_rows"), number(c, "/arch/array_cols"), number(c, "/mapping/copies_max"));
     card(f, "Cores used", value, note);
     snprintf(note, sizeof note, "%.0f of %.0f flows ride one channel; hops at most %.0f", number(c, "/mapping/single_channel_flows"),
              number(c, "/mapping/n_flows"), number(c, "/mapping/max_hops"));

@@ -61,17 +61,28 @@ static void print_shares(const pp_summary *s, FILE *f)
     }
 }
 
+static void print_efficiency(const pp_summary *s, FILE *f)
+{
+    fprintf(f, "  efficiency      %12.4g TOPS/W         %.4g W; %.4g TOPS of useful multiply-accumulates, peak %.4g\n",
+            s->tops_per_w, s->power_w, s->tops, s->tops_peak);
+    fprintf(f, "  arrays          %12.2f %%              useful share of the arrays that MVMs ran over\n", 100 * s->array_utilisation);
+    if (s->has_area)
+        fprintf(f, "  area            %12.4g mm2            %.4g TOPS/mm2, %u cores\n", s->area_mm2, s->tops_per_mm2, s->n_cores);
+}
+
 static void print_energy(const pp_summary *s, FILE *f, bool colour)
 {
     heading(f, "energy", colour);
     fprintf(f, "  an inference    %12.3f uJ             boundary %s, costs of %s: ", s->energy_per_inference_pj * 1e-6,
             s->energy_boundary, s->cost_preset);
     print_shares(s, f);
-    fprintf(f, "\n  efficiency      %12.4g TOPS/W         %.4g W; %.4g TOPS of useful multiply-accumulates, peak %.4g\n",
-            s->tops_per_w, s->power_w, s->tops, s->tops_peak);
-    fprintf(f, "  arrays          %12.2f %%              useful share of the arrays that MVMs ran over\n", 100 * s->array_utilisation);
-    if (s->has_area)
-        fprintf(f, "  area            %12.4g mm2            %.4g TOPS/mm2, %u cores\n", s->area_mm2, s->tops_per_mm2, s->n_cores);
+    fputc('\n', f);
+    if (s->macs == 0) { /* task graphs compute nothing that TOPS would count */
+        fprintf(f, "  power           %12.4g W\n", s->power_w);
+        if (s->has_area)
+            fprintf(f, "  area            %12.4g mm2            %u cores\n", s->area_mm2, s->n_cores);
+    } else
+        print_efficiency(s, f);
     if (s->energy_unpriced[0] != 0)
         fprintf(f, "  not priced      %s\n", s->energy_unpriced);
 }
@@ -86,6 +97,21 @@ static void print_model(const pp_summary *s, FILE *f, bool colour)
     fprintf(f, "  crossbars       %d x %d, ADC %d bits\n", (int)s->array_rows, (int)s->array_cols, (int)s->adc_bits);
 }
 
+/* What there is, and where it lies. Task graphs have no matrices, so nothing of theirs is a crossbar. */
+static void print_network(const pp_summary *s, FILE *f)
+{
+    const char *copies = s->copies_max == 1 ? "copy" : "copies";
+    if (s->macs == 0 && s->parameters == 0) {
+        fprintf(f, "  tasks           %u, none with a matrix\n", s->n_stages);
+        fprintf(f, "  cores           %u of %u used, %u %s\n", s->cores_used, s->n_cores, s->copies_max, copies);
+        return;
+    }
+    fprintf(f, "  network         %" PRIu64 " parameters, %.1f M multiply-accumulates, %u stages\n", s->parameters,
+            (double)s->macs * 1e-6, s->n_stages);
+    fprintf(f, "  cores           %u of %u used, crossbars %d x %d, up to %u pixel%s an MVM, %u %s\n", s->cores_used,
+            s->n_cores, (int)s->array_rows, (int)s->array_cols, s->unroll_max, s->unroll_max == 1 ? "" : "s", s->copies_max, copies);
+}
+
 void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)
 {
     FILE *f = stdio_file;
@@ -95,11 +121,7 @@ void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)
     }
     fprintf(f, colour ? "\033[1m%s\033[0m on %s\n" : "%s on %s\n", s->network, s->fabric);
     heading(f, "mapping", colour);
-    fprintf(f, "  network         %" PRIu64 " parameters, %.1f M multiply-accumulates, %u stages\n", s->parameters,
-            (double)s->macs * 1e-6, s->n_stages);
-    fprintf(f, "  cores           %u of %u used, crossbars %d x %d, up to %u pixels an MVM, %u cop%s\n", s->cores_used,
-            s->n_cores, (int)s->array_rows, (int)s->array_cols, s->unroll_max, s->copies_max,
-            s->copies_max == 1 ? "y" : "ies");
+    print_network(s, f);
     fprintf(f, "  certificate     %s: %u of %u flows on one channel, at most %u (%s)\n", s->certificate,
             s->single_channel_flows, s->n_flows, s->max_hops, s->placement);
     fprintf(f, "  channels        %.4g Gbit/s (%d lane%s); required: busiest %.3f, mean %.3f, busiest port %.3f Gbit/s\n",

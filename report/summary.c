@@ -108,7 +108,11 @@ static void name_channel(const pp_fabric *f, uint32_t channel, char *out, size_t
     char from[240], to[240];
     pp_vertex_label(f, f->channel[channel].src, from, sizeof from);
     pp_vertex_label(f, f->channel[channel].dst, to, sizeof to);
-    snprintf(out, size, "%s %s -> %s", f->channel[channel].kind == PP_CHANNEL_NETWORK ? "channel" : "port", from, to);
+    const pp_channel_kind kind = f->channel[channel].kind;
+    if (kind != PP_CHANNEL_NETWORK && strcmp(from, to) == 0) /* core and switch are one vertex */
+        snprintf(out, size, kind == PP_CHANNEL_INJECT ? "port out of %s" : "port into %s", from);
+    else
+        snprintf(out, size, "%s %s -> %s", kind == PP_CHANNEL_NETWORK ? "channel" : "port", from, to);
 }
 
 static void fill_bound(pp_summary *out, const pp_report_input *in)

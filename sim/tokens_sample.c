@@ -73,8 +73,8 @@ static uint32_t choose_size(pp_lm_sampler *s)
     s->tokens = can < (double)wanted ? (uint64_t)can : wanted;
     s->share = services_of(s, n) / services_of(s, m->n_instances);
     if (s->tokens < least(wanted, TOKENS_LEAST))
-        (void)snprintf(s->why_not, sizeof s->why_not, "tile by tile a token takes %.3g services in %u parts of the model alone",
-                       services_of(s, n), n);
+        (void)snprintf(s->why_not, sizeof s->why_not, "tile by tile a token takes %.3g million starts of tiles and packets in %u parts of the model alone",
+                       services_of(s, n) * 1e-6, n);
     return n;
 }
 

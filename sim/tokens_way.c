@@ -73,7 +73,8 @@ static void choose(pp_lm_way *out, const pp_lm_mapping *m)
         SAY("auto: %u cores; at most %d are taken one by one", m->cores_used, PP_LM_TILES_MAX);
     else {
         out->tiles = out->services <= PP_LM_SERVICES_MAX;
-        SAY("auto: tile by tile takes some %.3g services; %s %.3g", out->services, out->tiles ? "fewer than" : "at most", PP_LM_SERVICES_MAX);
+        SAY("auto: tile by tile takes some %.3g million starts of tiles and packets; %s %.3g million", out->services * 1e-6,
+            out->tiles ? "fewer than" : "at most", PP_LM_SERVICES_MAX * 1e-6);
     }
 }
 

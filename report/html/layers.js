@@ -41,7 +41,7 @@ function layerTable() {
   join("/energy/stages", "stage", "energy_pj", "energy");
   snrColumns(names, add);
   const rows = columns.filter((c) => c.label === "#" || Array.from({ length: n }, (_, i) => c.get(i)).some((v) => v !== undefined && v !== null && !(["rotated kurtosis", "MACs", "parameters"].includes(c.label) && v === 0)));
-  panel("layers", "Layers", "A click on a column sorts by it.").append(dataTable(rows, n, { caption: "Layers of the network", step: 80 }));
+  panel("layers", "Layers", "A click on a column sorts by it.").append(dataTable(rows, n, { caption: "Layers of the network" + (rows.some((c) => c.label === "input wait") ? `; waiting is that of all ${plain(scalar("/timing/images"))} inferences` : ""), step: 80 }));
 }
 
 // Signal to noise of the first network at its last time.

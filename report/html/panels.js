@@ -50,16 +50,17 @@ function histogram(title, values, units, limit) {
 function congestionPanel() {
   const t = table("/timing/congestion"), channels = table("/fabric/channels");
   if (!t || !channels) return;
-  const body = panel("waiting", "Waiting", `Who waits for whom. Longest: ${scalar("/timing/congested_channel") || "nobody waited"}${scalar("/timing/congested_by") ? ", served meanwhile: " + scalar("/timing/congested_by") : ""}.`);
+  const body = panel("waiting", "Waiting", `Who waits for whom. Longest: ${(scalar("/timing/congested_channel") || "nobody waited").replace(" -> ", " → ")}${scalar("/timing/congested_by") ? ", served meanwhile: " + scalar("/timing/congested_by") : ""}.`);
   const label = new Map((table("/fabric/cores")?.col("vertex") || []).map((v, i) => [v, table("/fabric/cores").col("label")[i]]));
+  const port = { inject: "port out of", eject: "port into" }, kind = channels.col("kind");
   const end = (c, which) => label.get(channels.col(which)[c]) ?? channels.col(which)[c];
   const c = t.col("channel"), order = c.map((_, i) => i).sort((a, b) => t.col("waited_ps")[b] - t.col("waited_ps")[a]);
   body.append(dataTable([
-    { label: "channel", get: (i) => `${end(c[order[i]], "src")} → ${end(c[order[i]], "dst")}` },
+    { label: "channel", get: (i) => { const [from, to] = ["src", "dst"].map((which) => end(c[order[i]], which)); return from === to && port[kind[c[order[i]]]] ? `${port[kind[c[order[i]]]]} ${from}` : `${from} → ${to}`; } },
     { label: "layer", get: (i) => t.col("stage")[order[i]] },
     ...["bits", "waited_ps", "caused_ps"].map((name) => ({ label: name.replace("_ps", ""), units: t.units(name), text: t.byName.get(name).text, get: (i) => t.col(name)[order[i]] })),
     { label: "share of the cause", text: t.byName.get("caused_share").text, get: (i) => t.col("caused_share")[order[i]], show: (v) => percent(v) },
-  ], t.n, { caption: "Waiting by channel and layer", step: 15 }));
+  ], t.n, { caption: `Waiting by channel and layer; bits are those of one inference, times those of all ${plain(scalar("/timing/images"))}`, step: 15 }));
 }
 
 // ---- accuracy ----
@@ -77,7 +78,7 @@ function accuracyPanel() {
   if (adc && tiles) pair.append(adcChart(adc, tiles, names), clipChart(...clipsOfTiles(adc, tiles, names)));
   if (converters) pair.append(clipChart(...clipsOfLayers(converters)));
   if (leave) pair.append(leaveChart(leave));
-  if (rows) body.append(rawTable(rows, { caption: "Accuracy of each network, time and compensation", step: 20 }));
+  if (rows) body.append(rawTable(rows, { spoken: true, caption: "Accuracy of each network, time and compensation", step: 20 }));
 }
 
 function driftChart(t) {
@@ -184,8 +185,8 @@ function energyPanel() {
     })), used.map((k) => ink[energyClasses.indexOf(k)]));
     body.append(el("h3", {}, "Energy of each layer"), el("figure", { class: "scroll wide" }, f.root));
   }
-  if (actions) body.append(el("details", {}, el("summary", {}, "Actions and their prices"), rawTable(actions, { caption: "Actions of an inference and their price" })));
-  if (area) body.append(el("details", {}, el("summary", {}, "Area"), rawTable(area, { caption: "Components of the chip" })));
+  if (actions) body.append(el("details", {}, el("summary", {}, "Actions and their prices"), rawTable(actions, { spoken: true, caption: "Actions of an inference and their price" })));
+  if (area) body.append(el("details", {}, el("summary", {}, "Area"), rawTable(area, { spoken: true, caption: "Components of the chip" })));
 }
 
 // ---- tokens of language models ----
@@ -211,9 +212,10 @@ function tokensPanel() {
   }
   if (sequences) body.append(sequenceChart(sequences));
   tokenPipeline(body);
-  if (operators) body.append(el("h3", {}, "Operators"), dataTable(operators.columns.map((c) => ({ label: c.name.replace(/_ps$|_ns$|_pj$/, "").replaceAll("_", " "), units: c.units, text: c.text, get: (i) => operators.col(c.name)[i], show: c.name.startsWith("utilisation") ? (v) => percent(v) : undefined })), operators.n, { caption: "Operators of each part: use, waiting, binding resource" }));
-  if (levels) body.append(el("h3", {}, "Levels of the fabric"), rawTable(levels, { caption: "Channels of each level" }));
-  if (contexts) body.append(el("details", {}, el("summary", {}, "Bounds by context"), rawTable(contexts, { caption: "Bounds by context" })));
+  const times = operators && scaleOf("ps", maximum(operators.col("interval_ps"))); // one unit, so that interval and bound can be compared
+  if (operators) body.append(el("h3", {}, "Operators"), dataTable(operators.columns.map((c) => ({ label: c.name.replace(/_ps$|_ns$|_pj$/, "").replaceAll("_", " "), units: c.units, text: c.text, get: (i) => operators.col(c.name)[i], show: c.name.startsWith("utilisation") ? (v) => percent(v) : undefined, ...(c.units === "ps" && times ? { scale: times, number: true } : {}) })), operators.n, { caption: "Operators of each part: use, waiting, binding resource" }));
+  if (levels) body.append(el("h3", {}, "Levels of the fabric"), rawTable(levels, { spoken: true, caption: "Channels of each level; bits and time of a token" }));
+  if (contexts) body.append(el("details", {}, el("summary", {}, "Bounds by context"), rawTable(contexts, { spoken: true, caption: "Bounds by context" })));
 }
 
 function sequenceChart(t) {
@@ -266,8 +268,8 @@ function comparePanel() {
   body.append(el("div", { class: "tools" }, el("label", {}, "Figure ", choice)), box);
   draw();
   const orders = table("/compare/orders");
-  if (orders) body.append(el("h3", {}, "Order of the fabrics, lightest load first, by what is held equal"), rawTable(orders, { caption: "Orders", step: 20 }));
-  body.append(el("details", {}, el("summary", {}, "All rows: port models, placements"), rawTable(t, { caption: "Comparison", step: 20 })));
+  if (orders) body.append(el("h3", {}, "Order of the fabrics, lightest load first, by what is held equal"), rawTable(orders, { spoken: true, caption: "Behind each fabric the share of its rate that the busiest channel needs where nothing throttles the cores: above 1 the channel sets the pace", step: 20 }));
+  body.append(el("details", {}, el("summary", {}, "All rows: port models, placements"), rawTable(t, { spoken: true, caption: "Comparison", step: 20 })));
 }
 
 // ---- traffic ----
@@ -285,7 +287,7 @@ function trafficPanel() {
   const label = (i) => (common ? curves.col("fabric")[i] : name(i));
   const only = curves.n > 1 ? label : (i) => name(i);
   if (!points) {
-    panel("traffic", "Saturation", "The load from which a network accepts no more than it is given.").append(el("div", { class: "pair" }, saturationChart(curves, only)), rawTable(curves, { caption: "Curves" }));
+    panel("traffic", "Saturation", "The load from which a network accepts no more than it is given.").append(el("div", { class: "pair" }, saturationChart(curves, only)), rawTable(curves, { spoken: true, caption: "Curves" }));
     return;
   }
   const series = (y, ci) => curves.col("fabric").map((_, c) => ({ name: label(c), points: points.col("curve").map((_, i) => i).filter((i) => points.col("curve")[i] === c && !(y === "packet_latency" && points.col("saturated")[i])).map((i) => ({
@@ -295,7 +297,7 @@ function trafficPanel() {
   if (latency.length) pair.append(el("div", {}, el("h3", {}, "Packet latency"), lineChart({ title: "Packet latency against offered load", x: { label: "offered load, flit/core/cycle", min: 0, ...(points.n === 1 ? { max: 2 * points.col("rate")[0] } : {}) }, y: { label: "cycles", min: 0 } }, latency)));
   pair.append(el("div", {}, el("h3", {}, "Accepted load"), lineChart({ title: "Accepted against offered load", x: { label: "offered load, flit/core/cycle", min: 0, ...(points.n === 1 ? { max: 2 * points.col("rate")[0] } : {}) }, y: { label: "flit/core/cycle", min: 0 } }, series("accepted"))));
   if (curves.has("saturation_rate") && curves.col("saturation_rate").some(Number.isFinite)) pair.append(saturationChart(curves, only));
-  body.append(pair, rawTable(curves, { caption: "Curves" }), el("details", {}, el("summary", {}, "All loads"), rawTable(points, { caption: "Loads" })));
+  body.append(pair, rawTable(curves, { spoken: true, caption: "Curves" }), el("details", {}, el("summary", {}, "All loads"), rawTable(points, { spoken: true, caption: "Loads" })));
 }
 
 // ---- sweeps ----
@@ -307,8 +309,9 @@ function sweepPanel() {
   const settings = grid.col("name"), figures = t.columns.map((c) => c.name).filter((n) => !settings.includes(n) && n !== "error" && t.col(n).some((v) => typeof v === "number" && Number.isFinite(v)));
   const failed = t.has("error") ? t.col("error").filter((e) => e !== "").length : 0;
   const body = panel("sweep", "Runs", `${plural(t.n, "run")}${failed ? `, ${failed} of them failed` : ""}: every combination of ${settings.map((s, i) => `${s} (${grid.col("values")[i]} values)`).join(", ")}.`);
+  const says = (n) => (settings.includes(n) ? n : spoken(t.byName.get(n))); // settings keep the name that they have in a run file
   if (figures.length) {
-    const pick = (label, names, chosen) => el("select", { "aria-label": label }, names.map((n) => el("option", { value: n, selected: n === chosen }, n)));
+    const pick = (label, names, chosen) => el("select", { "aria-label": label }, names.map((n) => el("option", { value: n, selected: n === chosen, title: t.byName.get(n)?.text }, says(n))));
     const usual = ["throughput_ips", "throughput_tokens_s"].find((n) => figures.includes(n)) || figures[0], first = settings[grid.col("values").findIndex((n) => n > 1)] || settings[0];
     const y = pick("Figure", figures, usual), x = pick("Setting along the axis", settings, first), box = el("div", { class: "sweep-chart" });
     const draw = () => {
@@ -323,14 +326,15 @@ function sweepPanel() {
       const axis = { label: x.value };
       if (numbers) { const positive = names.filter((n) => n > 0); if (positive.length === names.length && Math.max(...names) / Math.min(...names) > 30) axis.log = true; if (names.length < 12) axis.ticks = names; axis.text = brief; }
       else Object.assign(axis, { ticks: names.map((_, i) => i), text: (i) => String(names[i]), min: -0.3, max: names.length - 0.7 });
-      box.replaceChildren(lineChart({ title: `${y.value} by ${x.value}`, width: 1180, height: 340, x: axis, y: { label: s.name ? `${y.value}, ${s.name}` : y.value } }, [...series.values()].slice(0, 24)));
+      box.replaceChildren(lineChart({ title: `${says(y.value)} by ${x.value}`, width: 1180, height: 340, x: axis, y: { label: s.name ? `${says(y.value)}, ${s.name}` : says(y.value) } }, [...series.values()].slice(0, 24)));
       if (series.size > 24) box.append(el("p", { class: "note" }, `The first 24 of ${series.size} lines.`));
     };
     for (const choice of [x, y]) choice.addEventListener("change", draw);
     body.append(el("div", { class: "tools" }, el("label", {}, "Figure ", y), el("label", {}, "by ", x)), box);
     draw();
   }
-  body.append(rawTable(t, { caption: "All runs", step: 40 }));
+  const varying = t.columns.map((c) => c.name).filter((n) => new Set(t.col(n)).size > 1); // before what all runs share
+  body.append(rawTable(t, { caption: "All runs", step: 40, order: [...settings, ...varying.filter((n) => !settings.includes(n))] }));
 }
 
 // ---- quantization ----

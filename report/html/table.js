@@ -39,7 +39,8 @@ function dataTable(columns, n, o = {}) {
     });
     body.replaceChildren(...rows);
     more.hidden = order.length <= shown;
-    more.textContent = `Show ${Math.min(10 * step, order.length - shown)} more of ${order.length - shown}`;
+    const rest = order.length - shown;
+    more.textContent = rest > 10 * step ? `Show ${10 * step} more of ${group(String(rest))}` : `Show ${rest} more`;
     count.textContent = order.length === n ? `${group(String(n))} row${n === 1 ? "" : "s"}` : `${order.length} of ${group(String(n))} rows`;
   }
   function arrange() {
@@ -78,8 +79,12 @@ function firstValue(c, n) {
   return undefined;
 }
 
-// Any table of the report as it stands.
+// A column's name for people: its unit stands below it.
+const spoken = (c) => (c.units === "1" ? c.name : c.name.replace(/^(max|mean)_(ps|ns|us)$/, "$1_time").replace(/_(ps|ns|us|s|pj|nj|uj|gbps|mm2|mm|ips|db)$/, "")).replaceAll("_", " ");
+
+// Any table of the report: as it stands, or (`spoken`) with names for people; `order` names the columns that come first.
 function rawTable(t, o = {}) {
-  const columns = t.columns.map((c) => ({ label: c.name, units: c.units, text: c.text, get: (i) => t.col(c.name)[i] }));
+  const first = (c) => { const at = (o.order || []).indexOf(c.name); return at < 0 ? Infinity : at; };
+  const columns = [...t.columns].sort((a, b) => (first(a) === first(b) ? 0 : first(a) - first(b))).map((c) => ({ show: o.spoken && /^utilisation|_share$/.test(c.name) ? (v) => percent(v) : undefined, label: o.spoken ? spoken(c) : c.name, units: c.units, text: c.text, get: (i) => t.col(c.name)[i] }));
   return dataTable(columns, t.n, { caption: t.path, ...o });
 }

@@ -202,6 +202,8 @@ class Chromium(Case):
         self.assertNotIn("noise of each tile", self.browser.js("return document.getElementById('accuracy').innerText"))
         self.show(compared)
         self.assertEqual(self.browser.js("return document.querySelectorAll('#compare .heat').length"), 2)
+        # names for people: those of the file stand under All data alone
+        self.assertEqual(self.browser.js("return [...document.querySelectorAll('#compare thead th')].map((h) => h.textContent).filter((t) => t.includes('_'))"), [])
         with h5py.File(compared) as f:
             rows = [r for r in f["compare/rows"][:] if r["main"]]
         self.assertEqual([float(t) for t in self.browser.js("return [...document.querySelectorAll('#compare .heat')].map((c) => c.textContent)")],
@@ -230,6 +232,8 @@ class Chromium(Case):
         b = self.browser
         self.assertEqual(b.js("return [...document.querySelectorAll('main section[id]')].map((s) => s.id)"), ["no-fabric", "tokens", "energy", "data"])
         self.assertEqual(b.js("return document.querySelectorAll('#tokens polyline').length"), 6)
+        # names for people: those of the file stand under All data alone
+        self.assertEqual(b.js("return [...document.querySelectorAll('#tokens thead th')].map((h) => h.textContent).filter((t) => t.includes('_'))"), [])
         spans = 'return document.querySelectorAll(`#tokens svg[aria-label="%s"] .span`).length'
         self.assertEqual(b.js(spans % "Sequences over time"), 6 * 3 - 1)  # the first does not wait
         self.assertEqual(b.js(spans % "Tokens in the operators of a block"), 4 * 3 + 2 * 3)  # every other one waits

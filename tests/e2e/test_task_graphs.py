@@ -16,6 +16,10 @@ class TaskGraphs(Case):
         d = self.run_it("a.h5")
         self.assertEqual(d["bound_initiation_interval_ps"], 3276800)  # 16384 bits at 5 Gbit/s
         self.assertEqual(d["initiation_interval_ps"], 3276800)
+        shown = self.done("report", "show", self.path("a.h5")).out
+        for words in ("  tasks           8, none with a matrix\n", "  cores           8 of 8 used, 1 copy\n", "\n  power ", "for port out of r0c0;"):
+            self.assertIn(words, shown)
+        self.assertNotRegex(shown, "TOPS|crossbar|MVM")
 
     def test_task_sets_the_interval(self):
         d = self.run_it("b.h5", fabric__rate_gbps=40)
