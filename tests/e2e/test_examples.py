@@ -8,6 +8,8 @@ import subprocess
 import sys
 import unittest
 
+import h5py
+
 from harness import BIN, ROOT, SHORT, Case, example, settings
 
 FEW = " --set workload.images=8 --set quant.calib_images=2" + (" --set quant.weights=mse" if SHORT else "")
@@ -115,8 +117,8 @@ class Readers(Case):
         case = cls()
         case.done("simulate", example("joshi2020-resnet32.yaml"), "-o", case.path("r.h5"), *settings(simulate__images=5))
 
-    def read(self, *more):
-        return subprocess.run([sys.executable, "-B", example("read_report.py"), self.path("r.h5"), *more], capture_output=True,
+    def read(self, *more, report=None):
+        return subprocess.run([sys.executable, "-B", example("read_report.py"), report or self.path("r.h5"), *more], capture_output=True,
                               text=True)
 
     def test_text(self):
@@ -127,6 +129,36 @@ class Readers(Case):
         self.assertIn("5.120 Gbit/s", p.stdout)  # the busiest channel, as the summary says
         self.assertIn("each carries 20 Gbit/s", p.stdout)
 
+    def test_every_kind_of_report(self):
+        """What it says of each, and with one report a language model's."""
+        small = settings(workload__tokens=32, workload__window=16, noise__seeds=1, quant__method="rtn", device__times_s=25)
+        made = {
+            "compare": (["compare", "--networks", "lenet5", "--fabrics", "mesh", "--images", 1], ["rate of the busiest channel", "lenet5 mesh:rows="]),
+            "sweep": (["sweep", example("joshi2020-resnet32.yaml"), "--grid", "fabric.lanes=1,4", *settings(simulate__images=2)], ["fabric.lanes 4", "39062 1/s"]),
+            "traffic": (["traffic", "mesh:rows=2,cols=2", "--rates", "0.1", "--precision", 0.3], ["packet latency", "mesh:rows=2,cols=2 at 0.1"]),
+            "saturation": (["traffic", "mesh:rows=2,cols=2", "--saturation", "--precision", 0.3], ["saturation\n  mesh:rows=2,cols=2"]),
+            "infer": (["infer", example("resnet32-5pp.yaml"), *settings(workload__images=4, quant__calib_images=2, quant__weights="mse")], ["top-1\n  float", "signal to noise of each tile"]),
+            "devices": (["infer", example("bytellama-pcm.yaml"), *settings(workload__model="bytellama-odd"), *small], ["bits per byte", "bytellama-odd, 25 s, compensation"]),
+            "tokens": (["simulate", example("bytellama-mesh.yaml"), *settings(workload__sequences=1, workload__prompt_tokens=8, workload__decode_tokens=1)], ["bytellama-odd on mesh", "block q_proj", "token/s"]),
+        }
+        for kind, (command, words) in made.items():
+            path = self.path(kind + ".h5")
+            self.done(*command, "-o", path)
+            p = self.read(report=path)
+            self.assertEqual((p.returncode, p.stderr), (0, ""), kind)
+            for w in words:
+                self.assertIn(w, p.stdout, kind)
+
+    def test_files_that_are_none(self):
+        with open(self.path("r.h5"), "rb") as f:
+            cut = self.write("cut.h5", f.read()[:5000])
+        foreign = self.path("foreign.h5")
+        h5py.File(foreign, "w").close()
+        for path, words in ((self.path("nosuch.h5"), "no such file"), (cut, "not an HDF5 file, or damaged"), (example("onnx-own.onnx"), "not an HDF5 file"), (foreign, "no report of pentaprism")):
+            p = self.read(report=path)
+            self.assertEqual((p.returncode, p.stdout, len(p.stderr.splitlines())), (1, "", 1), path)
+            self.assertIn(words, p.stderr)
+
     @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
     def test_plot(self):
         p = self.read(self.path("plots.png"))
@@ -134,6 +166,9 @@ class Readers(Case):
         with open(self.path("plots.png"), "rb") as f:
             self.assertEqual(f.read(8), b"\x89PNG\r\n\x1a\n")
         self.assertGreater(os.path.getsize(self.path("plots.png")), 20000)
+        for bad in (self.path("no/such.png"), self.path("x.xyz")):
+            p = self.read(bad)
+            self.assertEqual((p.returncode, len(p.stderr.splitlines())), (1, 1), p.stderr)
 
 
 if __name__ == "__main__":
