@@ -92,9 +92,6 @@ static void add_bits(pp_json *row, const pp_study_model *m)
 
 static pp_status print_study_json(const pp_study *st)
 {
-    const char *mean = st->bits_per_byte ? "bits_per_byte_mean" : "top1_mean";
-    const char *std = st->bits_per_byte ? "bits_per_byte_std" : "top1_std";
-    const char *ci = st->bits_per_byte ? "bits_per_byte_ci95" : "top1_ci95";
     pp_json *json = pp_json_object();
     pp_json_add_i64(json, st->bits_per_byte ? "tokens" : "images", st->images);
     pp_json_add_i64(json, "seeds", st->seeds);
@@ -119,19 +116,7 @@ static pp_status print_study_json(const pp_study *st)
         pp_json_add_i64(row, "conversions", (int64_t)m->counts.conversions);
         pp_json_add_i64(row, "compensation_reads", (int64_t)m->counts.compensation_reads);
     }
-    pp_json *rows = pp_json_add_list(json, "rows");
-    for (size_t i = 0; i < st->rows.len; i++) {
-        const pp_study_row *r = &st->rows.data[i];
-        pp_json *row = pp_json_add_object(rows, NULL);
-        pp_json_add_text(row, "model", r->model);
-        pp_json_add_f64(row, "time_s", r->time_s);
-        pp_json_add_text(row, "compensation", r->compensation);
-        pp_json_add_f64(row, mean, r->mean);
-        pp_json_add_f64(row, std, r->std);
-        pp_json_add_f64(row, ci, r->ci95);
-        if (!st->bits_per_byte)
-            pp_json_add_f64(row, "images_std", r->images_std);
-    }
+    pp_study_rows_json(st, json);
     pp_json *snr = pp_json_add_list(json, "snr");
     for (size_t i = 0; i < st->snr.len; i++) {
         pp_json *row = pp_json_add_object(snr, NULL);

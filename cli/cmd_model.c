@@ -144,10 +144,10 @@ const pp_command pp_cmd_model = {
     .max_operands = 2,
     .text = "list the built-in networks, or show what is inside one\n\n"
             "MODEL is a built-in name, a path to an .onnx or .tflite file (docs/onnx.md; PATH.onnx:input=HxWxC,output=NAME\n"
-            "where it leaves a choice), or to a .safetensors file whose card (NAME.json, the layers in order of execution)\n"
-            "stands beside it: docs/models.md. Built-in networks of shapes take options:\n"
-            "NAME:input=HxWxC,classes=N,relays=N. Language models: a built-in name, a Hugging Face folder, a config.json\n"
-            "alone, or a llama2.c file (.bin): docs/language-models.md.",
+            "where it leaves a choice), to a task graph (.graphml: docs/task-graphs.md), or to a .safetensors file whose\n"
+            "card (NAME.json, the layers in order of execution) stands beside it: docs/models.md.\n"
+            "Built-in networks of shapes take options: NAME:input=HxWxC,classes=N,relays=N. Language models:\n"
+            "a built-in name, a Hugging Face folder, a config.json alone, or a llama2.c file (.bin): docs/language-models.md.",
     .examples = "  pentaprism model list\n  pentaprism model show resnet32-cifar10\n"
                 "  pentaprism model show resnet18:input=32x32x3,classes=10\n"
                 "  pentaprism model show my-network.safetensors --json\n  pentaprism model show llama3-8b\n",

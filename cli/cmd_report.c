@@ -1,6 +1,7 @@
 /* report: read reports back: summary, tables, a page, differences. Files are read in a child process, because libhdf5
  * need not survive a damaged one (report/guard.h). */
 #include "cli/commands.h"
+#include "report/accuracy.h"
 #include "report/compare.h"
 #include "report/lm_report.h"
 #include "report/content.h"
@@ -67,6 +68,24 @@ static pp_status show_lm(const job *j, const pp_lm_summary *s, const pp_report *
     return status;
 }
 
+/* What `infer` found on devices, as it prints it; a report of anything else has none. */
+static pp_status show_study(const job *j, pp_json *json, FILE *out)
+{
+    pp_content *c = NULL;
+    pp_study study;
+    PP_TRY(pp_content_read(&c, j->file[0]));
+    pp_status status = pp_study_read_rows(&study, c);
+    if (status == PP_OK && json != NULL)
+        pp_study_rows_json(&study, json);
+    else if (status == PP_OK) {
+        fprintf(out, j->colour ? "\n\033[1mdevices\033[0m (%s)\n" : "\ndevices (%s)\n", study.device);
+        status = pp_study_print_rows(&study, out);
+    }
+    pp_study_free(&study);
+    pp_content_free(c);
+    return status == PP_ENOTFOUND ? PP_OK : status;
+}
+
 static pp_status show_report(const job *j, const pp_report *r, FILE *out)
 {
     pp_comparison c;
@@ -81,10 +100,14 @@ static pp_status show_report(const job *j, const pp_report *r, FILE *out)
     if (pp_args_has(j->p, "json")) {
         pp_json *json = pp_json_object();
         pp_summary_json(&s, json);
-        return put_json(json, out);
+        const pp_status status = show_study(j, json, out);
+        if (status == PP_OK)
+            return put_json(json, out);
+        pp_json_free(json);
+        return status;
     }
     pp_summary_print(&s, out, j->colour);
-    return PP_OK;
+    return show_study(j, NULL, out);
 }
 
 /* Files of other commands (traffic, quantize compare): as they stand. */

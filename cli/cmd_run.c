@@ -104,7 +104,7 @@ const pp_command pp_cmd_run = {
     .min_operands = 1,
     .max_operands = 1,
     .text = "quantize, map, simulate and evaluate a network; write a report\n\n"
-            "FILE.yaml has the sections workload, quant, arch, fabric, mapping, simulate; whatever it\n"
+            "FILE.yaml has the sections workload, quant, arch, fabric, mapping, simulate, cost; whatever it\n"
             "leaves out takes its default (`pentaprism knobs`). The report is HDF5 (docs/report-format.md);\n"
             "without -o it is FILE.h5 in the current folder. The same input, seed and build give the same\n"
             "bytes for any number of threads.",

@@ -23,8 +23,9 @@ static void time_text(char *text, size_t size, double s)
     snprintf(text, size, "%.4g s", s);
 }
 
-static pp_status print_rows(const pp_study *st, FILE *f)
+pp_status pp_study_print_rows(const pp_study *st, void *stdio_file)
 {
+    FILE *f = stdio_file;
     const bool bits = st->bits_per_byte;
     const char *headers[] = {"model", "time", "compensation", bits ? "bits per byte" : "top-1 %", "std", "95 % +-", bits ? "" : "images +-"};
     pp_table *t = NULL;
@@ -103,7 +104,7 @@ pp_status pp_study_print(const pp_study *st, void *stdio_file)
         PP_TRY(print_leave(st, f));
         fputc('\n', f);
     }
-    return print_rows(st, f);
+    return pp_study_print_rows(st, f);
 }
 
 /* ---- figures ---- */

@@ -36,6 +36,8 @@ class Devices(Case):
         self.assertGreater(os.path.getsize(plot), 2000)
         self.assertGreater(os.path.getsize(snr), 2000)
         self.assertIn("compensation", self.done("report", "csv", report, "accuracy").out)
+        self.assertEqual(self.json("report", "show", report)["rows"], d["rows"])
+        self.assertRegex(self.done("report", "show", report).out, r"\ndevices \(aihwkit-pcm\)\nmodel +time +compensation +top-1 %")
 
     def test_the_noise_path_against_the_training(self):
         """Gaussian noise of 3.8 % of the layer's largest weight: the training's own figures on 10,000 images and 20 draws, within three
@@ -101,7 +103,10 @@ class LanguageModels(Case):
             self.assertEqual(len(f["/accuracy/draws"]), 8)
             self.assertEqual(f["/accuracy/models"]["quantized"][0], m["bits_per_byte_quant"])
             self.assertEqual(len(f["/accuracy/snr"]), len(d["snr"]))
-        self.assertIn("language model", self.done("report", "show", report).out)
+        shown = self.done("report", "show", report).out
+        self.assertIn("language model", shown)
+        self.assertRegex(shown, r"compensation +bits per byte")
+        self.assertEqual(self.json("report", "show", report)["rows"], d["rows"])
         self.assertIn("bytellama-odd", self.done("report", "csv", report, "accuracy").out)
         self.assertGreater(os.path.getsize(plot), 2000)
         self.assertGreater(os.path.getsize(snr), 2000)
