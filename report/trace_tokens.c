@@ -167,28 +167,41 @@ static void put_name(FILE *f, const char *what, uint32_t group, uint32_t track, 
     fputs("\"}},\n", f);
 }
 
-/* Names of the tracks that hold something, each once. */
-static pp_status put_tracks(FILE *f, const token_view *t)
+static int by_number(const void *left, const void *right)
+{
+    const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void put_group(FILE *f, const token_view *t, uint32_t group)
 {
     char label[TRACE_LABEL_MAX];
-    const uint32_t n_tracks = t->server_track[t->run->actors->net.n_servers], n_groups = 1 + 2 * t->run->mapping->n_instances;
-    bool *seen = pp_calloc((size_t)n_tracks + n_groups, sizeof *seen), *group_seen = seen != NULL ? seen + n_tracks : NULL;
-    if (seen == NULL)
+    instance_name(t, (group - 1) / 2, label);
+    put_name(f, "process_name", group, 0, group % 2 == 1 ? "" : "channels of ", label);
+    fprintf(f, "{\"ph\":\"M\",\"pid\":%u,\"tid\":0,\"name\":\"process_sort_index\",\"args\":{\"sort_index\":%u}},\n", group, group);
+}
+
+/* Names of the groups and tracks that hold something, each once. Blocks share channels: such a track stands in several groups. */
+static pp_status put_tracks(FILE *f, const token_view *t)
+{
+    const size_t n = t->v->n;
+    uint64_t *key = pp_calloc(n + 1, sizeof *key), last = 0; /* group and track of each event; groups count from 1 */
+    if (key == NULL)
         return PP_ENOMEM;
-    for (size_t i = 0; i < t->v->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const pp_trace_event *e = &t->v->event[i];
-        const uint32_t group = group_of(t, e), track = track_of(t, e);
-        if (!group_seen[group]) {
-            instance_name(t, instance_of(t, e), label);
-            put_name(f, "process_name", group, 0, fires(e) ? "" : "channels of ", label);
-            fprintf(f, "{\"ph\":\"M\",\"pid\":%u,\"tid\":0,\"name\":\"process_sort_index\",\"args\":{\"sort_index\":%u}},\n", group, group);
-        }
-        if (!seen[track]) {
-            put_name(f, "thread_name", group, track, "", track_name(t, e));
-        }
-        seen[track] = group_seen[group] = true;
+        key[i] = (uint64_t)group_of(t, e) << 32 | track_of(t, e);
+        (void)track_name(t, e); /* made here, from any of its events */
     }
-    free(seen);
+    qsort(key, n, sizeof *key, by_number);
+    for (size_t i = 0; i < n; last = key[i++]) {
+        const uint32_t group = (uint32_t)(key[i] >> 32), track = (uint32_t)key[i];
+        if (group != (uint32_t)(last >> 32))
+            put_group(f, t, group);
+        if (key[i] != last)
+            put_name(f, "thread_name", group, track, "", t->label[track] != NULL ? t->label[track] : "");
+    }
+    free(key);
     return PP_OK;
 }
 

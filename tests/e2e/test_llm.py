@@ -208,7 +208,10 @@ class Llm(Case):
         self.assertGreater(every, 1)
         self.assertTrue(all(r["token"] % every == 0 and r["start_ps"] < 60e6 for r in rows))
         self.assertIn(f"of tokens 0, {every}", statement)
-        _, _, rows, _, _ = self.trace("--trace-every", 8, *settings(simulate__exact="true"))
+        _, _, rows, _, trace = self.trace("--trace-every", 8, *settings(simulate__exact="true"))
+        # blocks share channels: each track has a name in each group that it stands in, and no other
+        names = [(e["pid"], e["tid"]) for e in trace["traceEvents"] if e["name"] == "thread_name"]
+        self.assertEqual(sorted(names), sorted({(e["pid"], e["tid"]) for e in trace["traceEvents"] if e["ph"] in "Xbe"}))
         self.assertTrue(any("->" in r["where"] for r in rows if r["kind"] == "packet"))
         self.assertTrue(all(r["token"] % 8 == 0 for r in rows))
         # repetition is not used: all tokens are seen
