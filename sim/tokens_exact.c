@@ -29,6 +29,7 @@ typedef struct builder {
     const pp_lm_expanded *e;
     const pp_lm_released *released;    /* results of the instance before the first one */
     uint32_t first_instance, n_instances, n_released;
+    bool one_expert;                   /* a token takes one, whatever the model */
     pp_lm_actors *x;
     uint32_t psum_bits;
     uint32_t *tile_node, *tile_server; /* [n_tiles] heads of lists */
@@ -422,6 +423,7 @@ static pp_status put_experts(builder *b)
 {
     pp_token_net *net = &b->x->net;
     PP_TRY(pp_token_net_experts(net, b->m->graph));
+    net->experts_per_token = b->one_expert ? net->experts > 0 : net->experts_per_token;
     for (uint32_t a = 0; a < b->actors.len && net->experts > 0; a++)
         b->actors.data[a].inputs += b->expert_inputs.data[a] / net->experts * net->experts_per_token;
     return PP_OK;
@@ -544,7 +546,7 @@ pp_status pp_lm_tile_net_new(pp_lm_tile_net *out, const pp_lm_mapping *m, uint32
                              const pp_lm_released *released, uint32_t n_released)
 {
     builder b = {.m = m, .arch = pp_lm_mapping_arch(m), .psum_bits = pp_lm_mapping_psum_bits(m), .first_instance = first,
-                 .n_instances = n, .released = released, .n_released = n_released};
+                 .n_instances = n, .released = released, .n_released = n_released, .one_expert = true};
     *out = (pp_lm_tile_net){0};
     PP_TRY(pp_lm_mapping_expand_some(&out->expanded, m, first, n));
     b.e = out->expanded;

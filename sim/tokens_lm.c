@@ -454,8 +454,9 @@ static pp_status build(builder *b, uint32_t max_context)
     net->together = true;
     PP_TRY(put_attention(b, max_context));
     put_actors(b);
-    if (b->m->copies_max == 1 && b->m->graph->choices == 0) {
+    if (b->m->copies_max == 1) {
         count_edges(b);
+        PP_TRY(pp_token_net_experts(net, b->m->graph));
         PP_TRY(pp_lm_lockstep(b->x, b->m, b->first_actor, &b->options));
         return pp_token_net_check(net);
     }

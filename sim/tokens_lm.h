@@ -30,6 +30,7 @@ typedef struct pp_lm_actors {
     pp_lm_channel_user *user;   /* [n_channels] servers from first_channel on are channels; NULL: see first_server */
     uint32_t first_channel, n_channels;
     uint32_t grain;             /* how fine lockstep is, 0 (finest) .. PP_LM_GRAINS - 1 */
+    double hops_token;          /* of net's hops a token takes so many, on average; lockstep from a replay, else 0 */
     uint32_t exact_edges, bound_edges; /* edges of all instances on which no packets meet, and the others */
     char tier[16];              /* memory of keys and values; "" without attention */
 } pp_lm_actors;
@@ -42,8 +43,8 @@ typedef struct pp_lm_lockstep_options {
                                    0: 16,384. Less memory, the same result but where instances further apart meet */
 } pp_lm_lockstep_options;
 
-/* Lockstep. One copy of each operator and no experts: from one token that goes through all tiles alone
- * (sim/tokens_lockstep.c), O(n log n) in its packets' channels. Else from the mapping's edges and shares, O(stages +
+/* Lockstep. One copy of each operator: from tokens that go through all tiles alone, one for each expert
+ * (sim/tokens_lockstep.c), O(n log n) in their packets' channels. Else from the mapping's edges and shares, O(stages +
  * shares of all instances). max_context 0: that of the model. Memory for keys and values: kv_tokens_max is what the
  * smallest unit holds. options NULL: the finest. *out is the caller's. */
 pp_status pp_lm_actors_lockstep(pp_lm_actors **out, const pp_lm_mapping *m, uint32_t max_context,

@@ -28,16 +28,16 @@ typedef struct pp_lm_tile_net {
     pp_lm_tile_actor *owner;  /* [x->net.n_actors] */
 } pp_lm_tile_net;
 
-/* Instances [first, first + n) as pp_lm_actors_exact has them; results of the instance before leave its cores when
- * released[] says. Freed also after an error. */
+/* Instances [first, first + n) as pp_lm_actors_exact has them, for tokens that take one expert; results of the instance before
+ * leave its cores when released[] says. Freed also after an error. */
 pp_status pp_lm_tile_net_new(pp_lm_tile_net *out, const pp_lm_mapping *m, uint32_t first, uint32_t n,
                              const pp_lm_released *released, uint32_t n_released);
 void pp_lm_tile_net_free(pp_lm_tile_net *t);
 
 /* ---- lockstep (tokens_lockstep.c) ---- */
 
-/* Groups, hops, source and sink of x, which has its operators as actors [0, first_actor[instances]) and their servers. One
- * copy of each operator, no experts. */
+/* Groups, hops, source and sink of x, which has its operators as actors [0, first_actor[instances]), their servers, and the
+ * experts. One copy of each operator. */
 pp_status pp_lm_lockstep(pp_lm_actors *x, const pp_lm_mapping *m, const uint32_t *first_actor, const pp_lm_lockstep_options *options);
 
 #endif

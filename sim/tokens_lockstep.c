@@ -5,7 +5,11 @@
  * here: a group starts (start_ps) when the last of its tiles does; packets leave, and ask for channels, as long after that
  * as they did then; a packet that came too early to matter may be late by as much. So a token alone takes what it takes
  * tile by tile; a packet that is late by more holds up its whole group, tiles that were ready included, which is what
- * lockstep adds. What it leaves out: channels that are not kept as servers (tokens_lockstep_channels.c). */
+ * lockstep adds. What it leaves out: channels that are not kept as servers (tokens_lockstep_channels.c).
+ *
+ * Mixtures: a token for each expert, which it takes in every block. An expert's groups, and what is sent to it, are as with
+ * its token, all others as with that of expert 0, each seen from its group's start; hops of an expert are for its tokens. So
+ * tokens that take several are put together from those that take one, and what their experts have to share are servers. */
 #include "sim/tokens_lockstep_internal.h"
 
 #include <stdlib.h>
@@ -38,8 +42,8 @@ static pp_status keep_ends(pp_lockstep_window *w)
         if (o->stage == PP_NONE || o->instance + 1 < last || !pp_lockstep_is_result(l, o->instance, o->stage))
             continue;
         if (o->instance < last)
-            PP_TRY(keep_released(l, pp_lockstep_core(w, a), w->done_ps[a]));
-        else if (pp_lockstep_begins(w, a) && !pp_push(&l->results, ((pp_lockstep_result){pp_lockstep_core(w, a), w->group[a]})))
+            PP_TRY(keep_released(l, pp_lockstep_core(w, a), w->frame[0].done_ps[a]));
+        else if (!pp_push(&l->results, ((pp_lockstep_result){pp_lockstep_core(w, a), w->group[a]})))
             return PP_ENOMEM;
     }
     return PP_OK;
@@ -77,7 +81,7 @@ static pp_status refine(pp_lockstep_window *w)
     PP_TRY(pp_lockstep_choose_channels(w));
     PP_TRY(pp_lockstep_put_groups(w));
     PP_TRY(keep_back(w));
-    w->l->alone_ps = w->start_ps[w->net->sink];
+    w->l->alone_ps = w->frame[0].start_ps[w->net->sink];
     return keep_ends(w);
 }
 
@@ -147,7 +151,7 @@ static pp_status put_source(pp_lockstep *l)
     l->x->net.source = source;
     for (uint32_t a = 0; a < source; a++) {
         if (l->actors.data[a].inputs == 0)
-            PP_TRY(pp_lockstep_end_node(l, source, PP_NONE, a, 0));
+            PP_TRY(pp_lockstep_end_node(l, source, PP_NONE, a, 0, (pp_lockstep_label){PP_NONE, 0}));
     }
     return PP_OK;
 }
@@ -203,9 +207,17 @@ static pp_status number_servers(pp_lockstep *l)
     return PP_OK;
 }
 
+/* Hops that a token takes of those that carry the label, on average. */
+static double taken(const pp_lockstep *l, uint32_t expert)
+{
+    return pp_lm_graph_share(l->m->graph, expert);
+}
+
 static void take_over(pp_lockstep *l)
 {
     pp_lm_actors *x = l->x;
+    for (size_t i = 0; i < l->hops.len; i++)
+        x->hops_token += taken(l, l->hops.data[i].expert);
     free(x->net.actor);
     free(x->actor);
     x->net.actor = l->actors.data;
@@ -286,6 +298,7 @@ static void lockstep_free(pp_lockstep *l)
     free(l->channel_server);
     free(l->groups.data);
     free(l->results.data);
+    free(l->joins.data);
 }
 
 static pp_lockstep_grain grain_at(const pp_lm_mapping *m, uint32_t level)
@@ -308,14 +321,17 @@ static pp_lockstep_grain grain_at(const pp_lm_mapping *m, uint32_t level)
     return grain[level];
 }
 
-/* Hops of all instances, as those of the first window are. */
+/* Hops a token of all instances, as those of the first window are. */
 static double all_hops(const pp_lockstep *l)
 {
     const pp_lm_mapping *m = l->m;
     double cores = 0;
     for (uint32_t i = 0; i < window_length(l, 0); i++)
         cores += m->template_[m->instance[i].template_].cores;
-    return (double)l->nodes.len * m->cores_used / cores;
+    double hops = 0;
+    for (size_t i = 0; i < l->nodes.len; i++)
+        hops += taken(l, l->nodes.data[i].hop.expert);
+    return hops * m->cores_used / cores;
 }
 
 /* The one that is wanted, or the finest with which a token takes so few hops; the first window tells. */
@@ -340,6 +356,7 @@ static pp_status make(pp_lockstep *l, const pp_lm_lockstep_options *o)
 {
     PP_TRY(choose_grain(l, o));
     PP_TRY(other_windows(l));
+    PP_TRY(pp_lockstep_put_joins(l));
     PP_TRY(put_source(l));
     PP_TRY(put_trees(l));
     PP_TRY(put_back(l));
@@ -354,7 +371,7 @@ pp_status pp_lm_lockstep(pp_lm_actors *x, const pp_lm_mapping *m, const uint32_t
     pp_lockstep l = {.m = m, .x = x, .first_actor = first_actor, .first_channel = x->first_server[m->n_instances],
                      .window_cores = options->window_cores > 0 ? options->window_cores : WINDOW_CORES};
     pp_status status = make(&l, options);
-    if (status == PP_OK && l.grain.settled)
+    if (status == PP_OK && l.grain.settled && m->graph->config.experts == 0) /* several experts of a token: no frame is its */
         status = pp_lockstep_settle(&l);
     lockstep_free(&l);
     return status;

@@ -1,68 +1,153 @@
-/* One token through all tiles, alone, and what it says: which tiles work in lockstep, when, and how late inputs may be. */
+/* One token through all tiles, alone, and what it says: which tiles work in lockstep, when, and how late inputs may be. In
+ * mixtures one token for each expert, which it takes in every block. */
 #include "sim/tokens_lockstep_internal.h"
 
 #include <stdlib.h>
 
 #define UNKNOWN UINT64_MAX
 
+/* ---- frames ---- */
+
+uint32_t pp_lockstep_expert(const pp_lockstep *l, uint32_t group)
+{
+    return l->m->stage[l->groups.data[group].stage].expert;
+}
+
+void pp_lockstep_look(pp_lockstep_window *w, uint32_t expert)
+{
+    w->at = &w->frame[expert == PP_NONE ? 0 : expert];
+}
+
+static int64_t shift_ps(const pp_lockstep_window *w, uint32_t group)
+{
+    return w->at->shift_ps != NULL ? w->at->shift_ps[group - w->first_group] : 0;
+}
+
+uint64_t pp_lockstep_own_time(const pp_lockstep_window *w, uint32_t group, uint64_t time_ps)
+{
+    const int64_t own_ps = (int64_t)time_ps - shift_ps(w, group);
+    return own_ps > 0 ? (uint64_t)own_ps : 0;
+}
+
+static uint64_t here(const pp_lockstep_window *w, uint32_t group, uint64_t own_ps)
+{
+    const int64_t time_ps = (int64_t)own_ps + shift_ps(w, group);
+    return time_ps > 0 ? (uint64_t)time_ps : 0;
+}
+
+uint64_t pp_lockstep_start(const pp_lockstep_window *w, uint32_t group)
+{
+    return here(w, group, w->l->groups.data[group].start_ps);
+}
+
+/* Looks at the frame to which a tile belongs. */
+static void look_at_home(pp_lockstep_window *w, uint32_t actor)
+{
+    const uint32_t stage = w->t.owner[actor].stage;
+    pp_lockstep_look(w, stage == PP_NONE ? PP_NONE : w->l->m->stage[stage].expert);
+}
+
+static void mark_expert(pp_lockstep_window *w, uint32_t hop, bool is)
+{
+    const pp_token_hop *h = &w->net->hop[hop];
+    w->of_expert[hop] = is || h->expert != PP_NONE;
+    for (uint32_t c = h->child_first; c < h->child_first + h->n_children; c++)
+        mark_expert(w, c, w->of_expert[hop]);
+}
+
+static void mark_experts(pp_lockstep_window *w)
+{
+    for (uint32_t a = 0; a < w->net->n_actors && w->frames > 1; a++) {
+        const uint32_t stage = w->t.owner[a].stage;
+        const bool is = stage != PP_NONE && w->l->m->stage[stage].expert != PP_NONE;
+        for (uint32_t i = 0; i < w->net->actor[a].n_hops; i++)
+            mark_expert(w, w->net->actor[a].hop_first + i, is);
+    }
+}
+
 /* ---- one token ---- */
 
 /* The one token that there is has its one token of context. */
 static void saw(void *payload, const pp_token_busy *b)
 {
-    pp_lockstep_window *w = payload;
+    const pp_lockstep_window *w = payload;
+    pp_lockstep_frame *f = w->at;
     if (b->actor == PP_NONE) {
-        w->ask_ps[b->hop] = b->ready_ps;
-        w->got_ps[b->hop] = b->start_ps;
-        w->turn[b->hop] = w->turns++;
+        const uint32_t after = w->of_expert[b->hop] ? 2 * f->turns_of_all + 1 : 2 * ++f->turns_of_all;
+        f->got_ps[b->hop] = b->start_ps;
+        f->turn[b->hop] = (uint64_t)after << 32 | f->turns++;
         return;
     }
     const pp_token_actor *a = &w->net->actor[b->actor];
     const uint64_t work = a->work == PP_NONE ? 0 : w->net->work_ps[(size_t)a->work * (w->net->max_context + 1) + 1];
-    w->ready_ps[b->actor] = b->ready_ps;
-    w->start_ps[b->actor] = b->start_ps;
-    w->done_ps[b->actor] = b->start_ps + a->latency_ps + work;
+    f->ready_ps[b->actor] = b->ready_ps;
+    f->start_ps[b->actor] = b->start_ps;
+    f->done_ps[b->actor] = b->start_ps + a->latency_ps + work;
+}
+
+static pp_status allocate_frame(const pp_token_net *net, pp_lockstep_frame *f)
+{
+    const uint32_t a = net->n_actors, h = net->n_hops;
+    f->ready_ps = pp_calloc(a, sizeof *f->ready_ps);
+    f->start_ps = pp_calloc(a, sizeof *f->start_ps);
+    f->done_ps = pp_calloc(a, sizeof *f->done_ps);
+    f->slack_ps = pp_alloc(a, sizeof *f->slack_ps);
+    f->got_ps = pp_calloc(h, sizeof *f->got_ps);
+    f->turn = pp_calloc(h, sizeof *f->turn);
+    if (f->ready_ps == NULL || f->start_ps == NULL || f->done_ps == NULL || f->slack_ps == NULL || f->got_ps == NULL || f->turn == NULL)
+        return PP_ENOMEM;
+    for (uint32_t i = 0; i < a; i++)
+        f->slack_ps[i] = UNKNOWN;
+    return PP_OK;
 }
 
 static pp_status allocate(pp_lockstep_window *w)
 {
-    const uint32_t a = w->net->n_actors, h = w->net->n_hops;
-    w->group = pp_alloc(a, sizeof *w->group);
-    w->ready_ps = pp_calloc(a, sizeof *w->ready_ps);
-    w->start_ps = pp_calloc(a, sizeof *w->start_ps);
-    w->done_ps = pp_calloc(a, sizeof *w->done_ps);
-    w->slack_ps = pp_alloc(a, sizeof *w->slack_ps);
-    w->ask_ps = pp_calloc(h, sizeof *w->ask_ps);
-    w->got_ps = pp_calloc(h, sizeof *w->got_ps);
-    w->turn = pp_calloc(h, sizeof *w->turn);
+    const uint32_t choices = w->l->m->graph->choices;
+    w->frames = choices > 0 ? choices : 1;
+    w->group = pp_alloc(w->net->n_actors, sizeof *w->group);
+    w->of_expert = pp_calloc(w->net->n_hops, sizeof *w->of_expert);
     w->hot = pp_calloc(w->net->n_servers, sizeof *w->hot);
-    w->sends_hot = pp_calloc(h, sizeof *w->sends_hot);
-    const bool ok = w->group && w->ready_ps && w->start_ps && w->done_ps && w->slack_ps && w->ask_ps && w->got_ps && w->turn &&
-                    w->hot && w->sends_hot;
-    return ok ? PP_OK : PP_ENOMEM;
+    w->sends_hot = pp_calloc(w->net->n_hops, sizeof *w->sends_hot);
+    w->frame = pp_calloc(w->frames, sizeof *w->frame);
+    if (w->group == NULL || w->of_expert == NULL || w->hot == NULL || w->sends_hot == NULL || w->frame == NULL)
+        return PP_ENOMEM;
+    for (uint32_t e = 0; e < w->frames; e++)
+        PP_TRY(allocate_frame(w->net, &w->frame[e]));
+    return PP_OK;
+}
+
+static void frame_free(pp_lockstep_frame *f)
+{
+    free(f->ready_ps);
+    free(f->start_ps);
+    free(f->done_ps);
+    free(f->slack_ps);
+    free(f->got_ps);
+    free(f->turn);
+    free(f->shift_ps);
 }
 
 void pp_lockstep_window_free(pp_lockstep_window *w)
 {
     pp_lm_tile_net_free(&w->t);
+    for (uint32_t e = 0; w->frame != NULL && e < w->frames; e++)
+        frame_free(&w->frame[e]);
+    free(w->frame);
     free(w->group);
-    free(w->ready_ps);
-    free(w->start_ps);
-    free(w->done_ps);
-    free(w->slack_ps);
-    free(w->ask_ps);
-    free(w->got_ps);
-    free(w->turn);
+    free(w->of_expert);
     free(w->hot);
     free(w->sends_hot);
 }
 
-static pp_status send_one(pp_lockstep_window *w)
+static pp_status send_one(pp_lockstep_window *w, uint32_t expert)
 {
     const pp_token_sequence one = {0, 1, 0};
     const pp_token_setup setup = {.sequence = &one, .n_sequences = 1, .scenario = PP_SCENARIO_PREFILL, .in_flight = 1, .exact = true,
+                                  .expert = 1 + expert,
                                   .watch = saw, .watcher = w, .watch_to = UINT64_MAX};
     pp_token_result *r = NULL;
+    pp_lockstep_look(w, expert);
     const pp_status status = pp_simulate_tokens(&r, w->net, &setup);
     pp_token_result_free(r);
     return status;
@@ -80,8 +165,9 @@ pp_status pp_lockstep_add_actor(pp_lockstep *l, pp_token_actor a, pp_lm_actor la
 /* What an operator's tiles add up together, or one tile where nothing is added. */
 typedef struct piece {
     uint32_t instance, stage, root; /* root: an actor of the tiles */
-    uint64_t done_ps;
     bool adds;                /* an addition behind the operator's work, taken apart from it */
+    uint32_t frames;
+    const uint64_t *done_ps;  /* [frames] */
 } piece;
 
 static uint32_t root_of(uint32_t *up, uint32_t a)
@@ -120,12 +206,24 @@ static int by_operator(const void *pa, const void *pb)
         return a->stage < b->stage ? -1 : 1;
     if (a->adds != b->adds)
         return a->adds ? 1 : -1;
-    if (a->done_ps != b->done_ps)
-        return a->done_ps < b->done_ps ? -1 : 1;
+    for (uint32_t e = 0; e < a->frames; e++)
+        if (a->done_ps[e] != b->done_ps[e])
+            return a->done_ps[e] < b->done_ps[e] ? -1 : 1;
     return a->root < b->root ? -1 : a->root > b->root;
 }
 
-static pp_status list_pieces(const pp_lockstep_window *w, uint32_t *up, piece **out, size_t *n)
+/* When an actor is done in each frame; one of an expert has only its own. */
+static void note_done(pp_lockstep_window *w, uint32_t actor, uint64_t *done_ps)
+{
+    const uint32_t expert = w->l->m->stage[w->t.owner[actor].stage].expert;
+    for (uint32_t e = 0; e < w->frames; e++) {
+        const uint64_t ps = w->frame[expert == PP_NONE ? e : expert].done_ps[actor];
+        done_ps[e] = ps > done_ps[e] ? ps : done_ps[e];
+    }
+}
+
+/* done_ps: [actors][frames], 0. */
+static pp_status list_pieces(pp_lockstep_window *w, uint32_t *up, uint64_t *done_ps, piece **out, size_t *n)
 {
     PP_VEC(piece) all = {0};
     uint32_t *at = pp_alloc(w->net->n_actors, sizeof *at);
@@ -147,14 +245,14 @@ static pp_status list_pieces(const pp_lockstep_window *w, uint32_t *up, piece **
             continue;
         if (at[root] == PP_NONE) {
             at[root] = (uint32_t)all.len;
-            if (!pp_push(&all, (piece){o->instance, o->stage, root, 0, w->l->grain.apart && !pp_lockstep_begins(w, a)})) {
+            if (!pp_push(&all, (piece){o->instance, o->stage, root, w->l->grain.apart && !pp_lockstep_begins(w, a), w->frames,
+                                        &done_ps[(size_t)root * w->frames]})) {
                 free(at);
                 free(all.data);
                 return PP_ENOMEM;
             }
         }
-        piece *p = &all.data[at[root]];
-        p->done_ps = w->done_ps[a] > p->done_ps ? w->done_ps[a] : p->done_ps;
+        note_done(w, a, &done_ps[(size_t)root * w->frames]);
     }
     free(at);
     *out = all.data;
@@ -193,16 +291,27 @@ static pp_status new_group(pp_lockstep_window *w, const piece *p, uint32_t chunk
     return pp_push(&l->groups, g) ? PP_OK : PP_ENOMEM;
 }
 
+/* Whether a piece is done when the first one of a group is, in every frame. */
+static bool together(const piece *p, const piece *first, uint64_t spread_ps)
+{
+    for (uint32_t e = 0; e < p->frames; e++) {
+        const uint64_t a = p->done_ps[e], b = first->done_ps[e];
+        if ((a > b ? a - b : b - a) > spread_ps)
+            return false;
+    }
+    return true;
+}
+
 /* Pieces of an operator that are done at nearly the same time fire together. group_of: by root. */
 static pp_status make_groups(pp_lockstep_window *w, const piece *p, size_t n, uint32_t *group_of)
 {
     uint32_t at = PP_NONE, chunk = 0;
-    uint64_t first_ps = 0;
+    const piece *first = p;
     for (size_t i = 0; i < n; i++) {
         const bool same = i > 0 && p[i].instance == p[i - 1].instance && p[i].stage == p[i - 1].stage;
-        if (!same || p[i].adds != p[i - 1].adds || p[i].done_ps - first_ps > w->l->grain.spread_ps) {
+        if (!same || p[i].adds != p[i - 1].adds || !together(&p[i], first, w->l->grain.spread_ps)) {
             chunk = same ? chunk + 1 : 0;
-            first_ps = p[i].done_ps;
+            first = &p[i];
             PP_TRY(new_group(w, &p[i], chunk, &at));
         }
         group_of[p[i].root] = at;
@@ -215,11 +324,16 @@ uint32_t pp_lockstep_core(const pp_lockstep_window *w, uint32_t actor)
     return w->t.expanded->tile[w->t.owner[actor].tile].core;
 }
 
+/* Of an actor that the window before had, too; actors of one core in the order in which they are asked for. */
 static uint32_t kept_group(const pp_lockstep_window *w, uint32_t actor)
 {
-    for (size_t i = 0; i < w->l->results.len; i++)
-        if (w->l->results.data[i].core == pp_lockstep_core(w, actor))
-            return w->l->results.data[i].group;
+    for (size_t i = 0; i < w->l->results.len; i++) {
+        pp_lockstep_result *r = &w->l->results.data[i];
+        if (r->core == pp_lockstep_core(w, actor)) {
+            r->core = PP_NONE;
+            return r->group;
+        }
+    }
     return PP_NONE;
 }
 
@@ -232,9 +346,13 @@ bool pp_lockstep_is_result(const pp_lockstep *l, uint32_t instance, uint32_t sta
 static pp_status find_groups(pp_lockstep_window *w)
 {
     uint32_t *up = pp_alloc(w->net->n_actors, sizeof *up), *group_of = pp_alloc(w->net->n_actors, sizeof *group_of);
+    uint64_t *done_ps = pp_calloc((size_t)w->net->n_actors * w->frames, sizeof *done_ps);
     piece *all = NULL;
     size_t n = 0;
-    pp_status status = up != NULL && group_of != NULL ? list_pieces(w, up, &all, &n) : PP_ENOMEM;
+    w->first_group = (uint32_t)w->l->groups.len;
+    for (size_t i = 0; i < w->l->results.len; i++)
+        w->first_group = (uint32_t)pp_lockstep_less(w->first_group, w->l->results.data[i].group);
+    pp_status status = up != NULL && group_of != NULL && done_ps != NULL ? list_pieces(w, up, done_ps, &all, &n) : PP_ENOMEM;
     if (n > 0)
         qsort(all, n, sizeof *all, by_operator);
     if (status == PP_OK)
@@ -242,12 +360,12 @@ static pp_status find_groups(pp_lockstep_window *w)
     for (uint32_t a = 0; a < w->net->n_actors && status == PP_OK; a++) {
         const pp_lm_tile_actor *o = &w->t.owner[a];
         const bool none = o->stage == PP_NONE || o->instance < w->first;
-        w->slack_ps[a] = UNKNOWN;
         w->group[a] = none ? PP_NONE : group_of[root_of(up, a)];
         if (!none && pp_lockstep_again(w, o->instance) && pp_lockstep_is_result(w->l, o->instance, o->stage))
             w->group[a] = kept_group(w, a);
     }
     free(all);
+    free(done_ps);
     free(up);
     free(group_of);
     return status;
@@ -262,10 +380,44 @@ static void time_groups(pp_lockstep_window *w)
         if (w->group[a] == PP_NONE || (pp_lockstep_again(w, o->instance) && pp_lockstep_is_result(w->l, o->instance, o->stage)))
             continue;
         pp_lockstep_group *g = &w->l->groups.data[w->group[a]];
-        if ((pp_lockstep_begins(w, a) || w->l->grain.apart) && w->start_ps[a] > g->start_ps)
-            g->start_ps = w->start_ps[a];
-        g->done_ps = w->done_ps[a] > g->done_ps ? w->done_ps[a] : g->done_ps;
+        look_at_home(w, a);
+        if ((pp_lockstep_begins(w, a) || w->l->grain.apart) && w->at->start_ps[a] > g->start_ps)
+            g->start_ps = w->at->start_ps[a];
+        g->done_ps = w->at->done_ps[a] > g->done_ps ? w->at->done_ps[a] : g->done_ps;
     }
+}
+
+/* Latest start of the tiles of each group of every token, in one frame. */
+static void latest_starts(const pp_lockstep_window *w, const pp_lockstep_frame *f, int64_t *latest_ps)
+{
+    for (uint32_t a = 0; a < w->net->n_actors; a++) {
+        const uint32_t g = w->group[a];
+        if (g == PP_NONE || pp_lockstep_expert(w->l, g) != PP_NONE || (!pp_lockstep_begins(w, a) && !w->l->grain.apart))
+            continue;
+        if ((int64_t)f->start_ps[a] > latest_ps[g - w->first_group])
+            latest_ps[g - w->first_group] = (int64_t)f->start_ps[a];
+    }
+}
+
+static pp_status shift_groups(pp_lockstep_window *w)
+{
+    const size_t n = w->l->groups.len - w->first_group;
+    int64_t *first_ps = pp_calloc(n, sizeof *first_ps);
+    if (first_ps == NULL)
+        return PP_ENOMEM;
+    latest_starts(w, &w->frame[0], first_ps);
+    for (uint32_t e = 1; e < w->frames; e++) {
+        int64_t *shift = w->frame[e].shift_ps = pp_calloc(n, sizeof *shift);
+        if (shift == NULL) {
+            free(first_ps);
+            return PP_ENOMEM;
+        }
+        latest_starts(w, &w->frame[e], shift);
+        for (size_t g = 0; g < n; g++)
+            shift[g] -= first_ps[g]; /* an expert's: neither starts */
+    }
+    free(first_ps);
+    return PP_OK;
 }
 
 /* ---- slack ---- */
@@ -274,7 +426,7 @@ static uint64_t actor_slack(pp_lockstep_window *w, uint32_t actor);
 
 uint64_t pp_lockstep_slack(pp_lockstep_window *w, uint32_t actor, uint64_t arrival_ps)
 {
-    return actor_slack(w, actor) + w->ready_ps[actor] - arrival_ps;
+    return actor_slack(w, actor) + w->at->ready_ps[actor] - arrival_ps;
 }
 
 /* Of a hop inside a group that is asked for at time_ps; PP_LOCKSTEP_NEVER: nobody waits for it. What leaves the group, or asks for a
@@ -282,7 +434,7 @@ uint64_t pp_lockstep_slack(pp_lockstep_window *w, uint32_t actor, uint64_t arriv
 static uint64_t hop_slack(pp_lockstep_window *w, uint32_t hop, uint64_t time_ps, uint32_t of, bool *leaves)
 {
     const pp_token_hop *h = &w->net->hop[hop];
-    const uint64_t got_ps = h->server == PP_NONE ? time_ps : w->got_ps[hop], head_ps = got_ps + h->latency_ps;
+    const uint64_t got_ps = h->server == PP_NONE ? time_ps : w->at->got_ps[hop], head_ps = got_ps + h->latency_ps;
     uint64_t slack = PP_LOCKSTEP_NEVER;
     *leaves = (h->server != PP_NONE && w->hot[h->server]) || (h->to != PP_NONE && w->group[h->to] != of);
     if (!*leaves && h->to != PP_NONE)
@@ -296,17 +448,20 @@ static uint64_t hop_slack(pp_lockstep_window *w, uint32_t hop, uint64_t time_ps,
 static uint64_t actor_slack(pp_lockstep_window *w, uint32_t actor)
 {
     const pp_token_actor *d = &w->net->actor[actor];
-    if (w->slack_ps[actor] != UNKNOWN)
-        return w->slack_ps[actor];
+    const pp_lockstep_frame *f = w->at;
+    if (f->slack_ps[actor] != UNKNOWN)
+        return f->slack_ps[actor];
     uint64_t slack = PP_LOCKSTEP_NEVER;
     for (uint32_t i = 0; i < d->n_hops && slack > 0; i++) {
         bool leaves = false;
-        slack = pp_lockstep_less(slack, hop_slack(w, d->hop_first + i, w->done_ps[actor], w->group[actor], &leaves));
+        slack = pp_lockstep_less(slack, hop_slack(w, d->hop_first + i, f->done_ps[actor], w->group[actor], &leaves));
     }
     if (slack == PP_LOCKSTEP_NEVER) /* nobody waits for it */
-        slack = w->group[actor] == PP_NONE ? 0 : w->l->groups.data[w->group[actor]].done_ps - w->done_ps[actor];
-    w->slack_ps[actor] = slack + w->start_ps[actor] - w->ready_ps[actor];
-    return w->slack_ps[actor];
+        slack = w->group[actor] == PP_NONE
+                    ? 0
+                    : pp_lockstep_since(here(w, w->group[actor], w->l->groups.data[w->group[actor]].done_ps), f->done_ps[actor]);
+    f->slack_ps[actor] = slack + f->start_ps[actor] - f->ready_ps[actor];
+    return f->slack_ps[actor];
 }
 
 bool pp_lockstep_ends_in(const pp_lockstep_window *w, uint32_t hop, uint32_t g)
@@ -335,8 +490,10 @@ pp_status pp_lockstep_replay(pp_lockstep_window *w)
     PP_TRY(pp_lm_tile_net_new(&w->t, w->l->m, w->first, w->n, w->l->released.data, (uint32_t)w->l->released.len));
     w->net = &w->t.x->net;
     PP_TRY(allocate(w));
-    PP_TRY(send_one(w));
+    mark_experts(w);
+    for (uint32_t e = 0; e < w->frames; e++)
+        PP_TRY(send_one(w, e));
     PP_TRY(find_groups(w));
     time_groups(w);
-    return PP_OK;
+    return shift_groups(w);
 }

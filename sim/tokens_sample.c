@@ -229,7 +229,7 @@ static pp_status try_grain(candidate *out, const pp_lm_sampler *s, uint32_t grai
     pp_lm_actors *x = NULL;
     PP_TRY(lockstep_of(&x, s, grain));
     *out = (candidate){1e9, -1e9, grain};
-    *hops = x->net.n_hops / s->share;
+    *hops = x->hops_token / s->share;
     pp_status status = PP_OK;
     for (int k = 0; k < LOADS && status == PP_OK; k++) {
         uint64_t ps = 0;
@@ -253,7 +253,7 @@ pp_status pp_lm_sampler_choose(uint32_t *grain, pp_lm_sampler *s, uint64_t hops_
     double nearest = INFINITY;
     uint32_t n = 0;
     *grain = 0;
-    if (s->why_not[0] != 0 || s->in.m->graph->choices > 0)
+    if (s->why_not[0] != 0)
         return PP_OK;
     for (uint32_t g = 1; g <= PP_LM_GRAINS; g++) {
         double hops;
