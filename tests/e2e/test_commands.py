@@ -33,7 +33,7 @@ class Usage(Case):
                             (["run", ex, "-j", "0"], ["--threads"]), (["run", ex, "-j", "x"], ["--threads"]),
                             (["run", ex, "-j-1"], ["--threads"]), (["run", ex, "--set", "fabric"], ["fabric"]),
                             (["model"], []), (["model", "bake"], []), (["fabric", "show"], []),
-                            (["map"], ["--network"]), (["quantize"], ["MODEL"]), (["knobs", "extra"], ["extra"]),
+                            (["map"], ["--network"]), (["quantize"], ["MODEL"]), (["knobs", "arch", "extra"], ["extra"]),
                             (["quantize", "resnet32-cifar10", "--wbits", "9"], ["--wbits"]),
                             (["quantize", "resnet32-cifar10", "--method", "magic"], ["magic"]),
                             (["fabric", "export", "mesh:rows=2,cols=2"], ["-o"]),
