@@ -141,7 +141,7 @@ class Readers(Case):
             "devices": (["infer", example("bytellama-pcm.yaml"), *settings(workload__model="bytellama-odd"), *small], ["bits per byte", "bytellama-odd, 25 s, compensation"]),
             "tokens": (["simulate", example("bytellama-mesh.yaml"), *settings(workload__sequences=1, workload__prompt_tokens=8, workload__decode_tokens=1)], ["bytellama-odd on mesh", "block q_proj", "token/s"]),
         }
-        for kind, (command, words) in made.items():
+        for kind, (command, words) in list(made.items())[:2 if SHORT else None]:  # the reader is Python: sanitizers see nothing of it
             path = self.path(kind + ".h5")
             self.done(*command, "-o", path)
             p = self.read(report=path)
