@@ -174,6 +174,8 @@ class Hints(Case):
         self.refused("report", "csv", self.path("r.h5"), "/timing/stage", words=["did you mean /timing/stages"])
         for verb in ("show", "html", "csv"):
             self.refused("report", verb, self.path("rr.h5"), words=["did you mean " + self.path("r.h5")])
+        run = self.write("run.yaml", "workload:\n  model: lenet5\nquant:\n  rotation_block: array_row\n")
+        self.refused("simulate", run, "-o", self.path("x.h5"), words=[run + ":4: quant.rotation_block: expected", "did you mean array_rows?"])
         self.refused("infer", PCM, *settings(device__model="pcm"), words=["aihwkit-pcm, ", " or "])
 
     def test_help_of_a_command(self):
