@@ -1,7 +1,6 @@
 /* GraphML files as fabrics. The page docs/fabrics.md says what each attribute means. */
-#include "topology/topology_internal.h"
+#include "topology/graphml_internal.h"
 
-#include <igraph.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +117,14 @@ static int is_number(const reader *r, rule_id k, bool *number)
     const int code = igraph_cattribute_table.gettype(&r->graph, &type, rules[k].on, rules[k].name);
     *number = type == IGRAPH_ATTRIBUTE_NUMERIC;
     return code;
+}
+
+static pp_status check_names(const reader *r)
+{
+    pp_graphml_name known[N_RULES];
+    for (int k = 0; k < N_RULES; k++)
+        known[k] = (pp_graphml_name){rules[k].on, rules[k].name};
+    return pp_graphml_check_names(&r->graph, known, N_RULES, r->path);
 }
 
 /* Attributes that are texts: igraph reads a number's column as texts without asking. */
@@ -392,6 +399,7 @@ static pp_status read_graph(reader *r)
 {
     if (igraph_vcount(&r->graph) == 0)
         return pp_fail(PP_EFORMAT, "%s: the graph has no vertices", r->path);
+    PP_TRY(check_names(r));
     PP_TRY(check_texts(r));
     PP_TRY(find_given(r));
     PP_TRY(read_vertices(r));

@@ -199,6 +199,31 @@ static void refuse(const char *text, pp_status status, const char *part)
     refuse_file("bad.graphml", status, part);
 }
 
+#define EDGE_KEY(name) "<key id=\"q\" for=\"edge\" attr.name=\"" name "\" attr.type=\"double\"/>"
+#define ODD_EDGE "<edge source=\"a\" target=\"b\"><data key=\"q\">2</data></edge>"
+
+static void test_attributes_that_are_nearly_right(void **state)
+{
+    (void)state;
+    static const char *const odd[][2] = {{"lenght", "length"}, {"lengh", "length"}, {"Length", "length"}, {"LENGTH", "length"},
+                                         {"lanse", "lanes"}, {"lanegbps", "lane_gbps"}, {"latency_us", "latency_ps"}};
+    char text[1024], want[96];
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        (void)snprintf(text, sizeof text, HEAD EDGE_KEY("%s") DIRECTED NODE("a", "both") NODE("b", "both") ODD_EDGE TAIL, odd[i][0]);
+        (void)snprintf(want, sizeof want, "edge attribute %s: unknown; did you mean %s?", odd[i][0], odd[i][1]);
+        refuse(text, PP_EFORMAT, want);
+    }
+    bench b = bench_new(); /* what is not near is the file's own business */
+    pp_fabric *f = NULL;
+    put_text("own.graphml", HEAD EDGE_KEY("lane") DIRECTED NODE("a", "both") NODE("b", "both") ODD_EDGE TAIL);
+    b.options.kind = "file";
+    b.options.file = "own.graphml";
+    assert_int_equal(pp_fabric_build(&f, &b.options), PP_OK);
+    pp_fabric_free(f);
+    bench_free(&b);
+    (void)remove("own.graphml");
+}
+
 static void test_unreadable(void **state)
 {
     (void)state;
@@ -317,7 +342,7 @@ int main(void)
         cmocka_unit_test(test_cores_on_switches),
         cmocka_unit_test(test_round_trips),          cmocka_unit_test(test_routes_on_a_file),
         cmocka_unit_test(test_defaults_and_switches), cmocka_unit_test(test_no_way_through_a_core),
-        cmocka_unit_test(test_undirected_is_both_ways), cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_undirected_is_both_ways), cmocka_unit_test(test_attributes_that_are_nearly_right), cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_bad_attributes),       cmocka_unit_test(test_outputs_are_kept),
     };
     return cmocka_run_group_tests(topology_graphml, NULL, NULL);
