@@ -234,7 +234,7 @@ static pp_status pass_now(pp_token_sim *s, uint32_t hop, uint64_t payload)
 static bool chose(pp_token_sim *s, uint64_t token, uint32_t block, uint32_t expert)
 {
     if (s->setup->expert > 0)
-        return expert + 1 == s->setup->expert;
+        return expert == (s->setup->expert - 1 + pp_token_sim_flight(s, token).sequence) % s->net->experts;
     if (s->chosen_token != token || s->chosen_block != block) {
         const pp_token_flight f = pp_token_sim_flight(s, token);
         pp_token_experts(s->chosen, s->net, s->setup->seed, block, f.sequence, f.position);

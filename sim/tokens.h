@@ -131,8 +131,8 @@ typedef struct pp_token_setup {
     uint64_t in_flight;     /* 0: pp_token_fill and an eighth */
     uint64_t entry_ps;      /* least time between tokens that enter, beside what the source takes */
     uint64_t seed;          /* of the choice of experts */
-    uint32_t expert;        /* 1 + the one that every token takes in every block, and no other; 0: drawn. The net's inputs are
-                               for as many as come */
+    uint32_t expert;        /* 1 + the one that tokens of sequence 0 take in every block, and no other; of the next sequence the
+                               next one, round and round. The net's inputs must be for one. 0: drawn */
     bool exact;             /* true: nothing is extrapolated */
     int kernel;             /* 0: own loop; 1 + pp_kernel_kind: that kernel, never extrapolates */
     pp_progress *progress;  /* NULL allowed; a step a token */

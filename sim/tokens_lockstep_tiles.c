@@ -67,22 +67,26 @@ static void mark_experts(pp_lockstep_window *w)
 
 /* ---- one token ---- */
 
-/* The one token that there is has its one token of context. */
+/* Frames are this far apart in the one simulation of all: no token takes a second. */
+#define APART_PS (UINT64_C(1) << 40)
+
+/* Each token has its one token of context. */
 static void saw(void *payload, const pp_token_busy *b)
 {
     const pp_lockstep_window *w = payload;
-    pp_lockstep_frame *f = w->at;
+    pp_lockstep_frame *f = &w->frame[b->sequence];
+    const uint64_t from_ps = b->sequence * APART_PS, start_ps = b->start_ps - from_ps;
     if (b->actor == PP_NONE) {
         const uint32_t after = w->of_expert[b->hop] ? 2 * f->turns_of_all + 1 : 2 * ++f->turns_of_all;
-        f->got_ps[b->hop] = b->start_ps;
+        f->got_ps[b->hop] = start_ps;
         f->turn[b->hop] = (uint64_t)after << 32 | f->turns++;
         return;
     }
     const pp_token_actor *a = &w->net->actor[b->actor];
     const uint64_t work = a->work == PP_NONE ? 0 : w->net->work_ps[(size_t)a->work * (w->net->max_context + 1) + 1];
-    f->ready_ps[b->actor] = b->ready_ps;
-    f->start_ps[b->actor] = b->start_ps;
-    f->done_ps[b->actor] = b->start_ps + a->latency_ps + work;
+    f->ready_ps[b->actor] = b->ready_ps - from_ps;
+    f->start_ps[b->actor] = start_ps;
+    f->done_ps[b->actor] = start_ps + a->latency_ps + work;
 }
 
 static pp_status allocate_frame(const pp_token_net *net, pp_lockstep_frame *f)
@@ -140,16 +144,20 @@ void pp_lockstep_window_free(pp_lockstep_window *w)
     free(w->sends_hot);
 }
 
-static pp_status send_one(pp_lockstep_window *w, uint32_t expert)
+/* A token for each frame, one after the other. */
+static pp_status send_all(pp_lockstep_window *w)
 {
-    const pp_token_sequence one = {0, 1, 0};
-    const pp_token_setup setup = {.sequence = &one, .n_sequences = 1, .scenario = PP_SCENARIO_PREFILL, .in_flight = 1, .exact = true,
-                                  .expert = 1 + expert,
-                                  .watch = saw, .watcher = w, .watch_to = UINT64_MAX};
+    pp_token_sequence *one = pp_calloc(w->frames, sizeof *one);
     pp_token_result *r = NULL;
-    pp_lockstep_look(w, expert);
+    if (one == NULL)
+        return PP_ENOMEM;
+    for (uint32_t e = 0; e < w->frames; e++)
+        one[e] = (pp_token_sequence){e * APART_PS, 1, 0};
+    const pp_token_setup setup = {.sequence = one, .n_sequences = w->frames, .scenario = PP_SCENARIO_PREFILL, .in_flight = 1,
+                                  .expert = 1, .exact = true, .watch = saw, .watcher = w, .watch_to = UINT64_MAX};
     const pp_status status = pp_simulate_tokens(&r, w->net, &setup);
     pp_token_result_free(r);
+    free(one);
     return status;
 }
 
@@ -491,8 +499,7 @@ pp_status pp_lockstep_replay(pp_lockstep_window *w)
     w->net = &w->t.x->net;
     PP_TRY(allocate(w));
     mark_experts(w);
-    for (uint32_t e = 0; e < w->frames; e++)
-        PP_TRY(send_one(w, e));
+    PP_TRY(send_all(w));
     PP_TRY(find_groups(w));
     time_groups(w);
     return shift_groups(w);
