@@ -231,18 +231,26 @@ static pp_status pass_now(pp_token_sim *s, uint32_t hop, uint64_t payload)
     }
 }
 
+static const uint32_t *choice_of(pp_token_sim *s, uint64_t token, uint32_t block)
+{
+    const uint64_t at = s->net->first_token ? 0 : (token + UINT64_C(0x9e3779b1) * block) % PP_TOKEN_CHOICES;
+    uint32_t *chosen = s->chosen + at * s->net->experts_per_token;
+    pp_token_choice *c = &s->choice[at];
+    if (!c->drawn || c->token != token || c->block != block) {
+        const pp_token_flight f = pp_token_sim_flight(s, token);
+        pp_token_experts(chosen, s->net, s->setup->seed, block, f.sequence, f.position);
+        *c = (pp_token_choice){token, block, !s->net->first_token}; /* where it is cheap, and repetition renumbers tokens, not kept */
+    }
+    return chosen;
+}
+
 static bool chose(pp_token_sim *s, uint64_t token, uint32_t block, uint32_t expert)
 {
     if (s->setup->expert > 0)
         return expert == (s->setup->expert - 1 + pp_token_sim_flight(s, token).sequence) % s->net->experts;
-    if (s->chosen_token != token || s->chosen_block != block) {
-        const pp_token_flight f = pp_token_sim_flight(s, token);
-        pp_token_experts(s->chosen, s->net, s->setup->seed, block, f.sequence, f.position);
-        s->chosen_token = token;
-        s->chosen_block = block;
-    }
+    const uint32_t *chosen = choice_of(s, token, block);
     for (uint32_t k = 0; k < s->net->experts_per_token; k++) {
-        if (s->chosen[k] == expert)
+        if (chosen[k] == expert)
             return true;
     }
     return false;
@@ -517,6 +525,7 @@ static void free_state(pp_token_sim *s)
     free(s->shared);
     free(s->link);
     free(s->chosen);
+    free(s->choice);
     free(s->leave.data);
 }
 
@@ -528,9 +537,11 @@ static pp_status simulate(pp_token_sim *s)
     PP_TRY(new_actors(s));
     PP_TRY(find_shared(s));
     PP_TRY(new_links(s));
-    s->chosen = pp_calloc(s->net->experts_per_token, sizeof *s->chosen);
-    s->chosen_token = PP_TIME_NEVER;
-    if (s->chosen == NULL)
+    if (s->net->experts > 0) {
+        s->chosen = pp_calloc((size_t)PP_TOKEN_CHOICES * s->net->experts_per_token, sizeof *s->chosen);
+        s->choice = pp_calloc(PP_TOKEN_CHOICES, sizeof *s->choice);
+    }
+    if (s->net->experts > 0 && (s->chosen == NULL || s->choice == NULL))
         return PP_ENOMEM;
     if (!s->setup->exact && s->setup->kernel == 0 && (s->net->experts == 0 || s->net->first_token))
         PP_TRY(pp_token_sim_repeat_new(s));

@@ -44,6 +44,14 @@ typedef struct pp_token_link {
     uint32_t server, next; /* next: hop; PP_NONE */
 } pp_token_link;
 
+/* Whose choice of experts is kept: draws are many times as dear as what they decide. */
+enum { PP_TOKEN_CHOICES = 4096 };
+typedef struct pp_token_choice {
+    uint64_t token;
+    uint32_t block;
+    bool drawn;
+} pp_token_choice;
+
 typedef struct pp_token_flight {
     uint32_t sequence, position;
 } pp_token_flight;
@@ -89,9 +97,8 @@ typedef struct pp_token_sim {
     uint32_t waiting, arrived; /* sequences [waiting, arrived) wait for admission */
     uint32_t active, active_high, lowest; /* lowest: first sequence that is not done */
     uint64_t kv_tokens, kv_high, kv_reserved;
-    uint32_t *chosen;       /* [experts_per_token] of the token and block below */
-    uint64_t chosen_token;
-    uint32_t chosen_block;
+    uint32_t *chosen;       /* [PP_TOKEN_CHOICES][experts_per_token] as drawn last, by token and block */
+    pp_token_choice *choice; /* [PP_TOKEN_CHOICES] */
     pp_token_result *result;
     PP_VEC(pp_token_leave) leave;
     pp_token_repeat *repeat; /* NULL: exact */
