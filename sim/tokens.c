@@ -12,6 +12,8 @@
 pp_status pp_token_sim_schedule(pp_token_sim *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload)
 {
     const uint32_t target = PP_TARGET(handler, index);
+    if (handler == PP_TOKEN_HOP)
+        __builtin_prefetch(&s->step[index]);
     return s->kernel != NULL ? pp_kernel_schedule(s->kernel, time_ps, target, payload)
                              : pp_queue_push(&s->queue, time_ps, target, payload);
 }
@@ -29,7 +31,7 @@ static pp_status grow_slots(pp_token_actor_state *a, uint64_t oldest, uint64_t t
         return PP_ENOMEM;
     for (uint64_t n = oldest; n <= oldest + a->mask; n++)
         grown[n & mask] = a->slot[n & a->mask];
-    free(a->slot);
+    pp_token_sim_slots_free(a);
     a->slot = grown;
     a->mask = mask;
     return PP_OK;
@@ -39,7 +41,7 @@ static pp_status grow_slots(pp_token_actor_state *a, uint64_t oldest, uint64_t t
 static pp_status start(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps)
 {
     enum { DEEPEST = 256 };
-    if (s->shared[s->net->actor[actor].server] || s->depth == DEEPEST)
+    if (s->shared[s->actor[actor].server] || s->depth == DEEPEST)
         return pp_token_sim_schedule(s, time_ps, PP_TOKEN_FIRE, actor, token);
     s->depth++;
     const pp_status status = pp_token_sim_fire(s, actor, token, time_ps);
@@ -59,7 +61,7 @@ static bool complete(const pp_token_sim *s, uint32_t actor, uint64_t token)
 {
     const pp_token_actor_state *a = &s->actor[actor];
     return token < s->entered && token - a->next <= a->mask &&
-           a->slot[token & a->mask].arrived == s->net->actor[actor].inputs;
+           a->slot[token & a->mask].arrived == a->inputs;
 }
 
 /* Tokens that are complete become ready in order, each not before the one ahead of it. */
@@ -89,20 +91,19 @@ static pp_status ready_sequence(pp_token_sim *s, uint32_t actor)
 /* A packet of `token` is there from time_ps (now or later) on. */
 static pp_status arrive(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps)
 {
-    const pp_token_actor *def = &s->net->actor[actor];
     pp_token_actor_state *a = &s->actor[actor];
     if (a->slot == NULL)
         return start(s, actor, token, time_ps);
-    const uint64_t oldest = def->order == PP_TOKEN_SUBSTREAM ? s->left : a->next;
+    const uint64_t oldest = a->order == PP_TOKEN_SUBSTREAM ? s->left : a->next;
     if (token - oldest > a->mask)
         PP_TRY(grow_slots(a, oldest, token));
     pp_token_slot *slot = &a->slot[token & a->mask];
     slot->time_ps = slot->arrived == 0 || time_ps > slot->time_ps ? time_ps : slot->time_ps;
-    if (++slot->arrived < def->inputs)
+    if (++slot->arrived < a->inputs)
         return PP_OK;
-    if (def->order == PP_TOKEN_SUBSTREAM)
+    if (a->order == PP_TOKEN_SUBSTREAM)
         return ready(s, actor, token, slot->time_ps);
-    return def->order == PP_TOKEN_IN_ORDER ? ready_in_order(s, actor) : ready_sequence(s, actor);
+    return a->order == PP_TOKEN_IN_ORDER ? ready_in_order(s, actor) : ready_sequence(s, actor);
 }
 
 /* ---- servers ---- */
@@ -161,12 +162,12 @@ static void tell_packet(const pp_token_sim *s, uint32_t hop, uint64_t payload, u
         tell(s, &b, start_ps, h->busy_ps);
 }
 
-/* Takes the server of a hop for a packet. */
-static inline uint64_t take_hop(pp_token_sim *s, uint32_t hop, const pp_token_link *l, uint64_t payload, uint64_t time_ps)
+/* Takes the server of a step for a packet. */
+static inline uint64_t take_step(pp_token_sim *s, const pp_token_step *x, uint64_t payload, uint64_t time_ps)
 {
-    const uint64_t start_ps = take(s, l->server, time_ps, l->busy_ps);
-    if (s->setup->watch != NULL)
-        tell_packet(s, hop, payload, time_ps, start_ps);
+    const uint64_t start_ps = take(s, x->server, time_ps, x->busy_ps);
+    if (s->setup->watch != NULL && (watched(s, payload) || (payload & PP_TOKEN_RETURNS)))
+        tell_packet(s, s->step_hop[x - s->step], payload, time_ps, start_ps);
     return start_ps;
 }
 
@@ -178,22 +179,21 @@ static pp_status deliver(pp_token_sim *s, uint32_t to, uint64_t payload, uint64_
                                : arrive(s, to, payload, time_ps);
 }
 
-/* What stands at a hop's end, when its head is there. */
-static pp_status go_on(pp_token_sim *s, const pp_token_hop *h, uint64_t payload, uint64_t head_ps)
+/* What stands at a step's end, when its head is there. */
+static pp_status go_on(pp_token_sim *s, const pp_token_step *x, uint64_t payload, uint64_t head_ps)
 {
-    if (h->to != PP_NONE)
-        PP_TRY(deliver(s, h->to, payload, head_ps + h->tail_ps));
-    for (uint32_t i = h->child_first; i < h->child_first + h->n_children; i++)
+    if (x->to != PP_NONE)
+        PP_TRY(deliver(s, x->to, payload, head_ps + x->tail_ps));
+    for (uint32_t i = x->child; i < x->child + x->n_children; i++)
         PP_TRY(pp_token_sim_request(s, i, payload, head_ps));
     return PP_OK;
 }
 
-static pp_status pass(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
+static pp_status pass(pp_token_sim *s, const pp_token_step *x, uint64_t payload, uint64_t time_ps)
 {
-    const pp_token_hop *h = &s->net->hop[hop];
-    const uint64_t start_ps = h->server == PP_NONE ? time_ps : take_hop(s, hop, &s->link[hop], payload, time_ps);
-    const uint64_t held_ps = s->net->together && h->server != PP_NONE && h->to == PP_NONE ? h->tail_ps : 0;
-    return go_on(s, h, payload, start_ps + held_ps + h->latency_ps);
+    const uint64_t start_ps = x->server == PP_NONE ? time_ps : take_step(s, x, payload, time_ps);
+    const uint64_t held_ps = s->net->together && x->server != PP_NONE && x->to == PP_NONE ? x->tail_ps : 0;
+    return go_on(s, x, payload, start_ps + held_ps + x->go_ps);
 }
 
 /* Whether an event for now would be the next one to fire. */
@@ -203,31 +203,27 @@ static bool nothing_else_now(const pp_token_sim *s)
 }
 
 /* A chain of servers that one result needs side by side: all are asked here, those that it needs later ahead of time. */
-static pp_status pass_together(pp_token_sim *s, uint32_t hop, uint64_t payload)
+static pp_status pass_together(pp_token_sim *s, const pp_token_step *x, uint64_t payload)
 {
     uint64_t ask_ps = s->now_ps, latest_ps = s->now_ps;
-    for (;;) {
-        const pp_token_link *l = &s->link[hop];
-        const uint64_t done_ps = take_hop(s, hop, l, payload, ask_ps) + l->tail_ps;
+    for (;; x = &s->step[x->child]) {
+        const uint64_t done_ps = take_step(s, x, payload, ask_ps) + x->tail_ps;
         latest_ps = done_ps > latest_ps ? done_ps : latest_ps;
-        if (l->next == PP_NONE)
-            return go_on(s, &s->net->hop[hop], payload, latest_ps + s->net->hop[hop].latency_ps);
-        ask_ps += l->after_ps;
-        hop = l->next;
+        if (!x->chained)
+            return go_on(s, x, payload, latest_ps + x->go_ps);
+        ask_ps += x->go_ps;
     }
 }
 
-/* A hop's event. Where the next hop's request would be the next event, it is served at once. */
-static pp_status pass_now(pp_token_sim *s, uint32_t hop, uint64_t payload)
+/* A step's event. Where the next step's request would be the next event, it is served at once. */
+static pp_status pass_now(pp_token_sim *s, const pp_token_step *x, uint64_t payload)
 {
     const uint64_t now_ps = s->now_ps;
-    for (;;) {
-        const pp_token_link *l = &s->link[hop];
-        const uint64_t start_ps = take_hop(s, hop, l, payload, now_ps);
-        if (l->next == PP_NONE || start_ps != now_ps || !nothing_else_now(s))
-            return go_on(s, &s->net->hop[hop], payload, start_ps + s->net->hop[hop].latency_ps);
+    for (;; x = &s->step[x->child]) {
+        const uint64_t start_ps = take_step(s, x, payload, now_ps);
+        if (!x->chained || start_ps != now_ps || !nothing_else_now(s))
+            return go_on(s, x, payload, start_ps + x->go_ps);
         s->events++;
-        hop = l->next;
     }
 }
 
@@ -256,14 +252,30 @@ static bool chose(pp_token_sim *s, uint64_t token, uint32_t block, uint32_t expe
     return false;
 }
 
-pp_status pp_token_sim_request(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps)
+/* What a step will touch. */
+static inline void prefetch(const pp_token_sim *s, const pp_token_step *x)
 {
-    const pp_token_hop *h = &s->net->hop[hop];
-    if (h->expert != PP_NONE && !chose(s, payload, h->block, h->expert))
+    if (x->server != PP_NONE)
+        __builtin_prefetch(&s->server[x->server], 1);
+    if (x->to < s->net->n_actors) {
+        __builtin_prefetch(&s->actor[x->to], 1);
+        __builtin_prefetch(&s->slots[(size_t)x->to * PP_TOKEN_SLOTS], 1);
+    }
+}
+
+static bool wanted(pp_token_sim *s, uint32_t step, uint64_t token)
+{
+    const pp_token_hop *h = &s->net->hop[s->step_hop[step]];
+    return chose(s, token, h->block, h->expert);
+}
+
+pp_status pp_token_sim_request(pp_token_sim *s, uint32_t step, uint64_t payload, uint64_t time_ps)
+{
+    const pp_token_step *x = &s->step[step];
+    prefetch(s, x + PP_TOKEN_STEPS_AHEAD);
+    if (x->expert && !wanted(s, step, payload))
         return PP_OK;
-    if (h->server != PP_NONE && (s->shared[h->server] || (s->net->together && s->link[hop].next != PP_NONE)))
-        return pp_token_sim_schedule(s, time_ps, PP_TOKEN_HOP, hop, payload);
-    return pass(s, hop, payload, time_ps);
+    return x->event ? pp_token_sim_schedule(s, time_ps, PP_TOKEN_HOP, step, payload) : pass(s, x, payload, time_ps);
 }
 
 /* ---- actors ---- */
@@ -301,8 +313,8 @@ pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token, uin
     }
     if (actor == s->net->sink)
         return pp_token_sim_schedule(s, a->done_ps, PP_TOKEN_LEAVE, 0, token);
-    for (uint32_t i = 0; i < def->n_hops; i++)
-        PP_TRY(pp_token_sim_request(s, def->hop_first + i, token, a->done_ps));
+    for (uint32_t i = 0; i < a->n_steps; i++)
+        PP_TRY(pp_token_sim_request(s, a->step_first + i, token, a->done_ps));
     return PP_OK;
 }
 
@@ -315,7 +327,7 @@ static pp_status handle(pp_token_sim *s, uint32_t handler, uint32_t index, uint6
     case PP_TOKEN_FIRE:
         return pp_token_sim_fire(s, index, payload, s->now_ps);
     case PP_TOKEN_HOP:
-        return s->net->together ? pass_together(s, index, payload) : pass_now(s, index, payload);
+        return s->net->together ? pass_together(s, &s->step[index], payload) : pass_now(s, &s->step[index], payload);
     case PP_TOKEN_LEAVE:
         return pp_token_sim_left(s, payload);
     case PP_TOKEN_WAKE:
@@ -329,12 +341,33 @@ static pp_status handle(pp_token_sim *s, uint32_t handler, uint32_t index, uint6
     }
 }
 
+/* Large networks do not fit the caches: what the events of the slot that is dealt out next will read is asked for. */
+static void prefetch_events(const pp_token_sim *s)
+{
+    const pp_queue *q = &s->queue;
+    if (q->levels == 0 || (q->levels & 1))
+        return;
+    const unsigned level = (unsigned)__builtin_ctzll(q->levels);
+    if (level > 1)
+        return;
+    const unsigned digit = (unsigned)__builtin_ctzll(q->used[level]);
+    const uint32_t tail = q->slot[level][digit].tail;
+    for (uint32_t i = q->slot[level][digit].head;; i = q->event[i].next) {
+        const uint32_t index = PP_TARGET_INDEX(q->event[i].target);
+        if (PP_TARGET_HANDLER(q->event[i].target) == PP_TOKEN_HOP)
+            prefetch(s, &s->step[index]);
+        if (i == tail)
+            return;
+    }
+}
+
 /* Arrivals wait beside the queue: theirs is absolute time, which a jump must not move. They come before
  * other events of the same time. */
 static pp_status own_loop(pp_token_sim *s)
 {
     const pp_token_setup *setup = s->setup;
     for (;;) {
+        prefetch_events(s);
         uint64_t next_ps = pp_queue_next(&s->queue);
         if (s->arrived < setup->n_sequences) {
             const uint64_t absolute_ps = setup->sequence[s->arrived].arrival_ps;
@@ -403,97 +436,9 @@ static pp_status new_servers(pp_token_sim *s)
     for (uint32_t i = 0; i < net->n_servers; i++)
         copies += net->server_copies[i];
     s->server = pp_alloc_aligned(net->n_servers, sizeof *s->server);
-    s->shared = pp_calloc(net->n_servers, sizeof *s->shared);
-    if (s->server == NULL || s->shared == NULL)
+    if (s->server == NULL)
         return PP_ENOMEM;
     return copies > net->n_servers ? new_copies(s, copies) : PP_OK;
-}
-
-/* The request behind hop h is the next thing that happens when h's packet does not wait. */
-static bool chained(const pp_token_sim *s, const pp_token_hop *h)
-{
-    if (s->net->together)
-        return pp_token_chained(s->net, h);
-    if (h->n_children != 1 || h->to != PP_NONE || h->latency_ps > 0)
-        return false;
-    const pp_token_hop *next = &s->net->hop[h->child_first];
-    return next->server != PP_NONE && next->expert == PP_NONE && s->shared[next->server];
-}
-
-static pp_status new_links(pp_token_sim *s)
-{
-    s->link = pp_alloc_aligned(s->net->n_hops, sizeof *s->link);
-    if (s->link == NULL)
-        return PP_ENOMEM;
-    for (uint32_t i = 0; i < s->net->n_hops; i++) {
-        const pp_token_hop *h = &s->net->hop[i];
-        const uint32_t next = chained(s, h) ? h->child_first : PP_NONE;
-        s->link[i] = (pp_token_link){h->busy_ps, h->tail_ps, next != PP_NONE ? s->net->hop[next].after_ps : 0, h->server, next};
-    }
-    return PP_OK;
-}
-
-/* Two users share a server. */
-static pp_status find_shared(pp_token_sim *s)
-{
-    bool *used = pp_calloc(s->net->n_servers, sizeof *used);
-    if (used == NULL)
-        return PP_ENOMEM;
-    for (uint32_t i = 0; i < s->net->n_actors; i++) {
-        const uint32_t server = s->net->actor[i].server;
-        s->shared[server] |= used[server];
-        used[server] = true;
-    }
-    for (uint32_t h = 0; h < s->net->n_hops; h++) {
-        const uint32_t server = s->net->hop[h].server;
-        if (server == PP_NONE)
-            continue;
-        s->shared[server] |= used[server];
-        used[server] = true;
-    }
-    free(used);
-    return PP_OK;
-}
-
-/* Actors in order to which tokens come by several ways: those that pass a head wait there for the first one of their sequence. */
-static bool *find_meetings(const pp_token_net *net)
-{
-    bool *meets = pp_calloc(net->n_actors, sizeof *meets);
-    for (uint32_t h = 0; meets != NULL && h < net->n_hops; h++) {
-        const uint32_t to = net->hop[h].to;
-        if (to < net->n_actors && net->hop[h].expert != PP_NONE && net->actor[to].order == PP_TOKEN_IN_ORDER)
-            meets[to] = true;
-    }
-    return meets;
-}
-
-/* Tokens leave in the order in which they entered, too. */
-static bool keeps_slots(const pp_token_sim *s, uint32_t actor)
-{
-    const pp_token_actor *def = &s->net->actor[actor];
-    return def->inputs > 1 || def->order == PP_TOKEN_WHOLE_SEQUENCE || (actor == s->net->sink && s->net->first_token);
-}
-
-static pp_status new_slots(pp_token_sim *s, const bool *meets)
-{
-    for (uint32_t i = 0; i < s->net->n_actors; i++) {
-        if (!keeps_slots(s, i) && !meets[i])
-            continue;
-        s->actor[i].mask = 15;
-        s->actor[i].slot = pp_calloc(16, sizeof *s->actor[i].slot);
-        if (s->actor[i].slot == NULL)
-            return PP_ENOMEM;
-    }
-    return PP_OK;
-}
-
-static pp_status new_actors(pp_token_sim *s)
-{
-    bool *meets = find_meetings(s->net);
-    s->actor = pp_calloc(s->net->n_actors, sizeof *s->actor);
-    const pp_status status = s->actor != NULL && meets != NULL ? new_slots(s, meets) : PP_ENOMEM;
-    free(meets);
-    return status;
 }
 
 static pp_status new_result(pp_token_sim *s)
@@ -512,18 +457,14 @@ static pp_status new_result(pp_token_sim *s)
 
 static void free_state(pp_token_sim *s)
 {
-    for (uint32_t i = 0; s->actor != NULL && i < s->net->n_actors; i++)
-        free(s->actor[i].slot);
+    pp_token_sim_steps_free(s);
     pp_kernel_free(s->kernel);
     pp_queue_free(&s->queue);
     pp_token_sim_source_free(s);
     pp_token_sim_repeat_free(s->repeat);
-    free(s->actor);
     free(s->server);
     free(s->copies);
     free(s->server_free);
-    free(s->shared);
-    free(s->link);
     free(s->chosen);
     free(s->choice);
     free(s->leave.data);
@@ -534,9 +475,7 @@ static pp_status simulate(pp_token_sim *s)
     PP_TRY(new_result(s));
     PP_TRY(pp_token_sim_source_new(s));
     PP_TRY(new_servers(s));
-    PP_TRY(new_actors(s));
-    PP_TRY(find_shared(s));
-    PP_TRY(new_links(s));
+    PP_TRY(pp_token_sim_steps_new(s));
     if (s->net->experts > 0) {
         s->chosen = pp_calloc((size_t)PP_TOKEN_CHOICES * s->net->experts_per_token, sizeof *s->chosen);
         s->choice = pp_calloc(PP_TOKEN_CHOICES, sizeof *s->choice);

@@ -7,6 +7,8 @@
 #include "sim/tokens.h"
 #include "workloads/network.h" /* PP_NONE */
 
+#include <stdlib.h>
+
 /* Events: target = handler and index, payload = token number (arrival: sequence). */
 enum { PP_TOKEN_FIRE, PP_TOKEN_HOP, PP_TOKEN_LEAVE, PP_TOKEN_WAKE, PP_TOKEN_RETURN, PP_TOKEN_ARRIVE, PP_TOKEN_HANDLERS };
 /* On its way back a packet's payload is its sequence with this bit: its token number is free by then. */
@@ -18,12 +20,15 @@ typedef struct pp_token_slot {
     uint32_t arrived;
 } pp_token_slot;
 
+/* One line of memory. */
 typedef struct pp_token_actor_state {
     pp_token_slot *slot;   /* [mask + 1] by token number; NULL when one input is all it needs and order comes by itself */
     uint64_t mask;
     uint64_t next;         /* in order: token that is to become ready next */
     uint64_t ready_ps;     /* when the token before it did */
     uint64_t done_ps;      /* results leave in order */
+    uint32_t inputs, order, server;  /* as of the network's actor */
+    uint32_t step_first, n_steps;    /* its result leaves on these */
 } pp_token_actor_state;
 
 /* 32 bytes: most of the work is to take servers. */
@@ -38,11 +43,21 @@ typedef struct pp_token_copies {
     uint32_t copies, turn;
 } pp_token_copies;
 
-/* The hop that asks for a shared server behind a hop of no latency, and nothing else happens between the two. */
-typedef struct pp_token_link {
-    uint64_t busy_ps, tail_ps, after_ps; /* after_ps: of the next one */
-    uint32_t server, next; /* next: hop; PP_NONE */
-} pp_token_link;
+enum { PP_TOKEN_SLOTS = 4 };       /* of an actor at first: a line of memory */
+enum { PP_TOKEN_STEPS_AHEAD = 6 }; /* what is read so many steps later is asked for */
+#define PP_TOKEN_STEPS_MAX ((UINT32_C(1) << 29) - 1)
+
+/* A hop as the events take it. */
+typedef struct pp_token_step {
+    uint64_t busy_ps, tail_ps;
+    uint64_t go_ps;        /* latency; of one that is chained in lockstep: the next one is asked that much later */
+    uint32_t server, to;
+    uint32_t child;        /* step */
+    uint32_t n_children : 29;
+    uint32_t expert : 1;   /* not of all tokens */
+    uint32_t event : 1;    /* its request is one; else it is served when it is known */
+    uint32_t chained : 1;  /* its child asks for a server behind no latency, and nothing else happens between the two */
+} pp_token_step;
 
 /* Whose choice of experts is kept: draws are many times as dear as what they decide. */
 enum { PP_TOKEN_CHOICES = 4096 };
@@ -85,8 +100,11 @@ typedef struct pp_token_sim {
     pp_token_server_state *server;
     pp_token_copies *copies; /* [n_servers]; NULL: each server has one */
     uint64_t *server_free;  /* all copies, one after the other */
-    bool *shared;           /* [n_servers] several users: a request is an event; a lone user's come in order by themselves */
-    pp_token_link *link;    /* [n_hops] */
+    bool *shared;           /* [n_servers] requests are events; others come in order by themselves */
+    pp_token_slot *slots;   /* [n_actors][PP_TOKEN_SLOTS] until an actor has more */
+    pp_token_step *step;    /* [n_hops + PP_TOKEN_STEPS_AHEAD] */
+    uint32_t *step_hop;     /* [n_hops] hop of each */
+    uint32_t back_first;    /* step */
     pp_token_flight *flight; /* [flight_mask + 1] by token number */
     uint64_t flight_mask, limit, entered, left, high;
     bool waking;
@@ -117,6 +135,17 @@ pp_status pp_token_sim_schedule(pp_token_sim *s, uint64_t time_ps, uint32_t hand
 /* Starts `actor` with `token`, whose inputs are there from time_ps on. */
 pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps);
 
+/* Actors, and hops as the events take them (tokens_steps.c). */
+pp_status pp_token_sim_steps_new(pp_token_sim *s);
+void pp_token_sim_steps_free(pp_token_sim *s);
+
+/* Of an actor that has more than the first ones. */
+static inline void pp_token_sim_slots_free(pp_token_actor_state *a)
+{
+    if (a->mask + 1 > PP_TOKEN_SLOTS)
+        free(a->slot);
+}
+
 /* Sequences: arrival, admission, entry, exit (tokens_source.c). */
 pp_status pp_token_sim_source_new(pp_token_sim *s);
 void pp_token_sim_source_free(pp_token_sim *s);
@@ -126,7 +155,7 @@ pp_status pp_token_sim_enter(pp_token_sim *s);
 pp_status pp_token_sim_left(pp_token_sim *s, uint64_t token);
 /* The sampled token of `sequence` is back at the source. */
 pp_status pp_token_sim_returned(pp_token_sim *s, uint32_t sequence);
-pp_status pp_token_sim_request(pp_token_sim *s, uint32_t hop, uint64_t payload, uint64_t time_ps);
+pp_status pp_token_sim_request(pp_token_sim *s, uint32_t step, uint64_t payload, uint64_t time_ps);
 
 /* Context that a token attends to. */
 static inline uint32_t pp_token_sim_context(const pp_token_sim *s, pp_token_flight f)

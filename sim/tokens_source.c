@@ -236,7 +236,7 @@ static pp_status go_back(pp_token_sim *s, uint32_t sequence)
     if (s->net->n_back == 0)
         return pp_token_sim_returned(s, sequence);
     for (uint32_t i = 0; i < s->net->n_back; i++)
-        PP_TRY(pp_token_sim_request(s, s->net->back_first + i, sequence | PP_TOKEN_RETURNS, s->now_ps));
+        PP_TRY(pp_token_sim_request(s, s->back_first + i, sequence | PP_TOKEN_RETURNS, s->now_ps));
     return pp_token_sim_enter(s);
 }
 
