@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOPS UINT64_C(450000000) /* of all tokens in lockstep; more only if its coarsest needs more */
+#define HOPS UINT64_C(800000000) /* of all tokens in lockstep; more only if its coarsest needs more */
 
 typedef struct lm_run {
     pp_session *s;
@@ -19,7 +19,8 @@ typedef struct lm_run {
     pp_lm_way way;
     pp_lm_sampler *sampler;
     pp_lm_sample sample;
-    pp_lm_actors *actors;
+    pp_lm_lockstep_options lockstep;
+    pp_lm_actors *actors, *coarsest; /* coarsest: lockstep */
     pp_token_sequence *sequence;
     pp_token_setup setup;
     pp_token_result *result;
@@ -109,16 +110,25 @@ static pp_status watch_tokens(lm_run *r)
     return PP_OK;
 }
 
-/* In lockstep, whatever is simulated afterwards: tile by tile it would take long, and the two would not be comparable. */
+static pp_status pace(lm_run *r, const pp_lm_actors *actors)
+{
+    pp_token_bounds b;
+    if (r->s->tokens.entry != PP_ENTRY_PACED)
+        return PP_OK;
+    PP_TRY(pp_token_bounds_at(&b, &actors->net, 1));
+    r->setup.entry_ps = b.interval_ps;
+    return PP_OK;
+}
+
+/* With the coarsest lockstep, whatever is simulated afterwards: it takes least time, and all ways are comparable. */
 static pp_status fill_pipeline(lm_run *r)
 {
-    pp_lm_actors *lockstep = NULL;
-    if (!r->way.tiles)
-        return pp_token_fill_loaded(&r->setup.in_flight, &r->actors->net, &r->setup);
-    PP_TRY(pp_lm_actors_new(&lockstep, r->s->lm, 0));
-    const pp_status status = pp_token_fill_loaded(&r->setup.in_flight, &lockstep->net, &r->setup);
-    pp_lm_actors_free(lockstep);
-    return status;
+    const pp_lm_lockstep_options coarsest = {.grain = PP_LM_GRAINS};
+    if (r->way.tiles && r->setup.in_flight > 0)
+        return PP_OK;
+    PP_TRY(pp_lm_actors_lockstep(&r->coarsest, r->s->lm, 0, &coarsest));
+    PP_TRY(pace(r, r->coarsest));
+    return r->setup.in_flight > 0 ? PP_OK : pp_token_fill_loaded(&r->setup.in_flight, &r->coarsest->net, &r->setup);
 }
 
 /* Lockstep as near to every tile as some seconds allow, by a sample of this mapping; without one as fine as they do. */
@@ -127,16 +137,19 @@ static pp_status lockstep(lm_run *r)
     const uint64_t tokens = tokens_of(&r->setup), most = tokens > 0 ? HOPS / tokens : HOPS;
     const pp_lm_sample_input in = {.m = r->s->lm, .setup = &r->setup, .paced = r->s->tokens.entry == PP_ENTRY_PACED,
                                    .services_token = r->way.services / (double)(tokens > 0 ? tokens : 1)};
-    pp_lm_lockstep_options o = {.hops_most = most > 0 ? most : 1};
+    pp_lm_lockstep_options *o = &r->lockstep;
+    *o = (pp_lm_lockstep_options){.hops_most = most > 0 ? most : 1};
     PP_TRY(pp_lm_sampler_new(&r->sampler, &in));
-    PP_TRY(pp_lm_sampler_choose(&o.grain, r->sampler, o.hops_most));
-    return pp_lm_actors_lockstep(&r->actors, r->s->lm, 0, &o);
+    PP_TRY(pp_lm_sampler_lockstep(&r->actors, o, r->sampler, &r->coarsest->net));
+    o->grain = 1 + r->actors->grain;
+    return PP_OK;
 }
 
 static pp_status take_way(lm_run *r)
 {
     const pp_session *s = r->s;
     PP_TRY(pp_lm_choose_way(&r->way, s->lm, s->sim_options.exact, tokens_of(&r->setup)));
+    PP_TRY(fill_pipeline(r));
     return r->way.tiles ? pp_lm_actors_exact(&r->actors, s->lm, &s->arch, (uint32_t)s->quant.psum_bits, 0, 0) : lockstep(r);
 }
 
@@ -145,15 +158,9 @@ static pp_status simulate(lm_run *r)
     pp_session *s = r->s;
     pp_progress bar;
     PP_TRY(take_way(r));
-    if (s->tokens.entry == PP_ENTRY_PACED) {
-        pp_token_bounds b;
-        PP_TRY(pp_token_bounds_at(&b, &r->actors->net, 1));
-        r->setup.entry_ps = b.interval_ps;
-    }
-    if (r->setup.in_flight == 0)
-        PP_TRY(fill_pipeline(r));
+    PP_TRY(pace(r, r->actors));
     if (!r->way.tiles)
-        PP_TRY(pp_lm_sampler_take(&r->sample, r->sampler, 1 + r->actors->grain, &r->actors->net, &r->setup));
+        PP_TRY(pp_lm_sampler_take(&r->sample, r->sampler, &r->lockstep));
     PP_TRY(watch_tokens(r));
     pp_progress_begin(&bar, "tokens", tokens_of(&r->setup));
     r->setup.progress = &bar;
@@ -306,6 +313,7 @@ pp_status pp_run_lm(pp_session *s, const char *path, bool force)
     pp_lm_energy_free(r.energy);
     pp_lm_pipeline_free(r.pipeline);
     pp_lm_sampler_free(r.sampler);
+    pp_lm_actors_free(r.coarsest);
     pp_token_result_free(r.result);
     pp_lm_actors_free(r.actors);
     free(r.sequence);

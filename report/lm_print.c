@@ -40,10 +40,12 @@ static void print_way(const pp_lm_summary *s, FILE *f)
     else if (s->bound_edges == 0)
         fprintf(f, "  time            lockstep, exact: no packets of an operator meet\n");
     else
-        fprintf(f, "  time            lockstep, grain %u (0 finest, 12 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
+        fprintf(f, "  time            lockstep, grain %u (0 finest, 14 coarsest); on %u edges no packets meet, on %u some do\n", s->lockstep_grain,
                 s->exact_edges, s->bound_edges);
     if (s->model_of_time_why[0] != 0)
         fprintf(f, "                  (%s)\n", s->model_of_time_why);
+    if (s->lockstep_margin > 0)
+        fprintf(f, "  margin          all times %.2f %% longer, or a sample would be below that tile by tile\n", 100 * s->lockstep_margin);
     if (s->lockstep_tokens > 0)
         fprintf(f, "  deviation       %+.2f %% of the time tile by tile, on a sample: %s\n", 100 * s->lockstep_deviation, s->lockstep_sample);
     else if (!exact && s->lockstep_sample[0] != 0)

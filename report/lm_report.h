@@ -64,6 +64,7 @@ typedef struct pp_lm_summary {
     uint64_t pipeline_tokens, in_flight_limit, in_flight_high; /* that fill it at the longest context */
     uint32_t sequences_high;
     uint64_t events;
+    double lockstep_margin;      /* lockstep: times are longer by as much */
     double lockstep_deviation;   /* measured on lockstep_tokens of a part of the model; 0 tokens: not */
     uint32_t lockstep_tokens;
     double services_expected, services_limit; /* tile by tile; with which auto takes that at most */

@@ -81,7 +81,8 @@ const pp_lm_field pp_lm_fields[] = {
     FIELD("/timing", sequences_high, PP_H5_U32, "", "most sequences at work at once"),
     FIELD("/timing", events, PP_H5_U64, "", "events of the simulation"),
     FIELD("/timing", extrapolated_share, PP_H5_F64, "", "tokens that were put in as exact repetitions, of all"),
-    FIELD("/timing", lockstep_grain, PP_H5_U32, "", "how fine lockstep is: 0 finest, 12 coarsest"),
+    FIELD("/timing", lockstep_grain, PP_H5_U32, "", "how fine lockstep is: 0 finest, 14 coarsest"),
+    FIELD("/timing", lockstep_margin, PP_H5_F64, "", "all times in lockstep are longer by this share, or a sample would be below that tile by tile"),
     FIELD("/timing", lockstep_deviation, PP_H5_F64, "", "time of a sample in lockstep over that tile by tile, less 1; 0 where time is exact or nothing was sampled"),
     FIELD("/timing", lockstep_tokens, PP_H5_U32, "token", "tokens of that sample; 0: none"),
     FIELD("/timing", lockstep_sample, PP_H5_TEXT, "", "what was sampled, or why nothing was"),
@@ -188,6 +189,7 @@ static void fill_mapping(pp_lm_summary *s, const pp_lm_run *r)
     s->exact_edges = r->actors->exact_edges;
     s->bound_edges = r->actors->bound_edges;
     s->lockstep_grain = r->actors->grain;
+    s->lockstep_margin = r->actors->margin;
 }
 
 static pp_status fill_bounds(pp_lm_summary *s, const pp_lm_run *r)

@@ -131,6 +131,9 @@ static inline bool pp_token_chained(const pp_token_net *net, const pp_token_hop 
     return next->server != PP_NONE && next->expert == h->expert;
 }
 
+/* All times of the network longer by a share of themselves. */
+void pp_token_net_lengthen(pp_token_net *net, double margin);
+
 pp_status pp_token_sim_schedule(pp_token_sim *s, uint64_t time_ps, uint32_t handler, uint32_t index, uint64_t payload);
 /* Starts `actor` with `token`, whose inputs are there from time_ps on. */
 pp_status pp_token_sim_fire(pp_token_sim *s, uint32_t actor, uint64_t token, uint64_t time_ps);

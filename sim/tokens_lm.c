@@ -1,4 +1,5 @@
 /* Actors and hops of a language model's mapping, instance by instance. */
+#include "sim/tokens_internal.h"
 #include "sim/tokens_lm_internal.h"
 
 #include <stdio.h>
@@ -482,6 +483,10 @@ pp_status pp_lm_actors_lockstep(pp_lm_actors **out, const pp_lm_mapping *m, uint
     *out = NULL;
     b.x = pp_calloc(1, sizeof *b.x);
     pp_status status = b.x != NULL ? build(&b, max_context) : PP_ENOMEM;
+    if (status == PP_OK && b.options.margin > 0) {
+        b.x->margin = b.options.margin;
+        pp_token_net_lengthen(&b.x->net, b.options.margin);
+    }
     free(b.first_actor);
     free(b.hop.data);
     free(b.edges.data);

@@ -13,7 +13,7 @@ typedef struct pp_lm_actor {
     uint32_t stage;             /* in mapping.stage[]; PP_NONE: source, sink, additions of partial sums on their own */
 } pp_lm_actor;
 
-#define PP_LM_GRAINS 13
+#define PP_LM_GRAINS 15
 
 /* One of those who use a channel's server. */
 typedef struct pp_lm_channel_user {
@@ -31,6 +31,7 @@ typedef struct pp_lm_actors {
     uint32_t first_channel, n_channels;
     uint32_t grain;             /* how fine lockstep is, 0 (finest) .. PP_LM_GRAINS - 1 */
     double hops_token;          /* of net's hops a token takes so many, on average; lockstep from a replay, else 0 */
+    double margin;              /* lockstep: all times are longer by as much */
     uint32_t exact_edges, bound_edges; /* edges of all instances on which no packets meet, and the others */
     char tier[16];              /* memory of keys and values; "" without attention */
 } pp_lm_actors;
@@ -39,6 +40,7 @@ typedef struct pp_lm_actors {
 typedef struct pp_lm_lockstep_options {
     uint32_t grain;             /* 1 + pp_lm_actors.grain that is wanted; 0: by hops_most */
     uint64_t hops_most;         /* of a token, at the price of a coarser model, as far as the coarsest goes; 0: the finest */
+    double margin;              /* all times are longer by as much: 0.01 is 1 % */
     uint64_t window_cores;      /* the model is taken tile by tile in parts of at most so many cores, but two instances;
                                    0: 16,384. Less memory, the same result but where instances further apart meet */
 } pp_lm_lockstep_options;

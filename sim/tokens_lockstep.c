@@ -304,18 +304,21 @@ static void lockstep_free(pp_lockstep *l)
 static pp_lockstep_grain grain_at(const pp_lm_mapping *m, uint32_t level)
 {
     const uint64_t interval_ps = m->bounds.interval_ps;
-    const uint64_t by_8 = interval_ps / 8, by_16 = interval_ps / 16, by_32 = interval_ps / 32;
+    const uint64_t by_8 = interval_ps / 8, by_32 = interval_ps / 32, by_64 = interval_ps / 64;
+    const uint64_t by_128 = interval_ps / 128;
     const pp_lockstep_grain grain[PP_LM_GRAINS] = {{0, 0, 200, true, false},
                                                    {0, 0, 24, true, false},
                                                    {0, 0, 4, true, false},
-                                                   {by_32, by_32, 4, false, false},
-                                                   {by_32, by_32, 4, false, true},
-                                                   {by_32, by_16, 2, false, true},
-                                                   {by_32, by_8, 2, false, false},
-                                                   {by_8, by_16, 2, false, true},
-                                                   {by_8, PP_LOCKSTEP_NEVER, 4, false, false},
-                                                   {by_8, PP_LOCKSTEP_NEVER, 4, false, true},
-                                                   {by_8, by_8, 1, false, false},
+                                                   {0, 0, 1, true, false},
+                                                   {by_64, by_64, 24, false, true},
+                                                   {by_128, by_128, 4, false, true},
+                                                   {by_64, by_64, 4, false, true},
+                                                   {by_128, by_64, 2, false, true},
+                                                   {by_64, by_64, 2, false, true},
+                                                   {by_64, by_64, 1, false, true},
+                                                   {by_32, by_32, 2, false, true},
+                                                   {by_32, by_32, 1, false, true},
+                                                   {by_32, by_8, 1, false, true},
                                                    {by_8, by_8, 1, false, true},
                                                    {by_8, PP_LOCKSTEP_NEVER, 1, false, true}};
     return grain[level];

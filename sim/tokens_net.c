@@ -16,6 +16,27 @@ void pp_token_net_free(pp_token_net *net)
     *net = (pp_token_net){0};
 }
 
+static void lengthen(uint64_t *ps, double margin)
+{
+    *ps += (uint64_t)ceil((double)*ps * margin);
+}
+
+void pp_token_net_lengthen(pp_token_net *net, double margin)
+{
+    for (uint32_t a = 0; a < net->n_actors; a++) {
+        lengthen(&net->actor[a].interval_ps, margin);
+        lengthen(&net->actor[a].latency_ps, margin);
+    }
+    for (uint32_t h = 0; h < net->n_hops; h++) {
+        pp_token_hop *d = &net->hop[h];
+        uint64_t *const all[] = {&d->busy_ps, &d->latency_ps, &d->tail_ps, &d->after_ps};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+            lengthen(all[k], margin);
+    }
+    for (size_t k = 0; k < (size_t)net->n_works * (net->max_context + 1); k++)
+        lengthen(&net->work_ps[k], margin);
+}
+
 /* ---- checks ---- */
 
 static pp_status bad(const char *what, uint32_t i)

@@ -6,27 +6,50 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TOKENS = 256 };         /* enough for queues at full channels to grow; more of the model rather than more tokens */
+enum { TOKENS = 384 };         /* enough for queues at full channels to grow; more of the model rather than more tokens */
 enum { TOKENS_LEAST = 16 };
-enum { INSTANCES_LEAST = 5 };  /* the embedding and four blocks: what one sends the next is part of it */
-#define SERVICES_MOST 8e6      /* less than a second of CPU time, three times */
-#define NEARLY 0.003           /* a cheaper grain is taken that is farther off by as little */
+enum { INSTANCES_LEAST = 7 };  /* the embedding and six blocks: what one sends the next is part of it */
+#define SERVICES_MOST 2.4e7    /* of a case: a second or two of CPU time */
+#define NEARLY 0.002           /* a cheaper grain is taken that is farther off by as little */
 
-/* Tokens under way with which grains are tried, of those that fill the front: nearly too few, and more than enough. */
-enum { LOADS = 2 };
-static const double loads[LOADS] = {1.25, 2};
+/* Tokens under way in a part of the model, of those that fill it and an eighth: a part with nearly too few waits for them as the
+ * whole, where they even out, does not. */
+#define SOME 1.5
+#define MANY 2.0
+#define SLOWER 1.05           /* than the coarsest grain, of the whole model */
+#define PART_MARGIN 0.01       /* for the part of the model that is not sampled: as much as which packet of the same picosecond comes
+                                  first changes in Llama-3-8B tile by tile */
+#define MOST 3.0               /* decoding alone has as much */
+
+/* What is sent through the front. */
+typedef struct sample_case {
+    pp_token_sequence *sequence;
+    pp_token_setup setup;
+    uint64_t in_flight, tokens;
+    uint32_t longest;          /* sequence */
+    uint64_t tiles_ps;
+} sample_case;
+
+/* A grain as it does on the sample. */
+typedef struct candidate {
+    double least, most;        /* deviations of the cases */
+    uint32_t grain;            /* 0: tried on the whole model, and not taken */
+} candidate;
+
+enum { CASES = 3 };
 
 struct pp_lm_sampler {
     pp_lm_sample_input in;
     pp_lm_mapping front;       /* borrows from in.m, but for its instances */
     pp_lm_instance *instance;
-    pp_token_sequence *sequence;
-    pp_token_setup setup;
+    sample_case cases[CASES];
+    uint32_t n_cases;
     double share;              /* of the model's cores */
+    bool whole;                /* the front is the model */
     pp_lm_actors *tiles;
-    uint64_t tokens, fill;
-    uint64_t tiles_ps[LOADS];
-    uint32_t longest;          /* sequence */
+    candidate grains[PP_LM_GRAINS]; /* few enough hops */
+    uint32_t n_grains;
+    uint64_t tokens;           /* at most, of a case */
     char why_not[160];
 };
 
@@ -47,7 +70,7 @@ static uint64_t tokens_of(const pp_token_setup *setup)
         prompts += setup->sequence[i].prompt;
         decoded += setup->sequence[i].decode;
     }
-    return setup->scenario == PP_SCENARIO_DECODE ? decoded : prompts;
+    return setup->scenario == PP_SCENARIO_DECODE ? decoded : setup->scenario == PP_SCENARIO_PREFILL ? prompts : prompts + decoded;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -86,59 +109,104 @@ static pp_status make_front(pp_lm_sampler *s, uint32_t n)
         return PP_ENOMEM;
     for (uint32_t i = 0; i < n; i++)
         s->instance[i] = m->instance[i];
-    s->instance[0].n_in = 0; /* nobody sends a sampled token back */
+    if (n < m->n_instances)
+        s->instance[0].n_in = 0; /* nobody sends a sampled token back */
     s->front = *m;
     s->front.instance = s->instance;
     s->front.n_instances = n;
+    s->whole = n == m->n_instances;
     s->front.cores_used = (uint32_t)cores_of(m, n);
     return PP_OK;
 }
 
 /* ---- what is sent through ---- */
 
-/* Prompts of the run, the last one cut; of decoding alone as many sequences as there are tokens of it in the sample's part. */
-static void choose_sequences(pp_lm_sampler *s)
+/* Prompts of the run, the last one cut. */
+static void put_prompts(const pp_lm_sampler *s, sample_case *c)
 {
     const pp_token_setup *run = s->in.setup;
-    const bool decode = run->scenario == PP_SCENARIO_DECODE;
-    const uint64_t under_way = (uint64_t)ceil(run->n_sequences * s->share);
     uint64_t left = s->tokens;
     uint32_t n = 0;
-    for (; n < run->n_sequences && left > 0 && (!decode || n < under_way); n++) {
-        pp_token_sequence *q = &s->sequence[n];
-        *q = (pp_token_sequence){0, run->sequence[n].prompt, 0};
-        if (decode)
-            q->decode = (uint32_t)least(run->sequence[n].decode, (s->tokens + under_way - 1) / under_way);
-        else
-            q->prompt = (uint32_t)least(q->prompt, left);
-        left -= least(left, decode ? q->decode : q->prompt);
+    for (; n < run->n_sequences && left > 0; n++) {
+        c->sequence[n] = (pp_token_sequence){0, (uint32_t)least(run->sequence[n].prompt, left), 0};
+        left -= c->sequence[n].prompt;
     }
-    s->tokens -= left;
-    s->setup.n_sequences = n;
+    c->setup.n_sequences = n;
+    c->setup.scenario = PP_SCENARIO_PREFILL;
 }
 
-/* Tokens that fill the front, and an eighth. */
-static pp_status find_fill(pp_lm_sampler *s)
+/* As many sequences as there are tokens of them in the sample's part, each with its share of the tokens. */
+static uint32_t sequences_in_part(const pp_lm_sampler *s)
 {
-    uint32_t longest = 0;
-    for (uint32_t i = 0; i < s->setup.n_sequences; i++) {
-        const uint32_t n = s->sequence[i].prompt + s->sequence[i].decode;
-        longest = n > longest ? n : longest;
-    }
-    s->longest = longest;
-    if (longest > s->tiles->net.max_context)
-        return pp_fail(PP_EINFEASIBLE, "a sequence of %u tokens; the model's context ends at %u", longest, s->tiles->net.max_context);
-    return pp_token_sim_idle_limit(&s->fill, &s->tiles->net, &s->setup);
+    const uint32_t n = s->in.setup->n_sequences;
+    return (uint32_t)least(least(n, s->tokens), (uint64_t)ceil(n * s->share));
 }
 
-/* Time of the sample with so many times the tokens under way that fill the front. */
-static pp_status time_of(uint64_t *out, const pp_lm_sampler *s, const pp_token_net *net, double load)
+static void put_decoding(const pp_lm_sampler *s, sample_case *c)
 {
-    pp_token_setup setup = s->setup;
-    setup.in_flight = (uint64_t)(load * (double)s->fill + 0.5);
-    if (net->encoder && setup.in_flight < s->longest)
-        setup.in_flight = s->longest;
-    setup.in_flight = setup.in_flight > 0 ? setup.in_flight : 1;
+    const uint32_t n = sequences_in_part(s);
+    for (uint32_t i = 0; i < n; i++) {
+        const pp_token_sequence *q = &s->in.setup->sequence[i];
+        c->sequence[i] = (pp_token_sequence){0, q->prompt, (uint32_t)least(q->decode, (s->tokens + n - 1) / n)};
+    }
+    c->setup.n_sequences = n;
+    c->setup.scenario = PP_SCENARIO_DECODE;
+}
+
+/* Prompts and decoding of each as in the run, or in its proportion; of both some tokens where there are some. */
+static void put_mixed(const pp_lm_sampler *s, sample_case *c)
+{
+    enum { DECODED_LEAST = 4 };
+    const uint32_t n = sequences_in_part(s);
+    for (uint32_t i = 0; i < n; i++) {
+        const pp_token_sequence *q = &s->in.setup->sequence[i];
+        const uint64_t all = (uint64_t)q->prompt + q->decode, each = least(all, (s->tokens + n - 1) / n);
+        uint64_t decode = each * q->decode / all;
+        if (decode < DECODED_LEAST)
+            decode = least(q->decode, DECODED_LEAST);
+        const uint64_t prompt = each > decode ? least(each - decode, q->prompt) : 1;
+        c->sequence[i] = (pp_token_sequence){0, (uint32_t)(prompt > 0 ? prompt : 1), (uint32_t)decode};
+    }
+    c->setup.n_sequences = n;
+    c->setup.scenario = PP_SCENARIO_MIXED;
+}
+
+static void put_one(const pp_lm_sampler *s, sample_case *c)
+{
+    (void)s;
+    c->sequence[0] = (pp_token_sequence){0, 1, 0};
+    c->setup.n_sequences = 1;
+    c->setup.scenario = PP_SCENARIO_PREFILL;
+}
+
+static pp_status measure(const pp_lm_sampler *s, sample_case *c)
+{
+    for (uint32_t i = 0; i < c->setup.n_sequences; i++) {
+        const uint32_t n = c->sequence[i].prompt + c->sequence[i].decode;
+        c->longest = n > c->longest ? n : c->longest;
+        c->tokens += c->setup.scenario == PP_SCENARIO_DECODE ? c->sequence[i].decode : n;
+    }
+    if (c->longest > s->tiles->net.max_context)
+        return pp_fail(PP_EINFEASIBLE, "a sequence of %u tokens; the model's context ends at %u", c->longest, s->tiles->net.max_context);
+    return PP_OK;
+}
+
+/* So many times those that fill the front; of the whole model as many as the run has; one at least, an encoder's sequence. */
+static pp_status choose_in_flight(const pp_lm_sampler *s, sample_case *c, double load)
+{
+    uint64_t fill;
+    PP_TRY(pp_token_sim_idle_limit(&fill, &s->tiles->net, &c->setup));
+    const bool as_run = s->whole && load > 0 && s->in.setup->in_flight > 0;
+    c->in_flight = as_run ? s->in.setup->in_flight : (uint64_t)(load * (double)fill + 0.5);
+    if (s->tiles->net.encoder && c->in_flight < c->longest)
+        c->in_flight = c->longest;
+    c->in_flight = c->in_flight > 0 ? c->in_flight : 1;
+    return PP_OK;
+}
+
+static pp_status time_of(uint64_t *out, const pp_lm_sampler *s, const sample_case *c, const pp_token_net *net)
+{
+    pp_token_setup setup = c->setup;
     pp_token_result *r = NULL;
     pp_token_bounds b;
     PP_TRY(pp_token_bounds_at(&b, net, 1));
@@ -149,13 +217,41 @@ static pp_status time_of(uint64_t *out, const pp_lm_sampler *s, const pp_token_n
     return PP_OK;
 }
 
-static pp_status simulate_tiles(pp_lm_sampler *s)
+static pp_status add_case(pp_lm_sampler *s, void put(const pp_lm_sampler *, sample_case *), double load)
 {
+    const pp_token_setup *run = s->in.setup;
+    sample_case *c = &s->cases[s->n_cases++];
+    c->sequence = pp_calloc(run->n_sequences, sizeof *c->sequence);
+    if (c->sequence == NULL)
+        return PP_ENOMEM;
+    c->setup = (pp_token_setup){.sequence = c->sequence, .seed = run->seed, .prefill_chunk = run->prefill_chunk};
+    put(s, c);
+    PP_TRY(measure(s, c));
+    PP_TRY(choose_in_flight(s, c, load));
+    c->setup.in_flight = c->in_flight;
+    return time_of(&c->tiles_ps, s, c, &s->tiles->net);
+}
+
+static bool decodes(const pp_token_setup *run)
+{
+    for (uint32_t i = 0; i < run->n_sequences; i++)
+        if (run->sequence[i].decode > 0)
+            return true;
+    return false;
+}
+
+/* One token, and what the run consists of; the last case is most like it. */
+static pp_status add_cases(pp_lm_sampler *s)
+{
+    const pp_token_setup *run = s->in.setup;
     PP_TRY(pp_lm_actors_exact(&s->tiles, &s->front, pp_lm_mapping_arch(s->in.m), pp_lm_mapping_psum_bits(s->in.m), 0, UINT32_MAX));
-    PP_TRY(find_fill(s));
-    for (int k = 0; k < LOADS; k++)
-        PP_TRY(time_of(&s->tiles_ps[k], s, &s->tiles->net, loads[k]));
-    return PP_OK;
+    PP_TRY(add_case(s, put_one, 0));
+    if (run->scenario == PP_SCENARIO_DECODE)
+        return add_case(s, put_decoding, MOST);
+    const bool mixed = run->scenario == PP_SCENARIO_MIXED && decodes(run);
+    if (!s->whole)
+        PP_TRY(add_case(s, put_prompts, MANY));
+    return add_case(s, mixed ? put_mixed : put_prompts, SOME);
 }
 
 /* What the simulator refuses, in its words. */
@@ -182,13 +278,7 @@ static pp_status prepare(pp_lm_sampler *s)
     if (s->why_not[0] != 0)
         return PP_OK;
     PP_TRY(make_front(s, n));
-    s->sequence = pp_calloc(run->n_sequences, sizeof *s->sequence);
-    if (s->sequence == NULL)
-        return PP_ENOMEM;
-    s->setup = (pp_token_setup){.sequence = s->sequence, .seed = run->seed, .prefill_chunk = run->prefill_chunk,
-                                .scenario = run->scenario == PP_SCENARIO_DECODE ? PP_SCENARIO_DECODE : PP_SCENARIO_PREFILL};
-    choose_sequences(s);
-    return simulate_tiles(s);
+    return add_cases(s);
 }
 
 pp_status pp_lm_sampler_new(pp_lm_sampler **out, const pp_lm_sample_input *in)
@@ -212,86 +302,168 @@ static double more(uint64_t lockstep_ps, uint64_t tiles_ps)
     return ((double)lockstep_ps - (double)tiles_ps) / (double)tiles_ps;
 }
 
-static pp_status lockstep_of(pp_lm_actors **out, const pp_lm_sampler *s, uint32_t grain)
+static pp_status lockstep_of(pp_lm_actors **out, const pp_lm_sampler *s, const pp_lm_lockstep_options *o)
 {
-    const pp_lm_lockstep_options o = {.grain = grain};
-    return pp_lm_actors_lockstep(out, &s->front, 0, &o);
+    return pp_lm_actors_lockstep(out, &s->front, 0, o);
 }
 
-/* A grain as it does on the sample. */
-typedef struct candidate {
-    double least, most;        /* deviations at the loads that are tried */
-    uint32_t grain;
-} candidate;
-
-static pp_status try_grain(candidate *out, const pp_lm_sampler *s, uint32_t grain, double *hops)
+static pp_status try_grain(candidate *out, const pp_lm_sampler *s, const pp_lm_lockstep_options *o, double *hops)
 {
     pp_lm_actors *x = NULL;
-    PP_TRY(lockstep_of(&x, s, grain));
-    *out = (candidate){1e9, -1e9, grain};
+    PP_TRY(lockstep_of(&x, s, o));
+    *out = (candidate){INFINITY, -INFINITY, o->grain};
     *hops = x->hops_token / s->share;
     pp_status status = PP_OK;
-    for (int k = 0; k < LOADS && status == PP_OK; k++) {
+    for (uint32_t k = 0; k < s->n_cases && status == PP_OK; k++) {
         uint64_t ps = 0;
-        status = time_of(&ps, s, &x->net, loads[k]);
-        out->least = fmin(out->least, more(ps, s->tiles_ps[k]));
-        out->most = fmax(out->most, more(ps, s->tiles_ps[k]));
+        status = time_of(&ps, s, &s->cases[k], &x->net);
+        out->least = fmin(out->least, more(ps, s->cases[k].tiles_ps));
+        out->most = fmax(out->most, more(ps, s->cases[k].tiles_ps));
     }
     pp_lm_actors_free(x);
     return status;
 }
 
-/* How far off: what is below counts four times. */
+/* Longer by so much no case is below. */
+static double margin_of(const candidate *c)
+{
+    return c->least < 0 ? 1 / (1 + c->least) - 1 : 0;
+}
+
+/* How far above the case is that is farthest, then. */
 static double off(const candidate *c)
 {
-    return fmax(c->most, -4 * c->least);
+    return (1 + c->most) * (1 + margin_of(c)) - 1;
 }
 
-pp_status pp_lm_sampler_choose(uint32_t *grain, pp_lm_sampler *s, uint64_t hops_most)
+/* Other times, other packets that come first: a case may be below with the margin, too, by a little. */
+static pp_status settle_margin(pp_lm_lockstep_options *o, const pp_lm_sampler *s, bool apart)
 {
-    candidate all[PP_LM_GRAINS];
-    double nearest = INFINITY;
-    uint32_t n = 0;
-    *grain = 0;
-    if (s->why_not[0] != 0)
-        return PP_OK;
-    for (uint32_t g = 1; g <= PP_LM_GRAINS; g++) {
+    enum { ROUNDS = 4 };
+    for (int k = 0; k < ROUNDS && o->margin > 0; k++) {
+        candidate c;
         double hops;
-        PP_TRY(try_grain(&all[n], s, g, &hops));
-        if (hops_most > 0 && hops > (double)hops_most && g < PP_LM_GRAINS)
-            continue;
-        nearest = fmin(nearest, off(&all[n++]));
+        PP_TRY(try_grain(&c, s, o, &hops));
+        if (c.least >= 0)
+            break;
+        o->margin = (1 + o->margin) / (1 + c.least) - 1;
     }
-    for (uint32_t i = 0; i < n; i++) /* the last of them is the cheapest; where one is equal, so must it be */
-        if (off(&all[i]) <= nearest + (nearest > 0 ? NEARLY : 0))
-            *grain = all[i].grain;
+    if (apart && !s->whole)
+        o->margin += PART_MARGIN;
     return PP_OK;
 }
 
-/* Tokens under way in the run, of those that fill the whole pipeline and an eighth. */
-static pp_status load_of(double *out, const pp_token_net *net, const pp_token_setup *run)
+static pp_status try_grains(pp_lm_sampler *s, uint64_t hops_most)
 {
-    uint64_t limit;
-    PP_TRY(pp_token_sim_idle_limit(&limit, net, run));
-    *out = run->in_flight > 0 ? (double)run->in_flight / (double)limit : 1;
+    for (uint32_t g = 1; g <= PP_LM_GRAINS; g++) {
+        const pp_lm_lockstep_options o = {.grain = g};
+        double hops;
+        PP_TRY(try_grain(&s->grains[s->n_grains], s, &o, &hops));
+        s->n_grains += hops_most == 0 || hops <= (double)hops_most || g == PP_LM_GRAINS;
+    }
     return PP_OK;
 }
 
-pp_status pp_lm_sampler_take(pp_lm_sample *out, pp_lm_sampler *s, uint32_t grain, const pp_token_net *net, const pp_token_setup *run)
+static void take_nearest(pp_lm_lockstep_options *o, double *nearest, const pp_lm_sampler *s)
+{
+    *nearest = INFINITY;
+    for (uint32_t i = 0; i < s->n_grains; i++)
+        if (s->grains[i].grain > 0)
+            *nearest = fmin(*nearest, off(&s->grains[i]));
+    for (uint32_t i = 0; i < s->n_grains; i++) { /* the last of them is the cheapest; where one is equal, so must it be */
+        const candidate *c = &s->grains[i];
+        if (c->grain > 0 && off(c) <= *nearest + (*nearest > 0 ? NEARLY : 0)) {
+            o->grain = c->grain;
+            o->margin = margin_of(c);
+        }
+    }
+}
+
+/* ---- the whole model ---- */
+
+/* Long contexts, and short ones behind them. */
+static void put_borders(const pp_lm_sampler *s, sample_case *c)
+{
+    enum { SEQUENCES = 3, LENGTH = 1024 };
+    const pp_token_setup *run = s->in.setup;
+    c->setup.n_sequences = (uint32_t)least(run->n_sequences, SEQUENCES);
+    for (uint32_t i = 0; i < c->setup.n_sequences; i++)
+        c->sequence[i] = (pp_token_sequence){0, (uint32_t)least(run->sequence[i].prompt, LENGTH), 0};
+    c->setup.scenario = PP_SCENARIO_PREFILL;
+}
+
+/* Time of some of the run's tokens through the whole model. */
+static pp_status time_whole(uint64_t *out, const pp_lm_sampler *s, const pp_token_net *net)
+{
+    sample_case c = {.setup = *s->in.setup};
+    c.sequence = pp_calloc(s->in.setup->n_sequences, sizeof *c.sequence);
+    if (c.sequence == NULL)
+        return PP_ENOMEM;
+    c.setup.sequence = c.sequence;
+    (s->in.setup->scenario == PP_SCENARIO_DECODE ? put_decoding : put_borders)(s, &c);
+    const pp_status status = time_of(out, s, &c, net);
+    free(c.sequence);
+    return status;
+}
+
+/* Behind the end of a long sequence groups can come to wait for each other around many blocks, token after token (two grains of
+ * Llama-3-70B take twice the time then), which no sample of some blocks shows: a finer grain is not slower than the coarsest. */
+static pp_status fits(bool *out, const pp_lm_sampler *s, const pp_token_net *net, const pp_token_net *coarsest)
+{
+    uint64_t ps, most_ps;
+    PP_TRY(time_whole(&ps, s, net));
+    PP_TRY(time_whole(&most_ps, s, coarsest));
+    *out = (double)ps <= (double)most_ps * SLOWER;
+    return PP_OK;
+}
+
+static pp_status make_nearest(pp_lm_actors **out, pp_lm_lockstep_options *o, const pp_lm_sampler *s)
+{
+    double nearest;
+    take_nearest(o, &nearest, s);
+    PP_TRY(settle_margin(o, s, nearest > 0));
+    return pp_lm_actors_lockstep(out, s->in.m, 0, o);
+}
+
+static void reject(pp_lm_sampler *s, uint32_t grain)
+{
+    for (uint32_t i = 0; i < s->n_grains; i++)
+        if (s->grains[i].grain == grain)
+            s->grains[i].grain = 0;
+}
+
+pp_status pp_lm_sampler_lockstep(pp_lm_actors **out, pp_lm_lockstep_options *o, pp_lm_sampler *s, const pp_token_net *coarsest)
+{
+    if (s->why_not[0] != 0)
+        return pp_lm_actors_lockstep(out, s->in.m, 0, o);
+    PP_TRY(try_grains(s, o->hops_most));
+    for (uint32_t left = s->n_grains;; left--) {
+        bool good = true;
+        PP_TRY(make_nearest(out, o, s));
+        if (left > 1 && !s->whole && s->in.setup->in_flight > 0)
+            PP_TRY(fits(&good, s, &(*out)->net, coarsest)); /* *out is the caller's */
+        if (good)
+            return PP_OK;
+        reject(s, o->grain);
+        pp_lm_actors_free(*out);
+        *out = NULL;
+    }
+}
+
+pp_status pp_lm_sampler_take(pp_lm_sample *out, const pp_lm_sampler *s, const pp_lm_lockstep_options *o)
 {
     pp_lm_actors *lockstep = NULL;
-    double load;
     *out = (pp_lm_sample){.instances_of = s->in.m->n_instances};
     (void)snprintf(out->why_not, sizeof out->why_not, "%s", s->why_not);
     if (s->why_not[0] != 0)
         return PP_OK;
-    PP_TRY(load_of(&load, net, run));
-    PP_TRY(time_of(&out->tiles_ps, s, &s->tiles->net, load));
-    PP_TRY(lockstep_of(&lockstep, s, grain));
-    const pp_status status = time_of(&out->lockstep_ps, s, &lockstep->net, load);
+    const sample_case *c = &s->cases[s->n_cases - 1];
+    out->tiles_ps = c->tiles_ps;
+    PP_TRY(lockstep_of(&lockstep, s, o));
+    const pp_status status = time_of(&out->lockstep_ps, s, c, &lockstep->net);
     pp_lm_actors_free(lockstep);
     out->instances = s->front.n_instances;
-    out->tokens = (uint32_t)s->tokens;
+    out->tokens = (uint32_t)c->tokens;
     out->deviation = more(out->lockstep_ps, out->tiles_ps);
     return status;
 }
@@ -301,7 +473,8 @@ void pp_lm_sampler_free(pp_lm_sampler *s)
     if (s == NULL)
         return;
     pp_lm_actors_free(s->tiles);
+    for (uint32_t k = 0; k < s->n_cases; k++)
+        free(s->cases[k].sequence);
     free(s->instance);
-    free(s->sequence);
     free(s);
 }
