@@ -17,8 +17,8 @@ enum { INSTANCES_LEAST = 7 };  /* the embedding and six blocks: what one sends t
 #define SOME 1.5
 #define MANY 2.0
 #define SLOWER 1.05           /* than the coarsest grain, of the whole model */
-#define PART_MARGIN 0.01       /* for the part of the model that is not sampled: as much as which packet of the same picosecond comes
-                                  first changes in Llama-3-8B tile by tile */
+#define PART_MARGIN 0.01       /* for what is not sampled: as much as which packet of the same picosecond comes first changes */
+#define PART_MARGIN_MOST 0.1   /* a part can be farther below than the whole, where waiting evens out */
 #define MOST 3.0               /* decoding alone has as much */
 
 /* What is sent through the front. */
@@ -330,16 +330,21 @@ static double margin_of(const candidate *c)
     return c->least < 0 ? 1 / (1 + c->least) - 1 : 0;
 }
 
-/* How far above the case is that is farthest, then. */
-static double off(const candidate *c)
+/* How far above the case is that is farthest, then. What is below more than a part's margin can mend counts four times. */
+static double off(const pp_lm_sampler *s, const candidate *c)
 {
-    return (1 + c->most) * (1 + margin_of(c)) - 1;
+    const double margin = margin_of(c), most = s->whole ? margin : fmin(margin, PART_MARGIN_MOST - PART_MARGIN);
+    return (1 + c->most) * (1 + most) - 1 + 4 * (margin - most);
 }
 
 /* Other times, other packets that come first: a case may be below with the margin, too, by a little. */
 static pp_status settle_margin(pp_lm_lockstep_options *o, const pp_lm_sampler *s, bool apart)
 {
     enum { ROUNDS = 4 };
+    if (!s->whole) {
+        o->margin = apart ? fmin(o->margin + PART_MARGIN, PART_MARGIN_MOST) : 0;
+        return PP_OK;
+    }
     for (int k = 0; k < ROUNDS && o->margin > 0; k++) {
         candidate c;
         double hops;
@@ -348,8 +353,6 @@ static pp_status settle_margin(pp_lm_lockstep_options *o, const pp_lm_sampler *s
             break;
         o->margin = (1 + o->margin) / (1 + c.least) - 1;
     }
-    if (apart && !s->whole)
-        o->margin += PART_MARGIN;
     return PP_OK;
 }
 
@@ -369,10 +372,10 @@ static void take_nearest(pp_lm_lockstep_options *o, double *nearest, const pp_lm
     *nearest = INFINITY;
     for (uint32_t i = 0; i < s->n_grains; i++)
         if (s->grains[i].grain > 0)
-            *nearest = fmin(*nearest, off(&s->grains[i]));
+            *nearest = fmin(*nearest, off(s, &s->grains[i]));
     for (uint32_t i = 0; i < s->n_grains; i++) { /* the last of them is the cheapest; where one is equal, so must it be */
         const candidate *c = &s->grains[i];
-        if (c->grain > 0 && off(c) <= *nearest + (*nearest > 0 ? NEARLY : 0)) {
+        if (c->grain > 0 && off(s, c) <= *nearest + (*nearest > 0 ? NEARLY : 0)) {
             o->grain = c->grain;
             o->margin = margin_of(c);
         }

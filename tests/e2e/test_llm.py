@@ -84,7 +84,7 @@ class Llm(Case):
             self.assertEqual(a[key], b[key], key)
 
     def test_lockstep_against_every_tile(self):
-        """Nothing meets on a fully connected fabric: equal. Elsewhere a token alone is, and more of them differ by little."""
+        """Nothing meets on a fully connected fabric: equal. Elsewhere lockstep, fitted to the run, is not below, and little above."""
         for scenario in ("prefill", "decode", "mixed"):
             more = settings(workload__scenario=scenario)
             lock, _ = self.small(*more, *LOCKSTEP, fabric="full")
@@ -96,13 +96,12 @@ class Llm(Case):
             for fabric in ("mesh", "5pp"):
                 lock, _ = self.small(*more, *LOCKSTEP, fabric=fabric)
                 exact, _ = self.small(*more, *TILES, fabric=fabric)
-                self.assertGreater(lock["time_s"], 0.975 * exact["time_s"])
-                self.assertLess(lock["time_s"], 1.03 * exact["time_s"])
+                self.assertTrue(exact["time_s"] <= lock["time_s"] <= 1.02 * exact["time_s"])
             one = settings(workload__scenario="prefill", workload__sequences=1, workload__prompt_tokens=1, workload__decode_tokens=0)
             for fabric in ("mesh", "5pp"):
                 lock, _ = self.small(*one, *LOCKSTEP, fabric=fabric)
                 exact, _ = self.small(*one, *TILES, fabric=fabric)
-                self.near(lock["time_s"], exact["time_s"], 1e-12)
+                self.assertTrue(exact["time_s"] <= lock["time_s"] <= 1.003 * exact["time_s"])
                 self.assertEqual(lock["bound_latency_us"], exact["bound_latency_us"])
                 self.assertLessEqual(lock["bound_latency_us"], exact["latency_first_us"])
 
@@ -333,12 +332,13 @@ class Llm(Case):
         self.assertEqual((d["model_of_time"], exact["model_of_time"]), ("lockstep", "exact"))
         self.assertEqual(d["model_of_time_why"], "simulate.exact: false")
         self.assertGreater(d["lockstep_tokens"], 200)
-        self.assertIn("256 tokens through 6 of 6 parts", d["lockstep_sample"])
-        self.assertLess(abs(d["lockstep_deviation"]), 0.02)
+        self.assertIn("384 tokens through 6 of 6 parts", d["lockstep_sample"])
+        self.assertGreaterEqual(d["lockstep_deviation"], 0)
+        self.assertLess(d["lockstep_deviation"], 0.02)
         self.assertEqual((exact["lockstep_tokens"], exact["lockstep_sample"], exact["lockstep_deviation"]), (0, "", 0))
         self.assertIn("auto: tile by tile takes some", exact["model_of_time_why"])
         self.assertLess(exact["services_expected"], exact["services_limit"])
-        self.near(exact["throughput_tokens_s"], d["throughput_tokens_s"], 0.03 * exact["throughput_tokens_s"])
+        self.assertTrue(exact["time_s"] <= d["time_s"] <= 1.02 * exact["time_s"])  # the sample is the run
 
     def test_simulate_is_the_same(self):
         file = self.write("s.yaml", SMALL % "mesh")
