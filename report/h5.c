@@ -306,6 +306,15 @@ pp_status pp_h5_table(hid_t file, const char *path, const char *description, con
     return status;
 }
 
+/* In a damaged file texts need not end, and any byte stands where a bool should. */
+static void mend_field(char *field, const pp_h5_column *c)
+{
+    if (c->kind == PP_H5_TEXT)
+        field[c->size - 1] = 0;
+    else if (c->kind == PP_H5_BOOL)
+        *field = *field != 0;
+}
+
 bool pp_h5_read_scalar(hid_t file, const char *path, const pp_h5_column *c, void *row)
 {
     hid_t set = H5Dopen2(file, path, H5P_DEFAULT);
@@ -314,21 +323,19 @@ bool pp_h5_read_scalar(hid_t file, const char *path, const pp_h5_column *c, void
     hid_t type = column_type(c, false), space = H5Dget_space(set);
     char *field = (char *)row + c->offset;
     bool ok = H5Sget_simple_extent_npoints(space) == 1 && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, field) >= 0;
-    if (ok && c->kind == PP_H5_TEXT)
-        field[c->size - 1] = 0;
+    if (ok)
+        mend_field(field, c);
     H5Sclose(space);
     H5Tclose(type);
     H5Dclose(set);
     return ok;
 }
 
-/* Texts of a damaged file need not end. */
-static void end_texts(char *rows, size_t n, size_t stride, const pp_h5_column *columns, size_t n_columns)
+static void mend_fields(char *rows, size_t n, size_t stride, const pp_h5_column *columns, size_t n_columns)
 {
     for (size_t i = 0; i < n; i++)
         for (size_t c = 0; c < n_columns; c++)
-            if (columns[c].kind == PP_H5_TEXT)
-                rows[i * stride + columns[c].offset + columns[c].size - 1] = 0;
+            mend_field(rows + i * stride + columns[c].offset, &columns[c]);
 }
 
 bool pp_h5_read_table(hid_t file, const char *path, const pp_h5_column *columns, size_t n_columns, size_t stride,
@@ -347,7 +354,7 @@ bool pp_h5_read_table(hid_t file, const char *path, const pp_h5_column *columns,
     }
     if (ok) {
         *n = (size_t)count;
-        end_texts(*rows, *n, stride, columns, n_columns);
+        mend_fields(*rows, *n, stride, columns, n_columns);
     } else {
         free(*rows);
         *rows = NULL;

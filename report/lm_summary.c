@@ -319,6 +319,12 @@ static bool is_of_a_language_model(const pp_report *r)
     return H5Lexists(r->file, "/timing", H5P_DEFAULT) > 0 && H5Lexists(r->file, "/timing/throughput_tokens_s", H5P_DEFAULT) > 0;
 }
 
+/* Reports from before there was a margin have none. */
+static bool may_be_missing(const pp_report *r, const char *path)
+{
+    return strcmp(path, "/timing/lockstep_margin") == 0 && H5Lexists(r->file, path, H5P_DEFAULT) == 0;
+}
+
 pp_status pp_lm_summary_read(pp_lm_summary *out, const pp_report *r)
 {
     memset(out, 0, sizeof *out);
@@ -326,7 +332,7 @@ pp_status pp_lm_summary_read(pp_lm_summary *out, const pp_report *r)
         const pp_lm_field *f = &pp_lm_fields[i];
         char path[96];
         snprintf(path, sizeof path, "%s/%s", f->group, f->column.name);
-        if (!pp_h5_read_scalar(r->file, path, &f->column, out))
+        if (!pp_h5_read_scalar(r->file, path, &f->column, out) && !may_be_missing(r, path))
             return pp_fail(is_of_a_language_model(r) ? PP_EFORMAT : PP_ENOTFOUND, "%s: %s is missing or damaged", r->path, path);
     }
     return PP_OK;

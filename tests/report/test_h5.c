@@ -226,6 +226,26 @@ static void texts_are_as_wide_as_they_need(void **state)
     unlink(path);
 }
 
+/* Any byte that is not 0, as a damaged file may have it, is true. */
+static void flags_are_flags(void **state)
+{
+    (void)state;
+    char path[64];
+    void *read = NULL;
+    size_t n = 0;
+    fresh(path);
+    write_file(path, PP_REPORT_SCHEMA, 3);
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(pp_h5_read_table(file, "/workload/stages", columns, N_COLUMNS, sizeof *rows, &read, &n));
+    const all_kinds *got = read;
+    assert_int_equal(n, 3);
+    assert_true(got[0].flag == 1 && got[1].flag == 0 && got[2].flag == 1);
+    assert_int_equal(got[2].whole, INT64_MAX);
+    free(read);
+    H5Fclose(file);
+    unlink(path);
+}
+
 static void other_files_are_refused(void **state)
 {
     (void)state;
@@ -260,6 +280,7 @@ int main(void)
         cmocka_unit_test(scalars_read_back),       cmocka_unit_test(tables_as_csv),
         cmocka_unit_test(same_bytes_each_time),    cmocka_unit_test(every_dataset_is_described),
         cmocka_unit_test(other_files_are_refused), cmocka_unit_test(texts_are_as_wide_as_they_need),
+        cmocka_unit_test(flags_are_flags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
