@@ -17,6 +17,8 @@ extern const size_t pp_lm_n_fields;
 uint32_t pp_lm_longest(const pp_token_setup *setup);
 /* Busy share of a server over the run, of all its copies. */
 double pp_lm_server_share(const pp_lm_run *r, uint32_t server);
+/* A bound of lockstep's network as it is without the margin that all its times have. */
+uint64_t pp_lm_without_margin(const pp_lm_run *r, uint64_t time_ps);
 /* "attention of block 3", "q_proj -> attention of block 0". */
 void pp_lm_server_name(const pp_lm_run *r, uint32_t server, char *out, size_t size);
 /* Rows of what was watched, in the order of tokens and operators. */

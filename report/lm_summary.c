@@ -192,6 +192,11 @@ static void fill_mapping(pp_lm_summary *s, const pp_lm_run *r)
     s->lockstep_margin = r->actors->margin;
 }
 
+uint64_t pp_lm_without_margin(const pp_lm_run *r, uint64_t time_ps)
+{
+    return (uint64_t)floor((double)time_ps / (1 + r->actors->margin) + 1e-6);
+}
+
 static pp_status fill_bounds(pp_lm_summary *s, const pp_lm_run *r)
 {
     const pp_token_net *net = &r->actors->net;
@@ -203,9 +208,9 @@ static pp_status fill_bounds(pp_lm_summary *s, const pp_lm_run *r)
     PP_TRY(pp_lm_latency(&latency_ps, &alone_ps, r->mapping, first));
     s->bound_latency_us = (double)latency_ps * 1e-6;
     PP_TRY(pp_token_bounds_at(&b, net, 1));
-    s->bound_initiation_interval_ps = b.interval_ps;
+    s->bound_initiation_interval_ps = pp_lm_without_margin(r, b.interval_ps);
     PP_TRY(pp_token_bounds_at(&b, net, longest));
-    s->bound_attention_ps = b.interval_ps;
+    s->bound_attention_ps = pp_lm_without_margin(r, b.interval_ps);
     pp_lm_server_name(r, b.server, s->bound_by, sizeof s->bound_by);
     const uint64_t interval_ps = b.interval_ps > 0 ? b.interval_ps : 1;
     s->pipeline_tokens = (b.latency_ps + interval_ps - 1) / interval_ps;
@@ -231,7 +236,7 @@ static void fill_timing(pp_lm_summary *s, const pp_lm_run *r)
     s->time_per_output_token_p95_s = next->p95;
     s->time_per_output_token_p99_s = next->p99;
     s->time_s = (double)(t->end_ps - t->first_arrival_ps) * 1e-12;
-    s->bound_time_s = (double)t->bound_ps * 1e-12;
+    s->bound_time_s = (double)pp_lm_without_margin(r, t->bound_ps) * 1e-12;
     s->initiation_interval_ps = t->tokens_s > 0 ? (uint64_t)llround(1e12 / t->tokens_s) : 0;
     s->latency_first_us = (double)(t->leave[0].time_ps - t->sequence[t->leave[0].sequence].enter_ps) * 1e-6;
     s->in_flight_limit = t->in_flight_limit;

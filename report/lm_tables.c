@@ -288,11 +288,13 @@ static pp_status context_row(pp_lm_context_row *row, const pp_lm_run *r, uint32_
     pp_token_bounds b;
     PP_TRY(pp_token_bounds_at(&b, net, context));
     const uint64_t interval_ps = b.interval_ps > 0 ? b.interval_ps : 1, turn_ps = b.latency_ps + b.back_ps;
-    *row = (pp_lm_context_row){.context = context, .interval_ps = b.interval_ps, .latency_ps = turn_ps};
+    *row = (pp_lm_context_row){.context = context, .interval_ps = pp_lm_without_margin(r, b.interval_ps),
+                               .latency_ps = pp_lm_without_margin(r, turn_ps)};
     for (uint32_t w = 0; w < net->n_works; w++) {
         const uint64_t ps = net->work_ps[(size_t)w * (net->max_context + 1) + context];
         row->attention_ps = ps > row->attention_ps ? ps : row->attention_ps;
     }
+    row->attention_ps = pp_lm_without_margin(r, row->attention_ps);
     pp_lm_server_name(r, b.server, row->bound_by, sizeof row->bound_by);
     row->fill_sequences = (turn_ps + interval_ps - 1) / interval_ps;
     row->fit_sequences = net->kv_tokens_max / context;

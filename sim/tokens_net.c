@@ -18,7 +18,7 @@ void pp_token_net_free(pp_token_net *net)
 
 static void lengthen(uint64_t *ps, double margin)
 {
-    *ps += (uint64_t)ceil((double)*ps * margin);
+    *ps += (uint64_t)llround((double)*ps * margin);
 }
 
 void pp_token_net_lengthen(pp_token_net *net, double margin)
