@@ -227,15 +227,6 @@ static void put_knobs(FILE *f)
 
 /* ---- the command ---- */
 
-static const pp_command *find(const char *name)
-{
-    const pp_command *c;
-    for (size_t i = 0; (c = pp_command_at(i)) != NULL; i++)
-        if (strcmp(c->name, name) == 0)
-            return c;
-    return NULL;
-}
-
 /* Every page into a folder that is there: NAME.SECTION. */
 static pp_status write_page(const char *dir, const char *page, bool force, void (*put)(FILE *f), const pp_command *c)
 {
@@ -287,7 +278,7 @@ static pp_status unknown(const char *name)
 
 static pp_status print(const char *name)
 {
-    const pp_command *c = name != NULL ? find(name) : NULL;
+    const pp_command *c = name != NULL ? pp_command_find(name) : NULL;
     if (name == NULL)
         put_main(stdout);
     else if (strcmp(name, "settings") == 0)

@@ -1,6 +1,8 @@
 /* The table of commands, and how a command ends. */
 #include "cli/commands.h"
 
+#include <string.h>
+
 #include "base/file.h"
 
 #include <poll.h>
@@ -16,6 +18,15 @@ static const pp_command *const commands[] = {
 const pp_command *pp_command_at(size_t i)
 {
     return i < sizeof commands / sizeof *commands ? commands[i] : NULL;
+}
+
+const pp_command *pp_command_find(const char *name)
+{
+    const pp_command *c;
+    for (size_t i = 0; (c = pp_command_at(i)) != NULL; i++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
 }
 
 /* A reader that has gone away (head) needs no line: the usual death. */

@@ -8,6 +8,7 @@ extern const pp_command pp_cmd_run, pp_cmd_simulate, pp_cmd_model, pp_cmd_quanti
     pp_cmd_fabric, pp_cmd_report, pp_cmd_knobs, pp_cmd_traffic, pp_cmd_completion, pp_cmd_man, pp_cmd_sweep, pp_cmd_version;
 /* All of them, in the order of the help; NULL past the end. */
 const pp_command *pp_command_at(size_t i);
+const pp_command *pp_command_find(const char *name); /* NULL: no such command */
 
 /* Prints the error line and gives the exit status that goes with it: 0, 1, or 2 for usage. */
 int pp_finish(pp_status status);

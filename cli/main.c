@@ -32,15 +32,6 @@ static int unknown(const char *word)
     return pp_finish(pp_fail(PP_EUSAGE, "unknown command '%s' (see pentaprism --help)", word));
 }
 
-static const pp_command *find(const char *name)
-{
-    const pp_command *c;
-    for (size_t i = 0; (c = pp_command_at(i)) != NULL; i++)
-        if (strcmp(c->name, name) == 0)
-            return c;
-    return NULL;
-}
-
 static int dispatch(const pp_command *command, int argc, char **argv)
 {
     pp_parsed parsed;
@@ -96,12 +87,12 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         if (argc == 2)
             help(stdout);
-        else if (find(argv[2]) != NULL) /* help COMMAND */
-            pp_command_help(find(argv[2]), stdout);
+        else if (pp_command_find(argv[2]) != NULL) /* help COMMAND */
+            pp_command_help(pp_command_find(argv[2]), stdout);
         else
             return unknown(argv[2]);
         return end(0);
     }
-    const pp_command *c = find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+    const pp_command *c = pp_command_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
     return c != NULL ? end(dispatch(c, argc - 2, argv + 2)) : unknown(argv[1]);
 }

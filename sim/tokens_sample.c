@@ -2,6 +2,7 @@
 
 #include "sim/tokens_internal.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,10 @@ enum { INSTANCES_LEAST = 7 };  /* the embedding and six blocks: what one sends t
  * whole, where they even out, does not. */
 #define SOME 1.5
 #define MANY 2.0
-#define SLOWER 1.05           /* than the coarsest grain, of the whole model */
+#define MOST 3.0               /* decoding alone has as much */
+#define SLOWER 1.05            /* than the coarsest grain, of the whole model */
 #define PART_MARGIN 0.01       /* for what is not sampled: as much as which packet of the same picosecond comes first changes */
 #define PART_MARGIN_MOST 0.1   /* a part can be farther below than the whole, where waiting evens out */
-#define MOST 3.0               /* decoding alone has as much */
 
 /* What is sent through the front. */
 typedef struct sample_case {
@@ -334,7 +335,7 @@ static double margin_of(const candidate *c)
 static double off(const pp_lm_sampler *s, const candidate *c)
 {
     const double margin = margin_of(c), most = s->whole ? margin : fmin(margin, PART_MARGIN_MOST - PART_MARGIN);
-    return (1 + c->most) * (1 + most) - 1 + 4 * (margin - most);
+    return (1 + c->most) * (1 + most) - 1 + 4 * (margin - most) + (margin > 0 ? DBL_EPSILON : 0); /* equal is without a margin */
 }
 
 /* Other times, other packets that come first: a case may be below with the margin, too, by a little. */

@@ -21,7 +21,7 @@ typedef struct pp_lm_sample_input {
     const pp_token_setup *setup;   /* of the run: scenario, sequences, tokens under way */
     bool paced;                    /* tokens enter at the interval that the sample's busiest server allows, else as they can */
     double services_token;         /* of the whole model tile by tile (pp_lm_services) */
-    double services_most;          /* of the sample tile by tile; 0: 8 million */
+    double services_most;          /* of the sample tile by tile; 0: 24 million a case */
 } pp_lm_sample_input;
 
 /* Cases of the front tile by tile: one token alone, and, where the front is the whole model, as many tokens of the run as are

@@ -101,7 +101,7 @@ class Llm(Case):
             for fabric in ("mesh", "5pp"):
                 lock, _ = self.small(*one, *LOCKSTEP, fabric=fabric)
                 exact, _ = self.small(*one, *TILES, fabric=fabric)
-                self.assertTrue(exact["time_s"] <= lock["time_s"] <= 1.003 * exact["time_s"])
+                self.near(lock["time_s"], exact["time_s"], 1e-12)
                 self.assertEqual(lock["bound_latency_us"], exact["bound_latency_us"])
                 self.assertLessEqual(lock["bound_latency_us"], exact["latency_first_us"])
 
