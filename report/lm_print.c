@@ -45,7 +45,7 @@ static void print_way(const pp_lm_summary *s, FILE *f)
     if (s->model_of_time_why[0] != 0)
         fprintf(f, "                  (%s)\n", s->model_of_time_why);
     if (s->lockstep_margin > 0)
-        fprintf(f, "  margin          all times %.2f %% longer, or a sample would be below that tile by tile\n", 100 * s->lockstep_margin);
+        fprintf(f, "  margin          all times %.2f %% longer, so as not to be below those tile by tile\n", 100 * s->lockstep_margin);
     if (s->lockstep_tokens > 0)
         fprintf(f, "  deviation       %+.2f %% of the time tile by tile, on a sample: %s\n", 100 * s->lockstep_deviation, s->lockstep_sample);
     else if (!exact && s->lockstep_sample[0] != 0)

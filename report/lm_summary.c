@@ -82,7 +82,7 @@ const pp_lm_field pp_lm_fields[] = {
     FIELD("/timing", events, PP_H5_U64, "", "events of the simulation"),
     FIELD("/timing", extrapolated_share, PP_H5_F64, "", "tokens that were put in as exact repetitions, of all"),
     FIELD("/timing", lockstep_grain, PP_H5_U32, "", "how fine lockstep is: 0 finest, 14 coarsest"),
-    FIELD("/timing", lockstep_margin, PP_H5_F64, "", "all times in lockstep are longer by this share, or a sample would be below that tile by tile"),
+    FIELD("/timing", lockstep_margin, PP_H5_F64, "", "all times in lockstep are longer by this share, so as not to be below those tile by tile"),
     FIELD("/timing", lockstep_deviation, PP_H5_F64, "", "time of a sample in lockstep over that tile by tile, less 1; 0 where time is exact or nothing was sampled"),
     FIELD("/timing", lockstep_tokens, PP_H5_U32, "token", "tokens of that sample; 0: none"),
     FIELD("/timing", lockstep_sample, PP_H5_TEXT, "", "what was sampled, or why nothing was"),
