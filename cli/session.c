@@ -109,7 +109,9 @@ static pp_status bind_all(pp_session *s)
     if (pp_config_is_set(s->config, "mapping", "unroll") && strcmp(s->map_options.unroll, "auto") != 0 &&
         !pp_config_is_set(s->config, "mapping", "copies"))
         s->map_options.copies = "1";
-    return pp_fabric_parse(&s->fabric_options, s->arena, s->fabric_options.kind);
+    const pp_status status = pp_fabric_parse(&s->fabric_options, s->arena, s->fabric_options.kind);
+    const bool by_kind = pp_config_is_set(s->config, "fabric", "kind") && s->fabric_options.level_list == NULL;
+    return status != PP_OK && by_kind ? pp_fail_in(status, pp_config_place(s->config, "fabric", "kind")) : status;
 }
 
 /* Whether there is such a file, options behind it (FILE:input=..., FOLDER:size=...) aside. */
@@ -175,6 +177,7 @@ pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file
     PP_TRY(apply_overrides(s));
     PP_TRY(apply_channel(s));
     PP_TRY(apply_preset(s));
+    PP_TRY(pp_session_settle_files(s));
     PP_TRY(bind_all(s));
     PP_TRY(pp_session_check_words(s));
     PP_TRY(find_files(s, file));

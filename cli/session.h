@@ -71,6 +71,9 @@ typedef struct pp_session {
 pp_status pp_session_open(pp_session *s, const pp_parsed *args, const char *file);
 /* Words of settings that this run may never look at. */
 pp_status pp_session_check_words(const pp_session *s);
+/* fabric.file and workload.trace: alone they set fabric.kind and workload.arrivals; what these would leave unread is
+ * PP_EINVAL with file and line, unless --set chose otherwise. Before the sections are bound. */
+pp_status pp_session_settle_files(pp_session *s);
 void pp_session_close(pp_session *s);
 
 /* Frees what the steps made, so that they can run for another model. */

@@ -21,7 +21,7 @@ static const pp_knob knobs[] = {
     {"workload", "arrival_rate", PP_KNOB_REAL, "1/s", "100", 1e-9, 1e12, NULL,
      "language models: sequences a second with workload.arrivals: poisson", ROW(arrival_rate)},
     {"workload", "trace", PP_KNOB_TEXT, "", "", 0, 0, NULL,
-     "language models: CSV with arrival_s, prompt_tokens, decode_tokens a line, for workload.arrivals: trace",
+     "language models: CSV with arrival_s, prompt_tokens, decode_tokens a line; alone it makes workload.arrivals: trace",
      ROW(trace)},
     {"workload", "prefill_chunk", PP_KNOB_INT, "token", "0", 0, 1048576, NULL,
      "language models: prompt tokens of a sequence before another one's turn; 0: the whole prompt",

@@ -12,7 +12,7 @@
  * times are 0 there; FIFOs do not throttle. */
 static const pp_knob knobs[] = {
     TEXT(kind, "5pp", "kind of fabric (`pentaprism fabric list` names all), or a whole FABRIC string such as 5pp:rows=8,cols=8"),
-    TEXT(file, "", "GraphML file when the kind is file"),
+    TEXT(file, "", "GraphML file; alone it makes the kind file"),
     INT(rows, "cores", "0", 0, PP_FABRIC_MAX_CORES, "rows of a grid of cores or routers; 0: as many as the mapping needs"),
     INT(cols, "cores", "0", 0, PP_FABRIC_MAX_CORES, "columns of a grid of cores or routers; 0: as many as the mapping needs"),
     INT(cores, "cores", "0", 0, PP_FABRIC_MAX_CORES, "cores of a ring, hypercube, star or full fabric; 0: as many as the mapping needs"),

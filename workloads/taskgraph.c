@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_BYTES = 64 << 20 };
 
@@ -54,9 +55,12 @@ static pp_status add_key(graph *g, const pp_xml_element *e)
     key k = {.id = id, .what = what ? what : "all", .meaning = NOTHING};
     if (!id)
         return pp_fail_at(PP_EFORMAT, g->path, e->line, "<key> without an id");
-    for (int i = OPS; name && i <= DATA; i++)
+    for (int i = OPS; name && i <= DATA; i++) {
         if (strcmp(name, names[i]) == 0)
             k.meaning = (meaning)i;
+        else if (strcasecmp(name, names[i]) == 0)
+            return pp_fail_at(PP_EFORMAT, g->path, e->line, "attribute %.60s: unknown; did you mean %s?", name, names[i]);
+    }
     return pp_push(&g->keys, k) ? PP_OK : PP_ENOMEM;
 }
 

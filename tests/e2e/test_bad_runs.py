@@ -37,6 +37,19 @@ class RunFiles(Case):
         self.bad("twice.yaml", "arch:\n  rows: 256\n  cols: 256\n  rows: 512\n", "twice.yaml:4", "rows")
         self.bad("sections.yaml", "arch:\n  rows: 256\narch:\n  cols: 256\n", "sections.yaml:3", "arch")
 
+    def test_kinds_and_their_files(self):
+        self.bad("kind.yaml", "fabric:\n  kind: mesch\n", "kind.yaml:2", "mesch", "did you mean mesh?")
+        self.bad("file.yaml", "fabric:\n  kind: mesh\n  file: mine.graphml\n", "file.yaml:3: fabric.file", "fabric.kind: file", "mesh here")
+        self.bad("trace.yaml", "workload:\n  arrivals: poisson\n  trace: mine.csv\n", "trace.yaml:3: workload.trace", "poisson here")
+        self.refused("run", self.write("alone.yaml", "fabric:\n  file: mine.graphml\n"), words=["mine.graphml: No such file"])
+
+    def test_files_of_the_command_line_win(self):
+        run = self.write("mesh.yaml", "workload:\n  model: resnet32-cifar10\narch:\n  preset: 5pp-2019\nfabric:\n  kind: mesh\n")
+        own = self.json("map", run, "--set", "fabric.file=" + example("fabric-own.graphml"))
+        self.assertTrue(own["fabric"].endswith("fabric-own.graphml"), own["fabric"])
+        other = self.json("map", example("fabric-own.yaml"), "--set", "fabric.kind=mesh")
+        self.assertTrue(other["fabric"].startswith("mesh"), other["fabric"])
+
     def test_no_such_file(self):
         self.refused("run", self.path("none.yaml"), "-o", self.path("out.h5"), words=["none.yaml"])
         self.refused("run", self.folder, "-o", self.path("out.h5"), words=[self.folder])

@@ -92,6 +92,7 @@ static void wrong_graphs_are_named(void **state)
     refused(GRAPH "<node/>" END, "tasks.graphml:5: <node> without an id");
     refused(GRAPH "<node id='a'/>" END, "node 'a': give its work");
     refused(GRAPH "<node id='a'><data key='p'>1</data><data key='o'>1</data></node>" END, "either ops or ps");
+    refused("<graphml>\n<key id='d' for='edge' attr.name='Data'/>", "tasks.graphml:2: attribute Data: unknown; did you mean data?");
     refused(GRAPH NODE("a", "p", "-1") END, "found '-1'");
     refused(GRAPH NODE("a", "p", "1e99") END, "found '1e99'");
     refused(GRAPH NODE("a", "p", "1.5") END, "found '1.5'");
