@@ -136,7 +136,8 @@ static pp_status lockstep(lm_run *r)
 {
     const uint64_t tokens = tokens_of(&r->setup), most = tokens > 0 ? HOPS / tokens : HOPS;
     const pp_lm_sample_input in = {.m = r->s->lm, .setup = &r->setup, .paced = r->s->tokens.entry == PP_ENTRY_PACED,
-                                   .services_token = r->way.services / (double)(tokens > 0 ? tokens : 1)};
+                                   .services_token = r->way.services / (double)(tokens > 0 ? tokens : 1),
+                                   .pool = r->s->pool};
     pp_lm_lockstep_options *o = &r->lockstep;
     *o = (pp_lm_lockstep_options){.hops_most = most > 0 ? most : 1};
     PP_TRY(pp_lm_sampler_new(&r->sampler, &in));

@@ -1,5 +1,6 @@
 #include "sim/tokens_sample.h"
 
+#include "base/term.h"
 #include "sim/tokens_internal.h"
 
 #include <float.h>
@@ -230,7 +231,30 @@ static pp_status add_case(pp_lm_sampler *s, void put(const pp_lm_sampler *, samp
     PP_TRY(measure(s, c));
     PP_TRY(choose_in_flight(s, c, load));
     c->setup.in_flight = c->in_flight;
-    return time_of(&c->tiles_ps, s, c, &s->tiles->net);
+    return PP_OK;
+}
+
+typedef struct timing {
+    pp_lm_sampler *s;
+    pp_progress bar;
+} timing;
+
+static pp_status time_tiles(void *payload, size_t k, unsigned worker)
+{
+    timing *t = payload;
+    (void)worker;
+    PP_TRY(time_of(&t->s->cases[k].tiles_ps, t->s, &t->s->cases[k], &t->s->tiles->net));
+    pp_progress_step(&t->bar, 1);
+    return PP_OK;
+}
+
+static pp_status time_cases(pp_lm_sampler *s)
+{
+    timing t = {.s = s};
+    pp_progress_begin(&t.bar, "sample of tiles", s->n_cases);
+    const pp_status status = pp_pool_run(s->in.pool, s->n_cases, time_tiles, &t);
+    pp_progress_end(&t.bar);
+    return status;
 }
 
 static bool decodes(const pp_token_setup *run)
@@ -279,7 +303,8 @@ static pp_status prepare(pp_lm_sampler *s)
     if (s->why_not[0] != 0)
         return PP_OK;
     PP_TRY(make_front(s, n));
-    return add_cases(s);
+    PP_TRY(add_cases(s));
+    return time_cases(s);
 }
 
 pp_status pp_lm_sampler_new(pp_lm_sampler **out, const pp_lm_sample_input *in)
@@ -357,15 +382,33 @@ static pp_status settle_margin(pp_lm_lockstep_options *o, const pp_lm_sampler *s
     return PP_OK;
 }
 
+typedef struct trials {
+    const pp_lm_sampler *s;
+    candidate grain[PP_LM_GRAINS];
+    double hops[PP_LM_GRAINS];
+    pp_progress bar;
+} trials;
+
+static pp_status try_one(void *payload, size_t i, unsigned worker)
+{
+    trials *t = payload;
+    const pp_lm_lockstep_options o = {.grain = (uint32_t)i + 1};
+    (void)worker;
+    PP_TRY(try_grain(&t->grain[i], t->s, &o, &t->hops[i]));
+    pp_progress_step(&t->bar, 1);
+    return PP_OK;
+}
+
 static pp_status try_grains(pp_lm_sampler *s, uint64_t hops_most)
 {
-    for (uint32_t g = 1; g <= PP_LM_GRAINS; g++) {
-        const pp_lm_lockstep_options o = {.grain = g};
-        double hops;
-        PP_TRY(try_grain(&s->grains[s->n_grains], s, &o, &hops));
-        s->n_grains += hops_most == 0 || hops <= (double)hops_most || g == PP_LM_GRAINS;
-    }
-    return PP_OK;
+    trials t = {.s = s};
+    pp_progress_begin(&t.bar, "lockstep on the sample", PP_LM_GRAINS);
+    const pp_status status = pp_pool_run(s->in.pool, PP_LM_GRAINS, try_one, &t);
+    pp_progress_end(&t.bar);
+    for (uint32_t i = 0; i < PP_LM_GRAINS; i++)
+        if (hops_most == 0 || t.hops[i] <= (double)hops_most || i + 1 == PP_LM_GRAINS)
+            s->grains[s->n_grains++] = t.grain[i];
+    return status;
 }
 
 static void take_nearest(pp_lm_lockstep_options *o, double *nearest, const pp_lm_sampler *s)
@@ -396,17 +439,28 @@ static void put_borders(const pp_lm_sampler *s, sample_case *c)
     c->setup.scenario = PP_SCENARIO_PREFILL;
 }
 
+typedef struct whole_timing {
+    const pp_lm_sampler *s;
+    const pp_token_net *net[2];
+    uint64_t ps[2];
+    pp_progress bar;
+} whole_timing;
+
 /* Time of some of the run's tokens through the whole model. */
-static pp_status time_whole(uint64_t *out, const pp_lm_sampler *s, const pp_token_net *net)
+static pp_status time_whole(void *payload, size_t i, unsigned worker)
 {
+    whole_timing *t = payload;
+    const pp_lm_sampler *s = t->s;
+    (void)worker;
     sample_case c = {.setup = *s->in.setup};
     c.sequence = pp_calloc(s->in.setup->n_sequences, sizeof *c.sequence);
     if (c.sequence == NULL)
         return PP_ENOMEM;
     c.setup.sequence = c.sequence;
     (s->in.setup->scenario == PP_SCENARIO_DECODE ? put_decoding : put_borders)(s, &c);
-    const pp_status status = time_of(out, s, &c, net);
+    const pp_status status = time_of(&t->ps[i], s, &c, t->net[i]);
     free(c.sequence);
+    pp_progress_step(&t->bar, 1);
     return status;
 }
 
@@ -414,11 +468,12 @@ static pp_status time_whole(uint64_t *out, const pp_lm_sampler *s, const pp_toke
  * Llama-3-70B take twice the time then), which no sample of some blocks shows: a finer grain is not slower than the coarsest. */
 static pp_status fits(bool *out, const pp_lm_sampler *s, const pp_token_net *net, const pp_token_net *coarsest)
 {
-    uint64_t ps, most_ps;
-    PP_TRY(time_whole(&ps, s, net));
-    PP_TRY(time_whole(&most_ps, s, coarsest));
-    *out = (double)ps <= (double)most_ps * SLOWER;
-    return PP_OK;
+    whole_timing t = {.s = s, .net = {net, coarsest}};
+    pp_progress_begin(&t.bar, "lockstep on the model", 2);
+    const pp_status status = pp_pool_run(s->in.pool, 2, time_whole, &t);
+    pp_progress_end(&t.bar);
+    *out = (double)t.ps[0] <= (double)t.ps[1] * SLOWER;
+    return status;
 }
 
 static pp_status make_nearest(pp_lm_actors **out, pp_lm_lockstep_options *o, const pp_lm_sampler *s)

@@ -6,6 +6,7 @@
 #ifndef PP_SIM_TOKENS_SAMPLE_H
 #define PP_SIM_TOKENS_SAMPLE_H
 
+#include "base/pool.h"
 #include "sim/tokens_lm.h"
 
 typedef struct pp_lm_sample {
@@ -22,6 +23,7 @@ typedef struct pp_lm_sample_input {
     bool paced;                    /* tokens enter at the interval that the sample's busiest server allows, else as they can */
     double services_token;         /* of the whole model tile by tile (pp_lm_services) */
     double services_most;          /* of the sample tile by tile; 0: 24 million a case */
+    pp_pool *pool;                 /* NULL: in the caller; results are the same */
 } pp_lm_sample_input;
 
 /* Cases of the front tile by tile: one token alone, and, where the front is the whole model, as many tokens of the run as are

@@ -1,80 +1,17 @@
 /* Lockstep against every tile: a token alone takes as long, on every fabric and whatever part of the model is taken at a
  * time; streams of tokens differ by little. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "sim/tokens_lm.h"
+#include "lm_fixture.h"
 #include "sim/tokens_sample.h"
 #include "sim/tokens_way.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define SETS(...) (const char *const[]){__VA_ARGS__, NULL}
-#define CHEAP "fabric.channel=llm", "arch.rows=32", "arch.cols=32"
-
 static const char *const fabrics[] = {"full", "5pp", "mesh", "torus", "hypercube", "cmesh", "ring", "tree", "5pp:rows=4,cols=4,gateways=4/mesh"};
 /* Thousandths of the time tile by tile: of the finest and the coarsest grain, each and of all 27 on average. Runs are short and
  * arrays small; which packet comes first is half chance. Measured: -38 to 84, -116 to 39; 16, -39. */
 enum { EACH = 150, FINE_MEAN = 40, COARSE_MEAN = 60 };
 enum { FABRICS = sizeof fabrics / sizeof *fabrics };
-
-static void bind(const pp_config *c, pp_knob_table table, void *out)
-{
-    if (pp_config_bind(c, &table, out) != PP_OK)
-        fail_msg("%s", pp_error_text());
-}
-
-static pp_lm_mapping *map_on(const pp_lm_config *model, const char *fabric, const char *const *sets)
-{
-    const pp_knob_table tables[] = {pp_arch_knobs(), pp_quant_knobs(), pp_fabric_knobs(), pp_map_knobs(), pp_lm_graph_knobs(),
-                                    pp_lm_map_knobs()};
-    pp_config *config = NULL;
-    pp_arena *arena = NULL;
-    pp_arch arch;
-    pp_quant_options quant = {0};
-    pp_fabric_options options = {0};
-    pp_map_options map = {0};
-    pp_lm_map_input in = {.config = model, .arch = &arch, .quant = &quant, .fabric = &options, .map = &map, .seed = 3};
-    pp_lm_mapping *m = NULL;
-    assert_int_equal(pp_config_new(&config, tables, 6), PP_OK);
-    assert_int_equal(pp_arena_new(&arena), PP_OK);
-    for (; *sets; sets++)
-        if (pp_config_set(config, *sets) != PP_OK)
-            fail_msg("%s", pp_error_text());
-    assert_int_equal(pp_arch_resolve(&arch, config), PP_OK);
-    bind(config, pp_quant_knobs(), &quant);
-    bind(config, pp_fabric_knobs(), &options);
-    bind(config, pp_map_knobs(), &map);
-    bind(config, pp_lm_graph_knobs(), &in.graph);
-    bind(config, pp_lm_map_knobs(), &in.lm);
-    assert_int_equal(pp_fabric_parse(&options, arena, fabric), PP_OK);
-    if (pp_lm_map(&m, &in) != PP_OK)
-        fail_msg("%s: %s", fabric, pp_error_text());
-    pp_config_free(config);
-    pp_arena_free(arena);
-    return m;
-}
-
-/* Odd sizes; several row tiles; groups of query heads. */
-static pp_lm_config small(const char *like)
-{
-    pp_lm_config c;
-    assert_int_equal(pp_lm_shape(&c, like), PP_OK);
-    c.layers = 3;
-    c.hidden = 72;
-    c.ffn = 160;
-    c.heads = 6;
-    c.kv_heads = c.gated ? 2 : 6;
-    c.head_dim = 12;
-    c.rope.rotary_dim = c.rope.rotary_dim > 0 ? 12 : 0;
-    c.vocab = 100;
-    return c;
-}
 
 /* Of a mixture: two of four experts a token, or one of two. */
 static pp_lm_config small_mixture(uint32_t experts)
