@@ -227,9 +227,11 @@ typedef double (*unary)(double x, double a, double b);
         return expr;                                                                                                   \
     }
 
+/* The upper bound holds where it is below the lower one, as Clip has it. */
 static double clamp(double x, double lo, double hi)
 {
-    return x < lo ? lo : x > hi ? hi : x;
+    x = x < lo ? lo : x;
+    return x > hi ? hi : x;
 }
 
 UNARY(relu1, x > 0 ? x : isnan(x) ? x : 0)

@@ -182,6 +182,9 @@ static pp_status fold_shape(pp_onnx_net *v)
     pp_onnx_tensor in = {.name = "", .type = PP_ONNX_FLOAT, .ndim = s->ndim, .data = ""}, *out;
     const pp_onnx_tensor *list[1] = {&in};
     memcpy(in.dim, s->dim, sizeof in.dim);
+    for (uint32_t side = 0; side < 4; side++) /* a Pad in front counts; its axes are the last two */
+        if (s->pad[side])
+            in.dim[s->ndim - (side % 2 ? 1 : 2)] += s->pad[side];
     out = pp_arena_get(v->m->arena, v->node->n_out, sizeof *out);
     if (!out)
         return PP_ENOMEM;
@@ -472,6 +475,49 @@ static pp_status start(pp_onnx_net *v, const pp_onnx_options *o, const pp_onnx_i
     return shape.c <= 4 ? read_scaling(v, shape.c) : PP_OK;
 }
 
+/* Axes of the elements, the slowest first, when each is one whole axis and all stand in one dimension of the result. */
+static bool one_vector(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t axis[PP_ONNX_AXES])
+{
+    const pp_shape shape = pp_net_shape(v, s);
+    const uint32_t size[PP_ONNX_AXES] = {shape.h, shape.w, shape.c};
+    for (uint32_t i = 0; i < s->n_factors; i++) {
+        if (s->n_factors > PP_ONNX_AXES || s->f[i].dim != s->f[0].dim || s->f[i].stride != 1 ||
+            s->f[i].size != size[s->f[i].axis])
+            return false;
+        axis[i] = s->f[i].axis;
+    }
+    return s->n_factors > 1;
+}
+
+/* A map that was turned before it was flattened is turned, so that results (classes, say) come in the file's order. Maps
+ * give their elements as [H][W][C]. */
+static pp_status settle_results(pp_onnx_net *v, pp_onnx_stream *s)
+{
+    uint32_t axis[PP_ONNX_AXES];
+    uint64_t dim[PP_ONNX_AXES + 1] = {1, 1, 1, 1};
+    bool sorted = true, done;
+    PP_TRY(pp_net_settle(v, s));
+    if (!one_vector(v, s, axis))
+        return PP_OK;
+    for (uint32_t i = 0; i < s->n_factors; i++) {
+        dim[i + 1] = s->f[i].size;
+        sorted &= i == 0 || axis[i] > axis[i - 1];
+    }
+    if (sorted)
+        return PP_OK;
+    pp_onnx_stream map = *s;
+    if (s->n_factors == PP_ONNX_AXES && axis[1] == PP_ONNX_C)
+        return pp_fail_at(PP_EUNSUPPORTED, v->m->path, 0,
+                          "its output '%s' has the channels between rows and columns; MODEL:output=NAME takes what is before that",
+                          v->m->value[v->output].name);
+    if (!pp_net_reshape(&map, s->n_factors + 1, dim))
+        return PP_OK;
+    PP_TRY(pp_net_arrange(v, &map, PP_NONE, &done));
+    if (pp_net_reshape(&map, s->ndim, s->dim))
+        *s = map;
+    return pp_net_settle(v, s);
+}
+
 static pp_status finish(pp_onnx_net *v, uint32_t output, pp_network **out)
 {
     if (!v->value[output].stream)
@@ -484,7 +530,7 @@ static pp_status finish(pp_onnx_net *v, uint32_t output, pp_network **out)
                           "its output '%s' is a part of Gelu, a Pad or a QuantizeLinear that "
                           "nothing follows",
                           v->m->value[output].name);
-    PP_TRY(pp_net_settle(v, &s));
+    PP_TRY(settle_results(v, &s));
     PP_TRY(pp_builder_prune_(v->b, s.op));
     PP_TRY(pp_builder_split_(v->b));
     PP_TRY(name_source(v));

@@ -127,7 +127,7 @@ pp_status pp_net_clamp(pp_onnx_net *v, const pp_onnx_stream *x, bool sole, doubl
         return PP_OK;
     }
     if (!(hi > lo) || !isfinite(factor))
-        return pp_net_fail(v, PP_ERANGE, "bounds %g and %g", lo, hi);
+        return pp_net_fail(v, PP_ERANGE, "its bounds %g and %g leave one number, whatever it reads", lo, hi);
     pp_onnx_stream to = *x;
     if (!pp_net_about(factor, 1) || !pp_net_about(zero, 0))
         PP_TRY(pp_net_uniform_scale(v, x, sole, factor, -zero * factor, &to));

@@ -38,12 +38,15 @@ static pp_status convert_reshape(pp_onnx_net *v)
     PP_TRY(pp_net_ints(v, "shape", 1, &shape, &n));
     if (n > PP_ONNX_DIMS)
         return pp_net_fail(v, PP_EUNSUPPORTED, "a shape of %u dimensions", n);
+    bool counted = false; /* the file counts all the images that it was made for, beside a size that is left open */
+    for (uint32_t i = 1; i < n; i++)
+        counted |= shape[i] == -1 && v->images > 1 && (uint64_t)shape[0] == v->images && x->dim[0] == 1;
     for (uint32_t i = 0; i < n; i++) {
         bool copy = shape[i] == 0 && !pp_onnx_attr_i(v->node, "allowzero", 0);
         if (shape[i] < -1 || shape[i] > INT64_C(1) << 40 || (shape[i] == -1 && open != PP_NONE) ||
             (copy && i >= x->ndim))
             return pp_net_fail(v, PP_EINVAL, "its shape has %lld at %u", (long long)shape[i], i);
-        dim[i] = copy ? x->dim[i] : shape[i] == -1 ? 1 : (uint64_t)shape[i];
+        dim[i] = copy ? x->dim[i] : shape[i] == -1 || (i == 0 && counted) ? 1 : (uint64_t)shape[i];
         open = shape[i] == -1 ? i : open;
         if (dim[i] == 0 || known > (UINT64_C(1) << 40) / dim[i])
             return pp_net_fail(v, PP_ERANGE, "its shape is empty or too large");
@@ -99,7 +102,7 @@ static pp_status convert_squeeze(pp_onnx_net *v)
     PP_TRY(pp_net_view(v, 0, &x));
     PP_TRY(named_axes(v, 0, x->ndim, named, &n));
     for (uint32_t d = 0; d < x->ndim; d++) {
-        bool drop = n ? named[d] : x->dim[d] == 1;
+        bool drop = n ? named[d] : x->dim[d] == 1 && (d > 0 || v->images < 2);
         if (drop && x->dim[d] != 1)
             return pp_net_fail(v, PP_EINVAL, "axis %u has %llu elements", d, (unsigned long long)x->dim[d]);
         if (!drop)

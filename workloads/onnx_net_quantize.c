@@ -12,18 +12,30 @@ static pp_status convert_identity(pp_onnx_net *v)
     return pp_net_give_view(v, *x);
 }
 
+static int64_t lowest_code(pp_onnx_type type)
+{
+    return type == PP_ONNX_INT4    ? -8
+           : type == PP_ONNX_INT8  ? -128
+           : type == PP_ONNX_INT16 ? -32768
+           : type == PP_ONNX_INT32 ? INT32_MIN
+                                   : 0;
+}
+
 /* Rounding to codes is the quantizer's work. What must stay is a range that begins at zero: a ReLU. */
 static pp_status convert_quantize(pp_onnx_net *v)
 {
     const pp_onnx_stream *x;
     const pp_onnx_tensor *zero = pp_net_constant(v, 2);
     PP_TRY(pp_net_stream(v, 0, &x));
-    if (!pp_net_constant(v, 1) || (v->node->n_in > 2 && v->node->in[2] != PP_NONE && (!zero || !zero->data)))
+    if (zero && !zero->data)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "codes of type %s", pp_onnx_type_name(zero->type));
+    if (!pp_net_constant(v, 1) || (v->node->n_in > 2 && v->node->in[2] != PP_NONE && !zero))
         return pp_net_fail(v, PP_EUNSUPPORTED, "its scale and zero point must be constant");
     pp_onnx_stream out = *x;
-    pp_onnx_type type = zero ? zero->type : PP_ONNX_UINT8;
-    int64_t lowest = type == PP_ONNX_INT8 ? -128 : type == PP_ONNX_INT16 ? -32768 : 0;
-    bool from_zero = true;
+    const int64_t asked = pp_onnx_attr_i(v->node, "output_dtype", 0); /* counts without a zero point */
+    pp_onnx_type type = zero ? zero->type : asked > 0 && asked < 64 ? (pp_onnx_type)asked : PP_ONNX_UINT8;
+    const int64_t lowest = lowest_code(type);
+    bool from_zero = zero || lowest == 0;
     for (uint64_t i = 0; zero && i < pp_onnx_count(zero); i++)
         from_zero = from_zero && pp_onnx_i64(zero, i) == lowest;
     bool clamps = from_zero && !pp_net_not_negative(v, x->op) && x->op != 0;

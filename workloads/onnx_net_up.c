@@ -305,8 +305,12 @@ static pp_status resize_of(pp_onnx_net *v, pp_onnx_stream *s, pp_onnx_resize *r)
         if (v->node->in[k] != PP_NONE && (!in[k] || !in[k]->data))
             return pp_net_fail(v, PP_EUNSUPPORTED, "its sizes or scales must be constant");
     }
-    PP_TRY(pp_onnx_resize_of(v->m->path, v->node, v->m->opset, in, s->ndim, s->dim, r));
-    if (r->out[0] != 1 || r->out[1] != s->dim[1])
+    uint64_t dim[PP_ONNX_DIMS];
+    memcpy(dim, s->dim, sizeof dim);
+    if (v->images > 1 && in[3] && pp_onnx_count(in[3]) == s->ndim && pp_onnx_f64(in[3], 0) > 1)
+        dim[0] = v->images; /* sizes count all the images that the file was made for */
+    PP_TRY(pp_onnx_resize_of(v->m->path, v->node, v->m->opset, in, s->ndim, dim, r));
+    if (r->out[0] != dim[0] || r->out[1] != s->dim[1])
         return pp_net_fail(v, PP_EUNSUPPORTED, "it changes the number of channels");
     return PP_OK;
 }

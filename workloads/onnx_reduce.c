@@ -285,6 +285,35 @@ static pp_status run_instance_norm(pp_onnx_call *c)
     return PP_OK;
 }
 
+/* Over all elements of a group of channels. scale, bias: one a channel, or (before operator set 21) one a group. */
+static pp_status run_group_norm(pp_onnx_call *c)
+{
+    const pp_onnx_tensor *x = pp_onnx_in(c, 0), *scale = pp_onnx_in(c, 1), *bias = pp_onnx_in(c, 2);
+    const int64_t groups = pp_onnx_attr_i(c->node, "num_groups", 0);
+    double epsilon = pp_onnx_attr_f(c->node, "epsilon", 1e-5);
+    void *data = NULL;
+    const uint64_t channels = x && x->ndim > 1 ? x->dim[1] : 0, have = scale ? pp_onnx_count(scale) : 0;
+    if (groups < 1 || channels == 0 || channels % (uint64_t)groups != 0 || !bias || pp_onnx_count(bias) != have ||
+        (have != channels && have != (uint64_t)groups))
+        return pp_onnx_fail(c->path, c->node, PP_EFORMAT, "needs a map [N,C,...], and scale and bias of C numbers");
+    PP_TRY(pp_onnx_result(c, 0, x->type, x->ndim, x->dim, &data));
+    const uint64_t n = pp_onnx_count(x), images = x->dim[0] ? x->dim[0] : 1;
+    const uint64_t each = n / images / (uint64_t)groups, pixels = n / images / channels;
+    for (uint64_t first = 0; first < n; first += each) {
+        double mean = 0, square = 0;
+        for (uint64_t k = 0; k < each; k++)
+            mean += pp_onnx_f64(x, first + k) / (double)each;
+        for (uint64_t k = 0; k < each; k++)
+            square += pow(pp_onnx_f64(x, first + k) - mean, 2) / (double)each;
+        for (uint64_t i = first; i < first + each; i++) {
+            const uint64_t k = i / pixels % channels / (channels / have);
+            const double v = (pp_onnx_f64(x, i) - mean) / sqrt(square + epsilon);
+            pp_onnx_store(data, x->type, i, v * pp_onnx_f64(scale, k) + pp_onnx_f64(bias, k));
+        }
+    }
+    return PP_OK;
+}
+
 const pp_onnx_row pp_onnx_ops_reduce_[] = {
     {"ReduceSum", run_reduce},
     {"ReduceMean", run_reduce},
@@ -302,5 +331,6 @@ const pp_onnx_row pp_onnx_ops_reduce_[] = {
     {"LayerNormalization", run_layer_norm},
     {"BatchNormalization", run_batch_norm},
     {"InstanceNormalization", run_instance_norm},
+    {"GroupNormalization", run_group_norm},
     {NULL, NULL},
 };

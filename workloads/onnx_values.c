@@ -147,11 +147,15 @@ static pp_status read_name(pp_onnx *m, pp_wire w, pp_onnx_tensor *t)
 
 /* ---- where the elements are ---- */
 
+static bool is_nibbles(const pp_onnx_tensor *t)
+{
+    return t->type == PP_ONNX_INT4 || t->type == PP_ONNX_UINT4;
+}
+
 /* Bytes of an element as files store it: 4-bit types hold two a byte. */
 static uint64_t stored_bytes(const pp_onnx_tensor *t, uint64_t count)
 {
-    bool nibbles = t->type == PP_ONNX_INT4 || t->type == PP_ONNX_UINT4;
-    return nibbles ? (count + 1) / 2 : count * pp_onnx_type_size(t->type);
+    return is_nibbles(t) ? (count + 1) / 2 : count * pp_onnx_type_size(t->type);
 }
 
 static pp_status unpack_nibbles(pp_onnx *m, pp_onnx_tensor *t, uint64_t count, const uint8_t *from)
@@ -178,7 +182,7 @@ static pp_status take_bytes(pp_onnx *m, pp_onnx_tensor *t, uint64_t count, const
                           (unsigned long long)size, shape, pp_onnx_type_name(t->type), (unsigned long long)want);
     }
     t->data = size ? bytes : none;
-    if (size && (t->type == PP_ONNX_INT4 || t->type == PP_ONNX_UINT4))
+    if (size && is_nibbles(t))
         return unpack_nibbles(m, t, count, bytes);
     return PP_OK;
 }
@@ -196,9 +200,6 @@ static uint32_t list_field(pp_onnx_type type)
     case PP_ONNX_UINT32:
     case PP_ONNX_UINT64:
         return 11;
-    case PP_ONNX_INT4:
-    case PP_ONNX_UINT4:
-        return 0;
     default:
         return 5;
     }
@@ -278,13 +279,14 @@ static pp_status read_list(const proto *p, pp_onnx *m, uint64_t count)
     pp_onnx_tensor *t = p->t;
     list l = {0};
     bool fixed = p->listed == 4 || p->listed == 10;
+    const uint64_t want = is_nibbles(t) ? (count + 1) / 2 : count; /* two of 4 bits in one number */
     if (p->listed != list_field(t->type))
         return pp_fail_at(PP_EFORMAT, m->path, 0, "tensor '%s': its elements stand in a field that does not hold %s",
                           t->name, pp_onnx_type_name(t->type));
     PP_TRY(walk_list(p, fixed, &l, NULL));
-    if (l.n != count)
+    if (l.n != want)
         return pp_fail_at(PP_EFORMAT, m->path, 0, "tensor '%s': %llu elements, its shape needs %llu", t->name,
-                          (unsigned long long)l.n, (unsigned long long)count);
+                          (unsigned long long)l.n, (unsigned long long)want);
     if (fixed && l.pieces == 1 && l.first) {
         t->data = l.first;
         return PP_OK;
@@ -293,7 +295,8 @@ static pp_status read_list(const proto *p, pp_onnx *m, uint64_t count)
     if (!to)
         return PP_ENOMEM;
     t->data = to;
-    return walk_list(p, fixed, &l, to);
+    PP_TRY(walk_list(p, fixed, &l, to));
+    return is_nibbles(t) ? unpack_nibbles(m, t, count, to) : PP_OK;
 }
 
 static pp_status find_elements(const proto *p, pp_onnx *m, uint64_t count)

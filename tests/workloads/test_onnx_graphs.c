@@ -91,6 +91,19 @@ static void opset_21(void **state)
     put_node(&g, "DequantizeLinear", "q s z", "w", "axis:i=0");
     put_node(&g, "Gemm", "x w", "y", "transB:i=1");
     check(21, (const double[]){1.4, 0.05});
+    /* The codes of above in the list of integers (int32_data), two a number. */
+    bytes t = {.len = 0};
+    put_int(&t, 1, 2);
+    put_int(&t, 1, 3);
+    put_int(&t, 2, 22);
+    put_text(&t, 8, "q");
+    put_bytes(&t, 5, "\xe1\x01\x83\x01\x07", 5); /* 225, 131, 7 */
+    start("1x3");
+    put_bytes(&g, 5, t.data, t.len);
+    put_floats(&g, "s", "2", "0.5 0.25");
+    put_node(&g, "DequantizeLinear", "q s", "w", "axis:i=0");
+    put_node(&g, "Gemm", "x w", "y", "transB:i=1");
+    check(21, (const double[]){0.4, 0.35});
 }
 
 /* ---- what is fused and folded ---- */
@@ -177,6 +190,13 @@ static void activations_in_parts_become_one(void **state)
 static void bounds_and_slopes(void **state)
 {
     (void)state;
+    start("1x3x1x1"); /* the upper bound holds where both cross: constants alone go through it */
+    put_floats(&g, "c", "1x3x1x1", "0 2 5");
+    put_floats(&g, "lo", "", "3");
+    put_floats(&g, "hi", "", "1");
+    put_node(&g, "Clip", "c lo hi", "one", "");
+    put_node(&g, "Add", "x one", "y", "");
+    check(13, (const double[]){1, 1.2, 1.4});
     static const struct {
         const char *op, *attrs;
     } cases[] = {{"LeakyRelu", "alpha:f=0.2"},
@@ -320,6 +340,56 @@ static void pools_and_pads(void **state)
     put_node(&g, "Slice", "x from to axes steps", "s", "");
     put_node(&g, "Pad", "s pads", "y", "");
     check(12, NULL);
+    start("1x2x3x5"); /* the shape of a padded map: it has 6 columns */
+    put_ints(&g, "pads", "8", "0 0 1 1 0 0 0 0");
+    put_ints(&g, "last", "", "3");
+    put_node(&g, "Pad", "x pads", "p", "");
+    put_node(&g, "Shape", "p", "shape", "");
+    put_node(&g, "Gather", "shape last", "n", "");
+    put_node(&g, "Cast", "n", "f", "to:i=1");
+    put_node(&g, "MaxPool", "x", "m", "kernel_shape:I=2,2");
+    put_node(&g, "Mul", "m f", "y", "");
+    check(13, NULL);
+}
+
+/* A file that was made for several images: sizes in it count all of them. */
+static void several_images(void **state)
+{
+    static const char *const shapes[] = {"4 -1", "4 18", "-1 18", "0 -1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        start("4x2x3x3");
+        put_ints(&g, "shape", "2", shapes[i]);
+        put_node(&g, "Reshape", "x shape", "y", "");
+        check(13, NULL);
+    }
+    start("4x2x3x3");
+    put_ints(&g, "sizes", "4", "4 2 6 6");
+    put_node(&g, "Resize", "x - - sizes", "y", "coordinate_transformation_mode:s=asymmetric nearest_mode:s=floor");
+    check(13, NULL);
+    start("4x2x3x3"); /* a size of 1 that is left out; the images' is not */
+    put_floats(&g, "w", "2x2", "1 2 3 4");
+    put_node(&g, "GlobalAveragePool", "x", "g", "");
+    put_node(&g, "Squeeze", "g", "s", "");
+    put_node(&g, "Gemm", "s w", "y", "");
+    check(13, NULL);
+}
+
+/* Results in one dimension come in the order of the file: rows and columns were exchanged before. */
+static void turned_maps_are_flattened_in_order(void **state)
+{
+    static const char *const cases[][2] = {{"1x2x3x4", "perm:I=0,1,3,2"}, {"1x1x3x4", "perm:I=0,1,3,2"}, {"1x1x3x4", "perm:I=0,3,2,1"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start(cases[i][0]);
+        put_node(&g, "Transpose", "x", "t", cases[i][1]);
+        put_node(&g, "Flatten", "t", "y", "");
+        check(13, NULL);
+    }
+    start("1x2x3x4");
+    put_node(&g, "Transpose", "x", "t", "perm:I=0,2,1,3");
+    put_node(&g, "Flatten", "t", "y", "");
+    refuses(13, "channels between rows and columns");
 }
 
 static void quantized_graphs(void **state)
@@ -340,6 +410,18 @@ static void quantized_graphs(void **state)
     pp_network *net = check_model(path, false, NULL);
     assert_int_equal(net->ops[1].weight.dtype, PP_DTYPE_I8);
     pp_network_free(net);
+    /* Codes that may be below zero are no ReLU: of 4 bits, and of a type that no zero point tells. -1, -.6 ... 1 in 8 steps. */
+    for (int i = 0; i < 2; i++) {
+        start("1x1x2x3");
+        put_floats(&g, "s", "", "0.2");
+        put_raw(&g, "z", 22, "", "\x00", 1);
+        put_floats(&g, "w", "1x1x1x1", "2");
+        put_floats(&g, "b", "1", "-1");
+        put_node(&g, "Conv", "x w b", "c", "");
+        put_node(&g, "QuantizeLinear", i ? "c s" : "c s z", "q", i ? "output_dtype:i=3" : "");
+        put_node(&g, "DequantizeLinear", i ? "q s" : "q s z", "y", "");
+        check(21, (const double[]){-1, -0.6, -0.2, 0.2, 0.6, 1});
+    }
 }
 
 static void a_last_softmax_is_left_out(void **state)
@@ -513,6 +595,8 @@ int main(void)
                                        cmocka_unit_test(channels_last),
                                        cmocka_unit_test(gates_and_broadcasts),
                                        cmocka_unit_test(pools_and_pads),
+                                       cmocka_unit_test(several_images),
+                                       cmocka_unit_test(turned_maps_are_flattened_in_order),
                                        cmocka_unit_test(quantized_graphs),
                                        cmocka_unit_test(a_last_softmax_is_left_out),
                                        cmocka_unit_test(blocks_with_layer_norms),
