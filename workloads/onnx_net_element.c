@@ -477,6 +477,8 @@ static pp_status convert_batch_norm(pp_onnx_net *v)
     PP_TRY(pp_net_stream(v, 0, &given));
     pp_onnx_stream x = *given, out;
     PP_TRY(pp_net_settle(v, &x));
+    if (x.ndim > 2 && pp_net_axis_of(v, &x, 1) != PP_ONNX_C)
+        PP_TRY(pp_net_to_map(v, &x));
     uint32_t n = pp_net_shape(v, &x).c;
     if (x.ndim < 2 || pp_net_axis_of(v, &x, 1) != PP_ONNX_C)
         return pp_net_fail(v, PP_EUNSUPPORTED, "its input must be a map [N,C,...]");

@@ -127,6 +127,8 @@ bool pp_net_reshape(pp_onnx_stream *s, uint32_t ndim, const uint64_t *dim);
 bool pp_net_transpose(pp_onnx_stream *s, const uint32_t *axis);
 /* Makes shuffles and flattens real: a stream whose dimensions are whole axes where that can be had. */
 pp_status pp_net_settle(pp_onnx_net *v, pp_onnx_stream *s);
+/* A vector [1,C H W] that was cut into [1,C,H,W] (or [1,C,W]) becomes that map; others stay. */
+pp_status pp_net_vector_to_map(pp_onnx_net *v, pp_onnx_stream *s);
 /* After operator `op` on stream s (same map but C): layout of s with its C axis of the new size. */
 pp_onnx_stream pp_net_after(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t op);
 /* h, w, c of element i of dimensions [first, ndim). */
@@ -145,7 +147,7 @@ pp_status pp_net_take_room(pp_onnx_net *v, uint64_t bytes);
 /* A map whose W is dimension `token` (PP_NONE: the last that holds pixels) and whose H all that hold pixels before it; pixels
  * move where they have to. false in *done: a dimension mixes pixels and channels, or others are behind `token`. */
 pp_status pp_net_arrange(pp_onnx_net *v, pp_onnx_stream *s, uint32_t token, bool *done);
-/* A stream [1,C,H,W] or [1,C,W] whose pixels do not lie so becomes one, others stay. */
+/* A stream [1,C,H,W] or [1,C,W] whose pixels do not lie so, or that is one vector, becomes a map, others stay. */
 pp_status pp_net_to_map(pp_onnx_net *v, pp_onnx_stream *s);
 /* Elements [start, start + size) of dimension d, which holds pixels. */
 pp_status pp_net_tokens_part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint32_t start, uint32_t size,

@@ -78,7 +78,9 @@ uint32_t pp_net_axis_of(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t 
     if (several || d > 3 || s->ndim > 4)
         return PP_ONNX_AXES;
     uint32_t axis = natural[s->ndim == 4][d];
-    return axis < PP_ONNX_AXES && is_axis(v, s, d, axis) ? axis : PP_ONNX_AXES;
+    if (axis < PP_ONNX_AXES && is_axis(v, s, d, axis))
+        return axis;
+    return d > 0 && is_axis(v, s, d, PP_ONNX_C) ? PP_ONNX_C : PP_ONNX_AXES; /* the one channel, in another place */
 }
 
 bool pp_net_same_layout(const pp_onnx_stream *a, const pp_onnx_stream *b)
@@ -200,6 +202,27 @@ static bool is_pixel_shuffle(const pp_onnx_net *v, const pp_onnx_stream *s, uint
            y[3].stride == inner;
 }
 
+/* Channels [C][sh][sw], or [sh][sw][C], of one pixel that dimensions 1, 2 and 3 (or 1 and 2) hold: a vector that becomes a map. */
+static bool is_cut_vector(const pp_onnx_net *v, const pp_onnx_stream *s, uint32_t *sh, uint32_t *sw, bool *behind)
+{
+    const pp_shape shape = pp_net_shape(v, s);
+    if ((s->ndim != 3 && s->ndim != 4) || s->dim[0] != 1 || shape.h != 1 || shape.w != 1 || s->n_factors > 3)
+        return false;
+    const uint32_t size[3] = {(uint32_t)s->dim[1], s->ndim == 4 ? (uint32_t)s->dim[2] : 1, (uint32_t)s->dim[s->ndim - 1]};
+    const uint32_t first[2][3] = {{size[1] * size[2], size[2], 1}, {1, size[2] * size[0], size[0]}}; /* strides */
+    bool fits[2] = {true, true};
+    for (uint32_t i = 0; i < s->n_factors; i++) {
+        const pp_factor *f = &s->f[i];
+        const uint32_t k = f->dim == 1 ? 0 : f->dim + 1u == s->ndim ? 2 : 1;
+        for (uint32_t order = 0; order < 2; order++)
+            fits[order] = fits[order] && f->size == size[k] && f->stride == first[order][k];
+    }
+    *sh = size[1];
+    *sw = size[2];
+    *behind = !fits[0];
+    return size[1] * size[2] > 1 && (fits[0] || fits[1]);
+}
+
 static pp_status settle_pixels(pp_onnx_net *v, pp_onnx_stream *s, uint32_t sh, uint32_t sw, bool behind)
 {
     uint32_t op = s->op;
@@ -209,8 +232,15 @@ static pp_status settle_pixels(pp_onnx_net *v, pp_onnx_stream *s, uint32_t sh, u
     if (behind)
         PP_TRY(pp_build_shuffle(v->b, name, op, sh * sw, &op));
     PP_TRY(pp_build_pixel_shuffle(v->b, second, op, sh, sw, &op));
-    *s = pp_net_map(v, op, 4);
+    *s = pp_net_map(v, op, s->ndim);
     return PP_OK;
+}
+
+pp_status pp_net_vector_to_map(pp_onnx_net *v, pp_onnx_stream *s)
+{
+    uint32_t sh = 1, sw = 1;
+    bool behind = false;
+    return is_cut_vector(v, s, &sh, &sw, &behind) ? settle_pixels(v, s, sh, sw, behind) : PP_OK;
 }
 
 /* All of the map in one dimension, C slowest: a flatten. */

@@ -242,6 +242,8 @@ static pp_status product(pp_onnx_net *v, const pp_onnx_stream *x, pp_tensor *w, 
         outside |= x->f[i].dim != last;
     if (!outside)
         return one_vector(v, x, w, bias);
+    if (x->dim[last] == 1 && shape.c == 1)
+        return each_pixel(v, x, w, bias);
     pp_onnx_stream settled = *x;
     PP_TRY(pp_net_settle(v, &settled)); /* channels that were shuffled */
     x = &settled;

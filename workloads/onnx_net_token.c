@@ -173,8 +173,10 @@ pp_status pp_net_arrange(pp_onnx_net *v, pp_onnx_stream *s, uint32_t token, bool
 pp_status pp_net_to_map(pp_onnx_net *v, pp_onnx_stream *s)
 {
     bool done;
-    if (pp_net_is_map(v, s) || s->coded || s->pad[0] || s->pad[1] || s->pad[2] || s->pad[3] ||
-        (s->ndim != 3 && s->ndim != 4) || s->dim[0] != 1 || s->dim[1] != pp_net_shape(v, s).c)
+    if (pp_net_is_map(v, s) || s->coded || s->pad[0] || s->pad[1] || s->pad[2] || s->pad[3])
+        return PP_OK;
+    PP_TRY(pp_net_vector_to_map(v, s));
+    if (pp_net_is_map(v, s) || (s->ndim != 3 && s->ndim != 4) || s->dim[0] != 1 || s->dim[1] != pp_net_shape(v, s).c)
         return PP_OK;
     for (uint32_t d = 2; d < s->ndim; d++)
         if (kind_of(s, d) != PIXELS && s->dim[d] > 1)

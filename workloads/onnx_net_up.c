@@ -139,6 +139,7 @@ static pp_status convert_transposed(pp_onnx_net *v)
     PP_TRY(pp_net_stream(v, 0, &given));
     pp_onnx_stream x = *given;
     PP_TRY(pp_net_settle(v, &x));
+    PP_TRY(pp_net_to_map(v, &x));
     if (!w || !w->data || !pp_onnx_is_float(w->type))
         return pp_net_fail(v, PP_EUNSUPPORTED, "its weights must be constant numbers");
     if (!pp_net_is_map(v, &x) || w->ndim != x.ndim)
@@ -172,6 +173,7 @@ static pp_status block_input(pp_onnx_net *v, pp_onnx_stream *x, uint32_t *block)
     PP_TRY(pp_net_stream(v, 0, &given));
     *x = *given;
     PP_TRY(pp_net_settle(v, x));
+    PP_TRY(pp_net_to_map(v, x));
     if (!pp_net_is_map(v, x) || x->ndim != 4)
         return pp_net_fail(v, PP_EUNSUPPORTED, "its input must be a map [N,C,H,W]");
     if (n < 1 || n > 1024)
@@ -298,6 +300,7 @@ static pp_status resize_of(pp_onnx_net *v, pp_onnx_stream *s, pp_onnx_resize *r)
     PP_TRY(pp_net_stream(v, 0, &given));
     *s = *given;
     PP_TRY(pp_net_settle(v, s));
+    PP_TRY(pp_net_to_map(v, s));
     if (!pp_net_is_map(v, s) || v->node->n_in > 4)
         return pp_net_fail(v, PP_EUNSUPPORTED, "its input must be a map [N,C,H,W] or [N,C,W]");
     for (uint32_t k = 1; k < v->node->n_in; k++) {

@@ -275,6 +275,42 @@ static void sums_means_and_maxima(void **state)
     pp_network_free(net);
 }
 
+/* As decoders begin: a linear layer whose results are cut into a map, channels first and last. */
+static void vectors_become_maps(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = {"0 3 2 2", "1 2 2 3", "-1 3 1 4", "1 3 4"};
+    for (int turn = 0; turn < 4; turn++) {
+        start("1x4");
+        put_ints(&g, "shape", turn == 3 ? "3" : "4", shapes[turn]);
+        put_kernel("w", "12x4", 48);
+        put_kernel("k", turn == 3 ? "3x2x2" : "3x2x2x2", turn == 3 ? 12 : 24);
+        put_floats(&g, "s", "3", "1 2 3");
+        put_floats(&g, "t", "3", "0 0.5 -1");
+        put_node(&g, "Gemm", "x w", "v", "transB:i=1");
+        put_node(&g, "Reshape", "v shape", turn == 1 ? "last" : "m", "");
+        if (turn == 1)
+            put_node(&g, "Transpose", "last", "m", "perm:I=0,3,1,2");
+        put_node(&g, "BatchNormalization", "m s t t s", "n", "");
+        put_node(&g, "Relu", "n", "r", "");
+        put_node(&g, "ConvTranspose", "r k", "y", turn == 3 ? "strides:I=2" : "strides:I=2,2");
+        pp_network *net = check_net(13, NULL);
+        assert_int_equal(count_kind(net, PP_OP_SHUFFLE), turn == 1);
+        pp_network_free(net);
+    }
+    start("1x3x1x1"); /* a number for each of three tokens, and the only channel behind them */
+    put_floats(&g, "w", "1x2", "2 3");
+    put_ints(&g, "shape", "3", "1 3 1");
+    put_node(&g, "Relu", "x", "a", "");
+    put_node(&g, "Reshape", "a shape", "b", "");
+    put_node(&g, "Transpose", "b", "c", "perm:I=0,2,1");
+    put_node(&g, "MaxPool", "c", "d", "kernel_shape:I=1");
+    put_node(&g, "Transpose", "d", "e", "perm:I=0,2,1");
+    put_node(&g, "MatMul", "e w", "f", "");
+    put_node(&g, "Transpose", "f", "y", "perm:I=0,2,1");
+    check(13, (const double[]){0, .4, .8, 0, .6, 1.2});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +318,6 @@ int main(void)
         cmocka_unit_test(scales_behind_go_into_it), cmocka_unit_test(pixels_from_channels_and_back),
         cmocka_unit_test(maps_resized_in_straight_lines), cmocka_unit_test(channels_of_zeros_and_slopes),
         cmocka_unit_test(pixels_from_channels_by_views),  cmocka_unit_test(activations_of_detectors_and_transformers),
-        cmocka_unit_test(sums_means_and_maxima)};
+        cmocka_unit_test(sums_means_and_maxima), cmocka_unit_test(vectors_become_maps)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
