@@ -333,12 +333,17 @@ static pp_status lockstep_of(pp_lm_actors **out, const pp_lm_sampler *s, const p
     return pp_lm_actors_lockstep(out, &s->front, 0, o);
 }
 
-static pp_status try_grain(candidate *out, const pp_lm_sampler *s, const pp_lm_lockstep_options *o, double *hops)
+/* out->grain is 0 where a token of the model takes more hops than `hops_most` (0: any). */
+static pp_status try_grain(candidate *out, const pp_lm_sampler *s, const pp_lm_lockstep_options *o, uint64_t hops_most)
 {
     pp_lm_actors *x = NULL;
     PP_TRY(lockstep_of(&x, s, o));
-    *out = (candidate){INFINITY, -INFINITY, o->grain};
-    *hops = x->hops_token / s->share;
+    const bool few = hops_most == 0 || x->hops_token / s->share <= (double)hops_most;
+    *out = (candidate){INFINITY, -INFINITY, few ? o->grain : 0};
+    if (!few) {
+        pp_lm_actors_free(x);
+        return PP_OK;
+    }
     pp_status status = PP_OK;
     for (uint32_t k = 0; k < s->n_cases && status == PP_OK; k++) {
         uint64_t ps = 0;
@@ -373,8 +378,7 @@ static pp_status settle_margin(pp_lm_lockstep_options *o, const pp_lm_sampler *s
     }
     for (int k = 0; k < ROUNDS && o->margin > 0; k++) {
         candidate c;
-        double hops;
-        PP_TRY(try_grain(&c, s, o, &hops));
+        PP_TRY(try_grain(&c, s, o, 0));
         if (c.least >= 0)
             break;
         o->margin = (1 + o->margin) / (1 + c.least) - 1;
@@ -384,8 +388,8 @@ static pp_status settle_margin(pp_lm_lockstep_options *o, const pp_lm_sampler *s
 
 typedef struct trials {
     const pp_lm_sampler *s;
+    uint64_t hops_most;
     candidate grain[PP_LM_GRAINS];
-    double hops[PP_LM_GRAINS];
     pp_progress bar;
 } trials;
 
@@ -394,19 +398,19 @@ static pp_status try_one(void *payload, size_t i, unsigned worker)
     trials *t = payload;
     const pp_lm_lockstep_options o = {.grain = (uint32_t)i + 1};
     (void)worker;
-    PP_TRY(try_grain(&t->grain[i], t->s, &o, &t->hops[i]));
+    PP_TRY(try_grain(&t->grain[i], t->s, &o, o.grain == PP_LM_GRAINS ? 0 : t->hops_most));
     pp_progress_step(&t->bar, 1);
     return PP_OK;
 }
 
 static pp_status try_grains(pp_lm_sampler *s, uint64_t hops_most)
 {
-    trials t = {.s = s};
+    trials t = {.s = s, .hops_most = hops_most};
     pp_progress_begin(&t.bar, "lockstep on the sample", PP_LM_GRAINS);
     const pp_status status = pp_pool_run(s->in.pool, PP_LM_GRAINS, try_one, &t);
     pp_progress_end(&t.bar);
     for (uint32_t i = 0; i < PP_LM_GRAINS; i++)
-        if (hops_most == 0 || t.hops[i] <= (double)hops_most || i + 1 == PP_LM_GRAINS)
+        if (t.grain[i].grain > 0)
             s->grains[s->n_grains++] = t.grain[i];
     return status;
 }
