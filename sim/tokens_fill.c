@@ -1,4 +1,5 @@
 /* How many tokens fill a pipeline: without waiting from its bounds, with waiting by trying. */
+#include "base/term.h"
 #include "sim/tokens_internal.h"
 
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 static const uint32_t quarters[] = {4, 5, 6, 8, 12};
 enum { TRIES = sizeof quarters / sizeof *quarters, WITHIN_PERCENT = 2 };
 enum { LEAST = 6, MOST = 48 }; /* tokens of prompts sent, in fillings of the pipeline; two prompts when that lies between */
+enum { PROBES = 4 };        /* at most: the last, the first, and halves between */
 enum { DECODED = 16 };         /* tokens of each that are decoded, at most: they go between the prompts behind */
 
 /* Some slack, or small gaps go round for ever. */
@@ -110,8 +112,13 @@ pp_status pp_token_fill_loaded(uint64_t *out, const pp_token_net *net, const pp_
         return PP_OK;
     pp_status status = probe_sequences(&sequence, &probe.n_sequences, &sent, net, setup, tokens_sent(setup, fill));
     probe.sequence = sequence;
-    if (status == PP_OK && sent > one)
+    if (status == PP_OK && sent > one) {
+        pp_progress bar;
+        pp_progress_begin(&bar, "tokens under way", (uint64_t)PROBES * sent);
+        probe.progress = &bar;
         status = fewest(&best, net, &probe, one);
+        pp_progress_end(&bar);
+    }
     free(sequence);
     *out = one * quarters[best] / 4;
     return status;

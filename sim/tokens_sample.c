@@ -52,6 +52,7 @@ struct pp_lm_sampler {
     candidate grains[PP_LM_GRAINS]; /* few enough hops */
     uint32_t n_grains;
     uint64_t tokens;           /* at most, of a case */
+    uint64_t coarsest_ps;      /* of some tokens through the whole model; 0: not yet known */
     char why_not[160];
 };
 
@@ -206,13 +207,14 @@ static pp_status choose_in_flight(const pp_lm_sampler *s, sample_case *c, double
     return PP_OK;
 }
 
-static pp_status time_of(uint64_t *out, const pp_lm_sampler *s, const sample_case *c, const pp_token_net *net)
+static pp_status time_of(uint64_t *out, const pp_lm_sampler *s, const sample_case *c, const pp_token_net *net, pp_progress *bar)
 {
     pp_token_setup setup = c->setup;
     pp_token_result *r = NULL;
     pp_token_bounds b;
     PP_TRY(pp_token_bounds_at(&b, net, 1));
     setup.entry_ps = s->in.paced ? b.interval_ps : 0;
+    setup.progress = bar;
     PP_TRY(pp_simulate_tokens(&r, net, &setup));
     *out = r->end_ps;
     pp_token_result_free(r);
@@ -243,15 +245,21 @@ static pp_status time_tiles(void *payload, size_t k, unsigned worker)
 {
     timing *t = payload;
     (void)worker;
-    PP_TRY(time_of(&t->s->cases[k].tiles_ps, t->s, &t->s->cases[k], &t->s->tiles->net));
-    pp_progress_step(&t->bar, 1);
-    return PP_OK;
+    return time_of(&t->s->cases[k].tiles_ps, t->s, &t->s->cases[k], &t->s->tiles->net, &t->bar);
+}
+
+static uint64_t tokens_of_cases(const pp_lm_sampler *s)
+{
+    uint64_t n = 0;
+    for (uint32_t k = 0; k < s->n_cases; k++)
+        n += s->cases[k].tokens;
+    return n;
 }
 
 static pp_status time_cases(pp_lm_sampler *s)
 {
     timing t = {.s = s};
-    pp_progress_begin(&t.bar, "sample of tiles", s->n_cases);
+    pp_progress_begin(&t.bar, "sample of tiles", tokens_of_cases(s));
     const pp_status status = pp_pool_run(s->in.pool, s->n_cases, time_tiles, &t);
     pp_progress_end(&t.bar);
     return status;
@@ -334,20 +342,22 @@ static pp_status lockstep_of(pp_lm_actors **out, const pp_lm_sampler *s, const p
 }
 
 /* out->grain is 0 where a token of the model takes more hops than `hops_most` (0: any). */
-static pp_status try_grain(candidate *out, const pp_lm_sampler *s, const pp_lm_lockstep_options *o, uint64_t hops_most)
+static pp_status try_grain(candidate *out, const pp_lm_sampler *s, const pp_lm_lockstep_options *o, uint64_t hops_most,
+                           pp_progress *bar)
 {
     pp_lm_actors *x = NULL;
     PP_TRY(lockstep_of(&x, s, o));
     const bool few = hops_most == 0 || x->hops_token / s->share <= (double)hops_most;
     *out = (candidate){INFINITY, -INFINITY, few ? o->grain : 0};
     if (!few) {
+        pp_progress_step(bar, tokens_of_cases(s));
         pp_lm_actors_free(x);
         return PP_OK;
     }
     pp_status status = PP_OK;
     for (uint32_t k = 0; k < s->n_cases && status == PP_OK; k++) {
         uint64_t ps = 0;
-        status = time_of(&ps, s, &s->cases[k], &x->net);
+        status = time_of(&ps, s, &s->cases[k], &x->net, bar);
         out->least = fmin(out->least, more(ps, s->cases[k].tiles_ps));
         out->most = fmax(out->most, more(ps, s->cases[k].tiles_ps));
     }
@@ -378,7 +388,7 @@ static pp_status settle_margin(pp_lm_lockstep_options *o, const pp_lm_sampler *s
     }
     for (int k = 0; k < ROUNDS && o->margin > 0; k++) {
         candidate c;
-        PP_TRY(try_grain(&c, s, o, 0));
+        PP_TRY(try_grain(&c, s, o, 0, NULL));
         if (c.least >= 0)
             break;
         o->margin = (1 + o->margin) / (1 + c.least) - 1;
@@ -398,15 +408,13 @@ static pp_status try_one(void *payload, size_t i, unsigned worker)
     trials *t = payload;
     const pp_lm_lockstep_options o = {.grain = (uint32_t)i + 1};
     (void)worker;
-    PP_TRY(try_grain(&t->grain[i], t->s, &o, o.grain == PP_LM_GRAINS ? 0 : t->hops_most));
-    pp_progress_step(&t->bar, 1);
-    return PP_OK;
+    return try_grain(&t->grain[i], t->s, &o, o.grain == PP_LM_GRAINS ? 0 : t->hops_most, &t->bar);
 }
 
 static pp_status try_grains(pp_lm_sampler *s, uint64_t hops_most)
 {
     trials t = {.s = s, .hops_most = hops_most};
-    pp_progress_begin(&t.bar, "lockstep on the sample", PP_LM_GRAINS);
+    pp_progress_begin(&t.bar, "lockstep on the sample", PP_LM_GRAINS * tokens_of_cases(s));
     const pp_status status = pp_pool_run(s->in.pool, PP_LM_GRAINS, try_one, &t);
     pp_progress_end(&t.bar);
     for (uint32_t i = 0; i < PP_LM_GRAINS; i++)
@@ -445,39 +453,45 @@ static void put_borders(const pp_lm_sampler *s, sample_case *c)
 
 typedef struct whole_timing {
     const pp_lm_sampler *s;
+    const sample_case *sent;
     const pp_token_net *net[2];
     uint64_t ps[2];
     pp_progress bar;
 } whole_timing;
 
-/* Time of some of the run's tokens through the whole model. */
 static pp_status time_whole(void *payload, size_t i, unsigned worker)
 {
     whole_timing *t = payload;
-    const pp_lm_sampler *s = t->s;
     (void)worker;
-    sample_case c = {.setup = *s->in.setup};
-    c.sequence = pp_calloc(s->in.setup->n_sequences, sizeof *c.sequence);
+    return time_of(&t->ps[i], t->s, t->sent, t->net[i], &t->bar);
+}
+
+/* Times of some of the run's tokens through the first `nets` of the whole model. */
+static pp_status time_nets(whole_timing *t, size_t nets)
+{
+    sample_case c = {.setup = *t->s->in.setup};
+    c.sequence = pp_calloc(c.setup.n_sequences, sizeof *c.sequence);
     if (c.sequence == NULL)
         return PP_ENOMEM;
     c.setup.sequence = c.sequence;
-    (s->in.setup->scenario == PP_SCENARIO_DECODE ? put_decoding : put_borders)(s, &c);
-    const pp_status status = time_of(&t->ps[i], s, &c, t->net[i]);
+    (t->s->in.setup->scenario == PP_SCENARIO_DECODE ? put_decoding : put_borders)(t->s, &c);
+    t->sent = &c;
+    pp_progress_begin(&t->bar, "lockstep on the model", nets * tokens_of(&c.setup));
+    const pp_status status = pp_pool_run(t->s->in.pool, nets, time_whole, t);
+    pp_progress_end(&t->bar);
     free(c.sequence);
-    pp_progress_step(&t->bar, 1);
     return status;
 }
 
 /* Behind the end of a long sequence groups can come to wait for each other around many blocks, token after token (two grains of
  * Llama-3-70B take twice the time then), which no sample of some blocks shows: a finer grain is not slower than the coarsest. */
-static pp_status fits(bool *out, const pp_lm_sampler *s, const pp_token_net *net, const pp_token_net *coarsest)
+static pp_status fits(bool *out, pp_lm_sampler *s, const pp_token_net *net, const pp_token_net *coarsest)
 {
-    whole_timing t = {.s = s, .net = {net, coarsest}};
-    pp_progress_begin(&t.bar, "lockstep on the model", 2);
-    const pp_status status = pp_pool_run(s->in.pool, 2, time_whole, &t);
-    pp_progress_end(&t.bar);
+    whole_timing t = {.s = s, .net = {net, coarsest}, .ps = {0, s->coarsest_ps}};
+    PP_TRY(time_nets(&t, s->coarsest_ps > 0 ? 1 : 2));
+    s->coarsest_ps = t.ps[1];
     *out = (double)t.ps[0] <= (double)t.ps[1] * SLOWER;
-    return status;
+    return PP_OK;
 }
 
 static pp_status make_nearest(pp_lm_actors **out, pp_lm_lockstep_options *o, const pp_lm_sampler *s)
@@ -523,7 +537,7 @@ pp_status pp_lm_sampler_take(pp_lm_sample *out, const pp_lm_sampler *s, const pp
     const sample_case *c = &s->cases[s->n_cases - 1];
     out->tiles_ps = c->tiles_ps;
     PP_TRY(lockstep_of(&lockstep, s, o));
-    const pp_status status = time_of(&out->lockstep_ps, s, c, &lockstep->net);
+    const pp_status status = time_of(&out->lockstep_ps, s, c, &lockstep->net, NULL);
     pp_lm_actors_free(lockstep);
     out->instances = s->front.n_instances;
     out->tokens = (uint32_t)c->tokens;
