@@ -137,10 +137,28 @@ static pp_status write_csv(const pp_comparison *c, const char *path, bool force)
     return status;
 }
 
+/* The settings that options have taken the place of, so that the report says what was run. */
+static pp_status settle(const pp_parsed *p, const pp_session *s)
+{
+    static const char *const of[][2] = {{"networks", "workload.model"}, {"fabrics", "fabric.kind"}, {"images", "simulate.images"}, {"normalise", "fabric.normalise"}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        const char *given = pp_args_get(p, of[i][0]);
+        char *assignment = given != NULL ? pp_strf("%s=%s", of[i][1], given) : NULL;
+        if (given == NULL)
+            continue;
+        const pp_status status = assignment != NULL ? pp_config_set(s->config, assignment) : PP_ENOMEM;
+        free(assignment);
+        PP_TRY(status);
+    }
+    return PP_OK;
+}
+
 static pp_status write_outputs(const pp_parsed *p, const pp_session *s, const pp_comparison *c)
 {
     const bool force = pp_args_has(p, "force");
     const char *report = pp_args_get(p, "output"), *csv = pp_args_get(p, "csv"), *picture = pp_args_get(p, "draw");
+    if (report != NULL)
+        PP_TRY(settle(p, s));
     if (report != NULL)
         PP_TRY(pp_comparison_write(report, c, s->config, force));
     if (csv != NULL)

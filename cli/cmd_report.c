@@ -89,8 +89,9 @@ static pp_status show_study(const job *j, pp_json *json, FILE *out)
 static pp_status show_report(const job *j, const pp_report *r, FILE *out)
 {
     pp_comparison c;
-    if (pp_comparison_read(&c, r) == PP_OK)
-        return show_comparison(j, &c, out);
+    const pp_status compared = pp_comparison_read(&c, r);
+    if (compared != PP_ENOTFOUND)
+        return compared == PP_OK ? show_comparison(j, &c, out) : compared;
     pp_lm_summary lm;
     const pp_status tokens = pp_lm_summary_read(&lm, r);
     if (tokens != PP_ENOTFOUND)

@@ -38,8 +38,8 @@ pp_status pp_study_print_rows(const pp_study *st, void *stdio_file)
         char time[32], mean[24], std[24], ci[24], images[24];
         time_text(time, sizeof time, r->time_s);
         snprintf(mean, sizeof mean, "%.*f", digits, k * r->mean);
-        snprintf(std, sizeof std, "%.*f", digits, k * r->std);
-        snprintf(ci, sizeof ci, "%.*f", digits, k * r->ci95);
+        snprintf(std, sizeof std, r->seeds > 1 ? "%.*f" : "-", digits, k * r->std); /* one draw has no spread */
+        snprintf(ci, sizeof ci, r->seeds > 1 ? "%.*f" : "-", digits, k * r->ci95);
         snprintf(images, sizeof images, "%.2f", k * r->images_std);
         const char *cells[] = {r->model, time, r->compensation, mean, std, ci, images};
         status = pp_table_row(t, cells);

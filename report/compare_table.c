@@ -224,16 +224,19 @@ pp_status pp_comparison_read(pp_comparison *out, const pp_report *r)
     for (size_t i = 0; i < N_HEAD; i++) {
         char path[64];
         snprintf(path, sizeof path, "/compare/%s", head_columns[i].name);
-        if (!pp_h5_read_scalar(r->file, path, &head_columns[i], out))
-            return pp_fail(PP_ENOTFOUND, "%s: holds no comparison", r->path);
+        if (pp_h5_read_scalar(r->file, path, &head_columns[i], out))
+            continue;
+        if (i > 0)
+            return pp_fail(PP_EFORMAT, "%s: %s is missing or damaged", r->path, path);
+        return pp_fail(PP_ENOTFOUND, "%s: holds no comparison", r->path);
     }
     void *rows = NULL, *orders = NULL;
     size_t n_rows = 0, n_orders = 0;
-    if (!pp_h5_read_table(r->file, "/compare/rows", pp_compare_columns, pp_compare_n_columns, sizeof *out->row, &rows,
-                          &n_rows) ||
+    const bool whole = pp_h5_read_table(r->file, "/compare/rows", pp_compare_columns, pp_compare_n_columns, sizeof *out->row, &rows, &n_rows);
+    if (!whole ||
         !pp_h5_read_table(r->file, "/compare/orders", order_columns, N_ORDER, sizeof *out->order, &orders, &n_orders)) {
         free(rows);
-        return pp_fail(PP_EFORMAT, "%s: /compare is damaged", r->path);
+        return pp_fail(PP_EFORMAT, "%s: /compare/%s is missing or damaged", r->path, whole ? "orders" : "rows");
     }
     out->row = rows;
     out->order = orders;

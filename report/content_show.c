@@ -16,7 +16,7 @@ static char *cell_text(const pp_content_column *c, size_t row)
     if (c->kind == PP_CELL_TEXT)
         return pp_strdup(pp_content_text(c, row));
     if (c->kind == PP_CELL_F64)
-        snprintf(text, sizeof text, "%.5g", c->f64[row]);
+        snprintf(text, sizeof text, isnan(c->f64[row]) ? "-" : "%.5g", c->f64[row]);
     else
         pp_content_print(c, row, text, sizeof text);
     return pp_strdup(text);

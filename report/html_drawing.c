@@ -255,6 +255,8 @@ static void put_colours(FILE *f, const pp_html_drawing *d)
 static void put_legend(FILE *f, const pp_html_drawing *d)
 {
     put_colours(f, d);
+    if (d->n_channels == 0) /* a core alone */
+        return;
     fputs("<div class=\"legend\"><span>Channels by load</span><span class=\"end\">0</span>", f);
     for (unsigned k = 0; k < CLASSES; k++)
         fprintf(f, "<i class=\"line l%u\"></i>", k);

@@ -17,10 +17,32 @@ static double number(const pp_content *c, const char *path)
     return column != NULL ? pp_content_number(column, 0) : NAN;
 }
 
+/* A number as a figure has it; a dash where the report lacks it or holds none. */
+static const char *shown(char buffer[32], double v, bool whole)
+{
+    if (!isfinite(v))
+        return "\xE2\x80\x93";
+    snprintf(buffer, 32, whole && fabs(v) < 1e15 ? "%.0f" : "%.4g", v);
+    return buffer;
+}
+#define WHOLE(v) shown((char[32]){0}, v, true)
+#define FOUR(v) shown((char[32]){0}, v, false)
+
+static const char *plural(double n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static const char *text_of(const pp_content *c, const char *path)
 {
     const pp_content_column *column = scalar(c, path);
     return column != NULL ? pp_content_text(column, 0) : "";
+}
+
+static const char *named(const pp_content *c, const char *path)
+{
+    const char *text = text_of(c, path);
+    return text[0] != 0 ? text : "\xE2\x80\x93";
 }
 
 static size_t rows_of(const pp_content *c, const char *path)
@@ -100,7 +122,8 @@ static void timing_cards(FILE *f, const pp_content *c)
     double ips = number(c, "/timing/throughput_ips"), interval = number(c, "/timing/initiation_interval_ps");
     if (isnan(ips))
         return;
-    snprintf(note, sizeof note, "%.0f inferences simulated, %.60s switching", number(c, "/timing/images"), text_of(c, "/timing/switching"));
+    const double images = number(c, "/timing/images");
+    snprintf(note, sizeof note, "%s inference%s simulated, %.60s switching", WHOLE(images), plural(images), text_of(c, "/timing/switching"));
     pp_html_si(value, sizeof value, ips, "/s");
     card(f, "Throughput", value, note);
     double least = number(c, "/mapping/bound_initiation_interval_ps");
@@ -118,6 +141,10 @@ static void timing_cards(FILE *f, const pp_content *c)
 static void group_digits(char *buffer, size_t size, double v)
 {
     char digits[24];
+    if (!isfinite(v)) {
+        snprintf(buffer, size, "%s", WHOLE(v));
+        return;
+    }
     int n = snprintf(digits, sizeof digits, "%.0f", v);
     size_t at = 0;
     if (!(fabs(v) < 1e15))
@@ -147,13 +174,13 @@ static void way_card(FILE *f, const pp_content *c)
 static void token_cards(FILE *f, const pp_content *c)
 {
     char value[96], note[192], part[64], more[64];
-    double tokens = number(c, "/timing/throughput_tokens_s");
+    double tokens = number(c, "/timing/throughput_tokens_s"), sequences = number(c, "/workload/sequences");
     if (isnan(tokens))
         return;
     pp_html_si(value, sizeof value, tokens, "token/s");
     pp_html_si(part, sizeof part, number(c, "/timing/prefill_tokens_s"), "");
     pp_html_si(more, sizeof more, number(c, "/timing/decode_tokens_s"), "");
-    snprintf(note, sizeof note, "prefill %.40s, decode %.40s token/s; %.0f sequences", part, more, number(c, "/workload/sequences"));
+    snprintf(note, sizeof note, "prefill %.40s, decode %.40s token/s; %s sequence%s", part, more, WHOLE(sequences), plural(sequences));
     card(f, "Throughput", value, note);
     pp_html_si(value, sizeof value, number(c, "/timing/time_to_first_token_s"), "s");
     pp_html_si(part, sizeof part, number(c, "/timing/time_to_first_token_p99_s"), "s");
@@ -164,15 +191,15 @@ static void token_cards(FILE *f, const pp_content *c)
     snprintf(note, sizeof note, "mean; 99th percentile %s", part);
     card(f, "Time per output token", value, note);
     pp_html_si(value, sizeof value, number(c, "/mapping/bound_initiation_interval_ps") * 1e-12, "s");
-    snprintf(note, sizeof note, "bound between tokens: %.90s; %.0f in flight at most", text_of(c, "/mapping/bound_by"), number(c, "/timing/in_flight_high"));
+    snprintf(note, sizeof note, "bound between tokens: %.90s; %s in flight at most", text_of(c, "/mapping/bound_by"), WHOLE(number(c, "/timing/in_flight_high")));
     card(f, "Interval", value, note);
     way_card(f, c);
     pp_html_si(value, sizeof value, number(c, "/timing/kv_cache_bytes"), "B");
-    snprintf(note, sizeof note, "most at once, in %.16s; %.0f bit", text_of(c, "/timing/kv_tier"), number(c, "/quant/kvbits"));
+    snprintf(note, sizeof note, "most at once, in %.16s; %s bit", text_of(c, "/timing/kv_tier"), WHOLE(number(c, "/quant/kvbits")));
     card(f, "Keys and values", value, note);
     pp_html_si(value, sizeof value, number(c, "/energy/energy_per_token_nj") * 1e-9, "J");
     pp_html_si(part, sizeof part, number(c, "/energy/power_w"), "W");
-    snprintf(note, sizeof note, "a token; %s; %.4g TOPS/W; boundary %.16s", part, number(c, "/energy/tops_per_w"), text_of(c, "/energy/energy_boundary"));
+    snprintf(note, sizeof note, "a token; %s; %s TOPS/W; boundary %.16s", part, FOUR(number(c, "/energy/tops_per_w")), named(c, "/energy/energy_boundary"));
     card(f, "Energy", value, note);
 }
 
@@ -192,16 +219,20 @@ static void mapping_cards(FILE *f, const pp_content *c)
     group_digits(cores, sizeof cores, number(c, "/fabric/n_cores"));
     group_digits(tiles, sizeof tiles, tiles_of(c));
     snprintf(value, sizeof value, "%s of %s", used, cores);
+    const char *copies = WHOLE(number(c, "/mapping/copies_max"));
     if (number(c, "/workload/macs") == 0) /* task graphs have no matrices */
-        snprintf(note, sizeof note, "%s tasks; copies of a task: %.0f at most", tiles, number(c, "/mapping/copies_max"));
+        snprintf(note, sizeof note, "%s task%s; copies of a task: %s at most", tiles, plural(tiles_of(c)), copies);
     else
-        snprintf(note, sizeof note, "%s tiles of %.0f × %.0f; copies of a layer: %.0f at most", tiles, number(c, "/arch/array_rows"), number(c, "/arch/array_cols"), number(c, "/mapping/copies_max"));
+        snprintf(note, sizeof note, "%s tile%s of %s × %s; copies of a layer: %s at most", tiles, plural(tiles_of(c)), WHOLE(number(c, "/arch/array_rows")), WHOLE(number(c, "/arch/array_cols")), copies);
     card(f, "Cores used", value, note);
-    snprintf(note, sizeof note, "%.0f of %.0f flows ride one channel; hops at most %.0f", number(c, "/mapping/single_channel_flows"),
-             number(c, "/mapping/n_flows"), number(c, "/mapping/max_hops"));
-    card(f, "Certificate", text_of(c, "/mapping/certificate"), note);
+    const double flows = number(c, "/mapping/n_flows");
+    snprintf(note, sizeof note, "%s of %s flow%s ride one channel; hops at most %s", WHOLE(number(c, "/mapping/single_channel_flows")), WHOLE(flows),
+             plural(flows), WHOLE(number(c, "/mapping/max_hops")));
+    card(f, "Certificate", text_of(c, "/mapping/certificate"), flows == 0 ? "no flow between cores" : note);
+    if (number(c, "/fabric/channel_gbps") == 0) /* a core alone has no channels */
+        return;
     pp_html_si(value, sizeof value, number(c, "/bandwidth/max_channel_required_gbps") * 1e9, "bit/s");
-    snprintf(note, sizeof note, "busiest channel needs this; it carries %.4g Gbit/s", number(c, "/fabric/channel_gbps"));
+    snprintf(note, sizeof note, "busiest channel needs this; it carries %s Gbit/s", FOUR(number(c, "/fabric/channel_gbps")));
     card(f, "Bandwidth", value, note);
 }
 
@@ -214,18 +245,18 @@ static void energy_cards(FILE *f, const pp_content *c)
     pp_html_si(value, sizeof value, pj * 1e-12, "J");
     pp_html_si(power, sizeof power, number(c, "/energy/power_w"), "W");
     const bool simulated = !isnan(number(c, "/timing/throughput_ips"));
-    snprintf(note, sizeof note, "an inference; %s%s; boundary %.16s", power, simulated ? "" : " at the bound of the interval", text_of(c, "/energy/energy_boundary"));
+    snprintf(note, sizeof note, "an inference; %s%s; boundary %.16s", power, simulated ? "" : " at the bound of the interval", named(c, "/energy/energy_boundary"));
     card(f, "Energy", value, note);
     if (!(number(c, "/energy/tops") > 0)) /* tasks have no multiply-accumulates */
         return;
-    snprintf(value, sizeof value, "%.4g TOPS/W", number(c, "/energy/tops_per_w"));
-    snprintf(note, sizeof note, "%.4g of %.4g TOPS peak", number(c, "/energy/tops"), number(c, "/energy/tops_peak"));
+    snprintf(value, sizeof value, "%s TOPS/W", FOUR(number(c, "/energy/tops_per_w")));
+    snprintf(note, sizeof note, "%s of %s TOPS peak", FOUR(number(c, "/energy/tops")), FOUR(number(c, "/energy/tops_peak")));
     card(f, "Efficiency", value, note);
     double area = number(c, "/energy/area_mm2");
     if (isnan(area))
         return;
-    snprintf(value, sizeof value, "%.4g mm²", area);
-    snprintf(note, sizeof note, "%.4g TOPS/mm²", number(c, "/energy/tops_per_mm2"));
+    snprintf(value, sizeof value, "%s mm²", FOUR(area));
+    snprintf(note, sizeof note, "%s TOPS/mm²", FOUR(number(c, "/energy/tops_per_mm2")));
     card(f, "Area", value, note);
 }
 
@@ -235,16 +266,17 @@ static void accuracy_cards(FILE *f, const pp_content *c)
     static const char *const what[] = {"through the crossbars", "quantized", "float"};
     char value[96], note[192] = "";
     size_t first = 0, at = 0;
-    while (first < 3 && isnan(number(c, from[first])))
+    while (first < 3 && !isfinite(100 * number(c, from[first])))
         first++;
     if (first == 3)
         return;
     snprintf(value, sizeof value, "%.2f %%", 100 * number(c, from[first]));
     at += (size_t)snprintf(note, sizeof note, "top-1 %s", what[first]);
     for (size_t i = first + 1; i < 3; i++)
-        if (!isnan(number(c, from[i])))
+        if (isfinite(100 * number(c, from[i])))
             at += (size_t)snprintf(note + at, sizeof note - at, "; %s %.2f %%", what[i], 100 * number(c, from[i]));
-    snprintf(note + at, sizeof note - at, "; %.0f images", number(c, "/accuracy/eval_images"));
+    const double images = number(c, "/accuracy/eval_images");
+    snprintf(note + at, sizeof note - at, "; %s image%s", WHOLE(images), plural(images));
     card(f, "Accuracy", value, note);
 }
 
@@ -259,7 +291,8 @@ static void study_card(FILE *f, const pp_content *c)
     static const char path[] = "/accuracy/rows";
     const pp_content_column *mean = column_at(c, path, "mean"), *time = column_at(c, path, "time_s"), *ci = column_at(c, path, "ci95");
     const pp_content_column *model = column_at(c, path, "model"), *how = column_at(c, path, "compensation");
-    char value[96], note[192], when[48];
+    const pp_content_column *seeds = column_at(c, path, "seeds");
+    char value[96], note[256], when[48], interval[48];
     size_t n = rows_of(c, path), best = 0;
     if (n == 0 || mean == NULL || time == NULL || ci == NULL || model == NULL || how == NULL)
         return;
@@ -273,8 +306,12 @@ static void study_card(FILE *f, const pp_content *c)
     double k = share ? 100 : 1, s = pp_content_number(time, best);
     snprintf(when, sizeof when, s >= 86400 ? "%.4g d" : "%.4g s", s >= 86400 ? s / 86400 : s);
     snprintf(value, sizeof value, share ? "%.2f %%" : "%.4g bit/byte", k * pp_content_number(mean, best));
-    snprintf(note, sizeof note, "best after %s: %.60s, compensation %.16s; 95 %% interval ± %.2g", when, pp_content_text(model, best),
-             pp_content_text(how, best), k * pp_content_number(ci, best));
+    if (!isfinite(s) || !isfinite(k * pp_content_number(mean, best)))
+        return;
+    const double half = k * pp_content_number(ci, best);
+    const bool one = (seeds != NULL && pp_content_number(seeds, best) == 1) || !isfinite(half); /* one draw has no spread */
+    snprintf(interval, sizeof interval, one ? "one draw of the devices" : "95 %% interval ± %.2g", half);
+    snprintf(note, sizeof note, "best after %s: %.60s, compensation %.16s; %s", when, pp_content_text(model, best), pp_content_text(how, best), interval);
     card(f, "On drifting devices", value, note);
 }
 
@@ -300,9 +337,8 @@ static void sweep_cards(FILE *f, const pp_content *c)
     const pp_content_column *name = column_at(c, "/sweep/settings", "name");
     char value[96], note[256] = "";
     size_t best = SIZE_MAX, at = 0;
-    snprintf(value, sizeof value, "%.0f", number(c, "/sweep/points"));
-    snprintf(note, sizeof note, "%.0f failed", number(c, "/sweep/failed"));
-    card(f, "Runs", value, note);
+    snprintf(note, sizeof note, "%s failed", WHOLE(number(c, "/sweep/failed")));
+    card(f, "Runs", WHOLE(number(c, "/sweep/points")), note);
     y = y != NULL ? y : tokens;
     for (size_t i = 0; y != NULL && i < rows_of(c, path); i++)
         if (isfinite(pp_content_number(y, i)) && (best == SIZE_MAX || pp_content_number(y, i) > pp_content_number(y, best)))
@@ -340,7 +376,7 @@ static void other_cards(FILE *f, const pp_content *c)
             card(f, "Loads", value, "simulated");
         }
         saturation_card(f, c);
-        snprintf(value, sizeof value, "%.0f × %.0f", number(c, "/traffic/vcs"), number(c, "/traffic/buffer_flits"));
+        snprintf(value, sizeof value, "%s × %s", WHOLE(number(c, "/traffic/vcs")), WHOLE(number(c, "/traffic/buffer_flits")));
         card(f, "Buffers", value, "virtual channels a port, flits each");
     }
     const pp_content_set *methods = pp_content_find(c, "/quantize/methods");

@@ -75,6 +75,10 @@ void pp_html_si(char *buffer, size_t size, double value, const char *unit)
     static const char *const prefix[] = {"f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P"};
     int k = 5;
     double v = value;
+    if (!isfinite(value)) { /* the report lacks it, or holds none */
+        snprintf(buffer, size, "\xE2\x80\x93");
+        return;
+    }
     while (fabs(v) >= 999.95 && k < 10) {
         v /= 1000;
         k++;

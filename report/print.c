@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +25,54 @@ static void print_accuracy(const pp_summary *s, FILE *f, bool colour)
         fprintf(f, "  top-1 crossbars    %6.2f %%   tiled, ideal ADC\n", 100 * s->top1_crossbar);
 }
 
+/* A figure in micro-units as it is, or in the unit that suits it where micro-units would hide its digits. */
+typedef struct figure {
+    double v;
+    char unit[4];
+} figure;
+
+static figure suited(double micro, const char *unit)
+{
+    static const char *const prefix[] = {"f", "p", "n", "u", "m", "", "k"};
+    int k = 3;
+    double v = micro;
+    if (v != 0 && (fabs(v) < 0.05 || fabs(v) >= 1e6)) {
+        for (; fabs(v) >= 999.9995 && k < 6; k++)
+            v /= 1000;
+        for (; fabs(v) < 0.9999995 && k > 0; k--)
+            v *= 1000;
+    }
+    figure s = {.v = v};
+    snprintf(s.unit, sizeof s.unit, "%s%s", prefix[k], unit);
+    return s;
+}
+
+/* Busy shares are measured between the completions at a quarter and at three quarters of the inferences
+ * (docs/timing.md): in a pipeline that holds more of them than that, its first layers are done by then. */
+static void print_unfilled(const pp_summary *s, FILE *f)
+{
+    const double needed = 1e6 * s->latency_first_us / (double)s->initiation_interval_ps;
+    if (s->images > 1 && s->initiation_interval_ps > 0 && needed > s->images / 4)
+        fprintf(f, "  busy shares     of a pipeline that is not full: %u inferences were simulated, %.0f would show it so\n", s->images,
+                4 * ceil(needed));
+}
+
 static void print_timing(const pp_summary *s, FILE *f, bool colour)
 {
     heading(f, "timing", colour);
     fprintf(f, "  throughput      %12.0f inferences/s   %u simulated, switching %s\n", s->throughput_ips, s->images,
             s->switching);
-    fprintf(f, "  interval        %12.3f us             bound %.3f us, set by %s\n",
-            (double)s->initiation_interval_ps * 1e-6, (double)s->bound_initiation_interval_ps * 1e-6, s->bound_by);
-    fprintf(f, "  first latency   %12.3f us             bound %.3f us\n", s->latency_first_us, s->bound_latency_us);
+    figure got = suited((double)s->initiation_interval_ps * 1e-6, "s"), bound = suited((double)s->bound_initiation_interval_ps * 1e-6, "s");
+    fprintf(f, "  interval        %12.3f %-2s             bound %.3f %s, set by %s\n", got.v, got.unit, bound.v, bound.unit, s->bound_by);
+    got = suited(s->latency_first_us, "s");
+    bound = suited(s->bound_latency_us, "s");
+    fprintf(f, "  first latency   %12.3f %-2s             bound %.3f %s\n", got.v, got.unit, bound.v, bound.unit);
     fprintf(f, "  busiest stage   %s; busiest channel %.1f %% busy; %" PRIu64 " events\n", s->slowest_stage,
             100 * s->max_channel_utilisation, s->events);
+    print_unfilled(s, f);
+    got = suited(s->congested_wait_us, "s");
     if (s->congested_channel[0] != 0)
-        fprintf(f, "  waiting         %.3f us an inference for %s; it served %s\n", s->congested_wait_us, s->congested_channel,
+        fprintf(f, "  waiting         %.3f %s an inference for %s; it served %s\n", got.v, got.unit, s->congested_channel,
                 s->congested_by[0] != 0 ? s->congested_by : "nobody: no room behind it");
     if (s->executed > 0)
         fprintf(f, "  executed        %u inference%s with real values: equal to the integer reference to the bit\n",
@@ -67,20 +104,20 @@ static void print_efficiency(const pp_summary *s, FILE *f)
             s->tops_per_w, s->power_w, s->tops, s->tops_peak);
     fprintf(f, "  arrays          %12.2f %%              useful share of the arrays that MVMs ran over\n", 100 * s->array_utilisation);
     if (s->has_area)
-        fprintf(f, "  area            %12.4g mm2            %.4g TOPS/mm2, %u cores\n", s->area_mm2, s->tops_per_mm2, s->n_cores);
+        fprintf(f, "  area            %12.4g mm2            %.4g TOPS/mm2, %u core%s\n", s->area_mm2, s->tops_per_mm2, s->n_cores, s->n_cores == 1 ? "" : "s");
 }
 
 static void print_energy(const pp_summary *s, FILE *f, bool colour)
 {
     heading(f, "energy", colour);
-    fprintf(f, "  an inference    %12.3f uJ             boundary %s, costs of %s: ", s->energy_per_inference_pj * 1e-6,
-            s->energy_boundary, s->cost_preset);
+    const figure e = suited(s->energy_per_inference_pj * 1e-6, "J");
+    fprintf(f, "  an inference    %12.3f %-2s             boundary %s, costs of %s: ", e.v, e.unit, s->energy_boundary, s->cost_preset);
     print_shares(s, f);
     fputc('\n', f);
     if (s->macs == 0) { /* task graphs compute nothing that TOPS would count */
         fprintf(f, "  power           %12.4g W\n", s->power_w);
         if (s->has_area)
-            fprintf(f, "  area            %12.4g mm2            %u cores\n", s->area_mm2, s->n_cores);
+            fprintf(f, "  area            %12.4g mm2            %u core%s\n", s->area_mm2, s->n_cores, s->n_cores == 1 ? "" : "s");
     } else
         print_efficiency(s, f);
     if (s->energy_unpriced[0] != 0)
@@ -106,8 +143,9 @@ static void print_network(const pp_summary *s, FILE *f)
         fprintf(f, "  cores           %u of %u used, %u %s\n", s->cores_used, s->n_cores, s->copies_max, copies);
         return;
     }
-    fprintf(f, "  network         %" PRIu64 " parameters, %.1f M multiply-accumulates, %u stages\n", s->parameters,
-            (double)s->macs * 1e-6, s->n_stages);
+    fprintf(f, "  network         %" PRIu64 " parameters, ", s->parameters);
+    fprintf(f, s->macs < 1000000 ? "%.0f" : "%.1f M", (double)s->macs * (s->macs < 1000000 ? 1 : 1e-6));
+    fprintf(f, " multiply-accumulates, %u stage%s\n", s->n_stages, s->n_stages == 1 ? "" : "s");
     fprintf(f, "  cores           %u of %u used, crossbars %d x %d, up to %u pixel%s an MVM, %u %s\n", s->cores_used,
             s->n_cores, (int)s->array_rows, (int)s->array_cols, s->unroll_max, s->unroll_max == 1 ? "" : "s", s->copies_max, copies);
 }
@@ -145,6 +183,15 @@ struct pp_table {
     int *width;
 };
 
+/* Characters of UTF-8: what follows the first byte of one takes no room. */
+static int width_of(const char *text)
+{
+    int n = 0;
+    for (; *text != 0; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
 static pp_status add_row(pp_table *t, const char *const *cells)
 {
     if (t->rows == t->cap) {
@@ -162,7 +209,7 @@ static pp_status add_row(pp_table *t, const char *const *cells)
         row[c] = pp_strdup(cells[c]);
         if (row[c] == NULL)
             return PP_ENOMEM;
-        int width = (int)strlen(cells[c]);
+        int width = width_of(cells[c]);
         t->width[c] = width > t->width[c] ? width : t->width[c];
     }
     return PP_OK;
@@ -201,7 +248,13 @@ void pp_table_print(const pp_table *t, void *stdio_file)
     for (size_t r = 0; r < t->rows; r++) {
         for (size_t c = 0; c < t->columns; c++) {
             int width = c + 1 == t->columns && !is_numeric(t, c) ? 0 : t->width[c];
-            fprintf(f, is_numeric(t, c) ? "%s%*s" : "%s%-*s", c > 0 ? "  " : "", width, t->cell[r * t->columns + c]);
+            const char *text = t->cell[r * t->columns + c];
+            const int spaces = width > width_of(text) ? width - width_of(text) : 0;
+            fputs(c > 0 ? "  " : "", f);
+            if (is_numeric(t, c))
+                fprintf(f, "%*s%s", spaces, "", text);
+            else
+                fprintf(f, "%s%*s", text, spaces, "");
         }
         fputc('\n', f);
     }

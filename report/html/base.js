@@ -65,14 +65,29 @@ for (const set of raw.sets) {
   if (set.cols) tables.set(set.path, new Table(set));
   else scalars.set(set.path, { path: set.path, v: set.v, units: set.units, text: set.text });
 }
-const table = (path) => (tables.get(path)?.n > 0 ? tables.get(path) : null);
+// Columns without which a panel has nothing to say; a report that lacks one keeps the table under All data alone.
+const needed = {
+  "/fabric/channels": "src dst kind", "/timing/congestion": "channel stage bits waited_ps caused_ps caused_share",
+  "/accuracy/rows": "model time_s compensation mean ci95 std", "/accuracy/snr": "model layer time_s local_db total_db",
+  "/compare/rows": "main network fabric array_rows array_cols", "/traffic/curves": "fabric routing pattern",
+  "/traffic/points": "curve rate packet_latency ci95 accepted saturated", "/sweep/settings": "name values",
+};
+const lacks = (path) => (needed[path] || "").split(" ").filter((c) => c && !tables.get(path).has(c));
+const table = (path) => (tables.get(path)?.n > 0 && !lacks(path).length ? tables.get(path) : null);
 const scalar = (path) => scalars.get(path)?.v;
+
+// Busy shares are measured between the completions at a quarter and at three quarters of the inferences: a pipeline that holds more is not full then.
+function unfilled() {
+  const images = scalar("/timing/images"), needed = (1e6 * scalar("/timing/latency_first_us")) / scalar("/timing/initiation_interval_ps");
+  return images > 1 && needed > Math.floor(images / 4) ? ` Busy shares are of a pipeline that is not full: ${images} inferences were simulated, ${4 * Math.ceil(needed)} would show it so.` : "";
+}
 
 // ---- elements ----
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (value === undefined || value === null || value === false) continue;
+    if (typeof value === "number" && !Number.isFinite(value)) continue; // a damaged figure has no place
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
@@ -101,6 +116,7 @@ function plain(v, digits = 4) {
   if (v === null || v === undefined) return "–";
   if (typeof v === "string") return v;
   if (v === 0) return "0";
+  if (!Number.isFinite(v)) return "–";
   const size = Math.abs(v);
   if (Number.isInteger(v) && size < 1e15) return group(String(v));
   if (size >= 1e7 || size < 1e-4) return v.toExponential(digits - 1).replace("e+", "e");

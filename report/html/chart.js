@@ -50,9 +50,12 @@ function frame(o) {
   return { root, x, y, w, h, left, right, top, bottom };
 }
 
-// Lines with points and 95 % bands. series: [{name, points: [{x, y, ci, lines}]}].
+// Lines with points and 95 % bands. series: [{name, points: [{x, y, ci, lines}]}]. What has no place is left out.
 function lineChart(o, series) {
+  const fits = (v, axis) => Number.isFinite(v) && Math.abs(v) < 1e300 && (v > 0 || !axis.log);
+  series = series.map((s) => ({ ...s, points: s.points.filter((p) => fits(p.x, o.x) && fits(p.y, o.y)).map((p) => ({ ...p, ci: Number.isFinite(p.ci) ? p.ci : 0 })) }));
   const all = series.flatMap((s) => s.points);
+  if (!all.length) return el("figure", {}, el("figcaption", {}, `${o.title}: no values`));
   const lo = Math.min(...all.map((p) => p.y - (p.ci || 0))), hi = Math.max(...all.map((p) => p.y + (p.ci || 0)));
   const xs = all.map((p) => p.x), pad = (hi - lo) * 0.06 || Math.abs(hi) * 0.05 || 1;
   let x0 = Math.min(...xs), x1 = Math.max(...xs);
@@ -61,7 +64,7 @@ function lineChart(o, series) {
   const f = frame({ ...o, x: { min: x0, max: x1, ...o.x }, y: { ...o.y, min: yMin, max: yMax } });
   const inside = (v) => Math.min(yMax, Math.max(yMin, v));
   series.forEach((s, k) => {
-    const colour = ink[k % ink.length], points = s.points.filter((p) => Number.isFinite(p.y));
+    const colour = ink[k % ink.length], points = s.points;
     if (points.some((p) => p.ci > 0)) {
       const up = points.map((p) => `${f.x(p.x)},${f.y(inside(p.y + (p.ci || 0)))}`), down = points.map((p) => `${f.x(p.x)},${f.y(inside(p.y - (p.ci || 0)))}`).reverse();
       f.root.append(svg("polygon", { points: [...up, ...down].join(" "), fill: colour, opacity: 0.16 }));
@@ -82,19 +85,20 @@ function legend(names, colours) {
 
 // Vertical bars. bars: [{label, parts: [value], lines}]; one colour a part.
 function barChart(o, bars, colours) {
-  const most = maximum(bars.map((b) => b.parts.reduce((a, v) => a + v, 0))) || 1;
+  const most = maximum(bars.map((b) => b.parts.reduce((a, v) => (Number.isFinite(a + v) ? a + v : a), 0))) || 1;
   const f = frame({ ...o, x: { min: 0, max: bars.length, ticks: [], ...o.x }, y: { min: 0, max: most * 1.05, ...o.y } });
   const step = (f.w - f.left - f.right) / bars.length, gap = step > 6 ? 0.14 * step : 0;
+  const room = bars.every((b) => typeof b.label !== "string") ? 10 + 7 * Math.max(...bars.map((b) => String(b.label ?? "").length)) : 22; // numbers keep clear of each other
   bars.forEach((bar, i) => {
     let sum = 0;
     const x = f.left + i * step + gap / 2;
     bar.parts.forEach((v, k) => {
-      if (v <= 0) return;
+      if (!(v > 0) || !Number.isFinite(sum + v)) return;
       f.root.append(svg("rect", { class: "bar", x, width: Math.max(0.5, step - gap), y: f.y(sum + v), height: f.y(sum) - f.y(sum + v), fill: (colours || ink)[k] }));
       sum += v;
     });
     f.root.append(telling(svg("rect", { class: "hit", x: f.left + i * step, width: step, y: f.top, height: f.h - f.top - f.bottom }), bar.lines));
-    if (bar.label !== undefined && (step > 22 || i % Math.ceil(22 / step) === 0))
+    if (bar.label !== undefined && i % Math.ceil(room / step) === 0)
       f.root.append(svg("text", { class: "tick", x: x + (step - gap) / 2, y: f.h - f.bottom + 15, "text-anchor": "middle" }, bar.label));
   });
   return f;

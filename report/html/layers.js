@@ -33,7 +33,7 @@ function layerTable() {
   join("/mapping/plan", "stage", "n_tiles", "tiles");
   join("/mapping/plan", "stage", "copies", "copies");
   const plan = table("/mapping/plan");
-  if (plan) add("patch", (i) => `${plan.col("patch_y")[i]}×${plan.col("patch_x")[i]}`, "1", "output pixels that one MVM computes");
+  if (plan && plan.has("patch_y") && plan.has("patch_x")) add("patch", (i) => `${plan.col("patch_y")[i]}×${plan.col("patch_x")[i]}`, "1", "output pixels that one MVM computes");
   join("/mapping/plan", "stage", "positions", "firings");
   join("/timing/stages", "stage", "utilisation", "busy", share);
   join("/timing/stages", "stage", "wait_input_ps", "input wait");
@@ -41,7 +41,7 @@ function layerTable() {
   join("/energy/stages", "stage", "energy_pj", "energy");
   snrColumns(names, add);
   const rows = columns.filter((c) => c.label === "#" || Array.from({ length: n }, (_, i) => c.get(i)).some((v) => v !== undefined && v !== null && !(["rotated kurtosis", "MACs", "parameters"].includes(c.label) && v === 0)));
-  panel("layers", "Layers", "A click on a column sorts by it.").append(dataTable(rows, n, { caption: "Layers of the network" + (rows.some((c) => c.label === "input wait") ? `; waiting is that of all ${plain(scalar("/timing/images"))} inferences` : ""), step: 80 }));
+  panel("layers", "Layers", "A click on a column sorts by it." + (rows.some((c) => c.label === "busy") ? unfilled() : "")).append(dataTable(rows, n, { caption: "Layers of the network" + (rows.some((c) => c.label === "input wait") ? `; waiting is that of all ${plain(scalar("/timing/images"))} inferences` : ""), step: 80 }));
 }
 
 // Signal to noise of the first network at its last time.

@@ -7,7 +7,7 @@ function bandwidthPanel() {
   if (!need || !channels) return;
   const kind = channels.col("kind"), network = kind.map((k, i) => i).filter((i) => kind[i] === "network" && i < need.n);
   if (!network.length) return;
-  const body = panel("bandwidth", "Bandwidth", "Network channels by the rate that they must carry, and by how busy they were.");
+  const body = panel("bandwidth", "Bandwidth", "Network channels by the rate that they must carry, and by how busy they were." + unfilled());
   const pair = el("div", { class: "pair" });
   const required = network.map((i) => need.col("required_gbps")[i]), rate = channels.col("rate_gbps")[network[0]];
   pair.append(histogram("Rate that a channel must carry at the bound of the interval", required, "Gbit/s", rate));
@@ -34,6 +34,7 @@ function channelTable(network, need, busy, channels) {
 }
 
 function histogram(title, values, units, limit) {
+  values = values.map((v) => (Number.isFinite(v) ? v : 0)); // a damaged figure has no bar
   const most = maximum(values), n = 24;
   if (!(most > 0)) return el("figure", {}, el("figcaption", {}, `${title}: 0 everywhere`));
   const step = ticks(0, most, n)[1] || most / n, bins = Array(Math.max(1, Math.ceil(most / step + 1e-9))).fill(0);
@@ -53,7 +54,7 @@ function congestionPanel() {
   const body = panel("waiting", "Waiting", `Who waits for whom. Longest: ${(scalar("/timing/congested_channel") || "nobody waited").replace(" -> ", " → ")}${scalar("/timing/congested_by") ? ", served meanwhile: " + scalar("/timing/congested_by") : ""}.`);
   const label = new Map((table("/fabric/cores")?.col("vertex") || []).map((v, i) => [v, table("/fabric/cores").col("label")[i]]));
   const port = { inject: "port out of", eject: "port into" }, kind = channels.col("kind");
-  const end = (c, which) => label.get(channels.col(which)[c]) ?? channels.col(which)[c];
+  const end = (c, which) => label.get(channels.col(which)[c]) ?? plain(channels.col(which)[c]);
   const c = t.col("channel"), order = c.map((_, i) => i).sort((a, b) => t.col("waited_ps")[b] - t.col("waited_ps")[a]);
   body.append(dataTable([
     { label: "channel", get: (i) => { const [from, to] = ["src", "dst"].map((which) => end(c[order[i]], which)); return from === to && port[kind[c[order[i]]]] ? `${port[kind[c[order[i]]]]} ${from}` : `${from} → ${to}`; } },
@@ -82,12 +83,14 @@ function accuracyPanel() {
 }
 
 function driftChart(t) {
-  const [model, time, comp, mean, ci, std] = ["model", "time_s", "compensation", "mean", "ci95", "std"].map((c) => t.col(c)), series = new Map();
+  const [model, time, comp, mean, ci, std] = ["model", "time_s", "compensation", "mean", "ci95", "std"].map((c) => t.col(c)), seeds = t.col("seeds"), series = new Map();
   const isShare = maximum(mean) <= 1, k = isShare ? 100 : 1, several = new Set(model).size > 1;
+  const spread = (i) => (seeds[i] === 1 ? [`${plain(k * mean[i])}${isShare ? " %" : ""}, one draw of the devices`]
+    : [`${plain(k * mean[i])}${isShare ? " %" : ""} ± ${plain(k * (ci[i] || 0), 2)} (95 %)`, `standard deviation ${plain(k * std[i], 2)}`]);
   mean.forEach((m, i) => {
     const name = several ? `${model[i]}, ${comp[i]}` : `compensation ${comp[i]}`;
     if (!series.has(name)) series.set(name, { name, points: [] });
-    series.get(name).points.push({ x: Math.max(time[i], 1e-3), y: k * m, ci: Number.isFinite(ci[i]) ? k * ci[i] : 0, lines: [`after ${duration(time[i])}`, isShare ? `${plain(k * m)} % ± ${plain(k * (ci[i] || 0), 2)} (95 %)` : `${plain(m)} ± ${plain(ci[i] || 0, 2)}`, `standard deviation ${plain(k * std[i], 2)}`] });
+    series.get(name).points.push({ x: Math.max(time[i], 1e-3), y: k * m, ci: Number.isFinite(ci[i]) ? k * ci[i] : 0, lines: [`after ${duration(time[i])}`, ...spread(i)] });
   });
   const label = isShare ? "top-1, %" : "bits per byte";
   const o = { title: "Accuracy against time, mean over the devices' draws with 95 % bands", x: { log: true, label: "time after programming", text: duration }, y: { label } };
@@ -170,7 +173,7 @@ function energyPanel() {
   const perToken = scalar("/energy/energy_per_token_nj"), total = scalar("/energy/energy_per_inference_pj") ?? perToken, stages = table("/energy/stages"), actions = table("/energy/actions"), area = table("/energy/area");
   if (typeof total !== "number" && !stages && !actions) return;
   const unpriced = scalar("/energy/energy_unpriced");
-  const body = panel("energy", "Energy", `${perToken !== undefined ? "Energy of a token. " : ""}${perToken === undefined && scalar("/timing/throughput_ips") === undefined && typeof total === "number" ? "Nothing was simulated: firings are the mapping's, static power is taken over the bound of the interval. " : ""}Boundary: ${scalar("/energy/energy_boundary")}; figures from ${scalar("/energy/cost_preset")}.${unpriced ? " Without a price: " + unpriced + "." : ""}`);
+  const body = panel("energy", "Energy", `${perToken !== undefined ? "Energy of a token. " : ""}${perToken === undefined && scalar("/timing/throughput_ips") === undefined && typeof total === "number" ? "Nothing was simulated: firings are the mapping's, static power is taken over the bound of the interval. " : ""}Boundary: ${plain(scalar("/energy/energy_boundary"))}; figures from ${plain(scalar("/energy/cost_preset"))}.${unpriced ? " Without a price: " + unpriced + "." : ""}`);
   const parts = energyClasses.map((k) => scalar(`/energy/${k}_pj`) ?? 1000 * (scalar(`/energy/${k}_nj`) || 0)), sum = parts.reduce((a, v) => a + v, 0);
   if (sum > 0) {
     const used = energyClasses.map((_, k) => k).filter((k) => parts[k] > 0);
@@ -306,13 +309,13 @@ function trafficPanel() {
 function sweepPanel() {
   const t = table("/sweep/rows"), grid = table("/sweep/settings");
   if (!t || !grid) return;
-  const settings = grid.col("name"), figures = t.columns.map((c) => c.name).filter((n) => !settings.includes(n) && n !== "error" && t.col(n).some((v) => typeof v === "number" && Number.isFinite(v)));
+  const settings = grid.col("name").filter((name) => t.has(name)), figures = t.columns.map((c) => c.name).filter((n) => !settings.includes(n) && n !== "error" && t.col(n).some((v) => typeof v === "number" && Number.isFinite(v)));
   const failed = t.has("error") ? t.col("error").filter((e) => e !== "").length : 0;
-  const body = panel("sweep", "Runs", `${plural(t.n, "run")}${failed ? `, ${failed} of them failed` : ""}: every combination of ${settings.map((s, i) => `${s} (${grid.col("values")[i]} values)`).join(", ")}.`);
+  const body = panel("sweep", "Runs", `${plural(t.n, "run")}${failed ? `, ${failed} of them failed` : ""}: every combination of ${grid.col("name").map((s, i) => `${s} (${grid.col("values")[i]} values)`).join(", ")}.`);
   const says = (n) => (settings.includes(n) ? n : spoken(t.byName.get(n))); // settings keep the name that they have in a run file
-  if (figures.length) {
+  if (figures.length && settings.length) {
     const pick = (label, names, chosen) => el("select", { "aria-label": label }, names.map((n) => el("option", { value: n, selected: n === chosen, title: t.byName.get(n)?.text }, says(n))));
-    const usual = ["throughput_ips", "throughput_tokens_s"].find((n) => figures.includes(n)) || figures[0], first = settings[grid.col("values").findIndex((n) => n > 1)] || settings[0];
+    const usual = ["throughput_ips", "throughput_tokens_s"].find((n) => figures.includes(n)) || figures[0], first = settings.find((s) => grid.col("values")[grid.col("name").indexOf(s)] > 1) || settings[0];
     const y = pick("Figure", figures, usual), x = pick("Setting along the axis", settings, first), box = el("div", { class: "sweep-chart" });
     const draw = () => {
       const v = t.col(y.value), at = t.col(x.value), others = settings.filter((s) => s !== x.value && new Set(t.col(s)).size > 1), numbers = at.every((a) => typeof a === "number"), names = [...new Set(at)];
@@ -334,7 +337,7 @@ function sweepPanel() {
     draw();
   }
   const varying = t.columns.map((c) => c.name).filter((n) => new Set(t.col(n)).size > 1); // before what all runs share
-  body.append(rawTable(t, { caption: "All runs", step: 40, order: [...settings, ...varying.filter((n) => !settings.includes(n))] }));
+  body.append(rawTable(t, { spoken: true, keep: settings, caption: "All runs", step: 40, order: [...settings, ...varying.filter((n) => !settings.includes(n))] }));
 }
 
 // ---- quantization ----

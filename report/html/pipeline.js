@@ -26,7 +26,7 @@ function pipelineChart() {
       svg("text", { class: "tick", x: x(t * s.factor), y: top + n * h + 15, "text-anchor": "middle" }, plain(t)));
     root.append(svg("text", { class: "axis", x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, `time, ${s.name}`));
     const every = Math.ceil(11 / h);
-    names.forEach((name, i) => { if (i % every === 0) root.append(svg("text", { class: "tick", x: left - 7, y: top + i * h + h / 2 + 3.5, "text-anchor": "end" }, name.length > 25 ? "…" + name.slice(-24) : name)); });
+    names.forEach((name, i) => { if (i % every === 0) root.append(svg("text", { class: "tick", x: left - 7, y: top + i * h + h / 2 + 3.5, "text-anchor": "end" }, name.length > 25 ? "…" + [...name].slice(-24).join("") : name)); });
     for (const r of visible) {
       root.append(telling(svg("rect", { class: "span", x: x(r.from), y: top + r.stage * h + h * 0.1, width: Math.max(1, x(r.to) - x(r.from)), height: h * 0.8, fill: ink[r.n % 6], opacity: 0.85 }),
         [`${names[r.stage]}, inference ${r.n + 1}`, `${withUnits(r.from, "ps", 5)} to ${withUnits(r.to, "ps", 5)}`, `worked ${withUnits(r.to - r.from, "ps")}`]));

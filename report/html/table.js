@@ -34,7 +34,10 @@ function dataTable(columns, n, o = {}) {
   function draw() {
     const rows = order.slice(0, shown).map((i) => {
       const row = el("tr", o.onpick ? { tabindex: 0, class: "pick", onclick: () => o.onpick(i), onkeydown: (e) => { if (e.key === "Enter") o.onpick(i); } } : {});
-      columns.forEach((c, k) => row.append(el(k === 0 && !c.number ? "th" : "td", { class: c.number ? "n" : null, scope: k === 0 && !c.number ? "row" : null }, text(c, i))));
+      columns.forEach((c, k) => {
+        const shown = text(c, i), long = typeof shown === "string" && shown.length > 60;
+        row.append(el(k === 0 && !c.number ? "th" : "td", { class: c.number ? "n" : long ? "long" : null, scope: k === 0 && !c.number ? "row" : null }, shown));
+      });
       return row;
     });
     body.replaceChildren(...rows);
@@ -85,6 +88,6 @@ const spoken = (c) => (c.units === "1" ? c.name : c.name.replace(/^(max|mean)_(p
 // Any table of the report: as it stands, or (`spoken`) with names for people; `order` names the columns that come first.
 function rawTable(t, o = {}) {
   const first = (c) => { const at = (o.order || []).indexOf(c.name); return at < 0 ? Infinity : at; };
-  const columns = [...t.columns].sort((a, b) => (first(a) === first(b) ? 0 : first(a) - first(b))).map((c) => ({ show: o.spoken && /^utilisation|_share$/.test(c.name) ? (v) => percent(v) : undefined, label: o.spoken ? spoken(c) : c.name, units: c.units, text: c.text, get: (i) => t.col(c.name)[i] }));
+  const columns = [...t.columns].sort((a, b) => (first(a) === first(b) ? 0 : first(a) - first(b))).map((c) => ({ show: o.spoken && /^utilisation|_share$/.test(c.name) && c.units === "1" ? (v) => percent(v) : undefined, label: o.spoken && !o.keep?.includes(c.name) ? spoken(c) : c.name, units: c.units, text: c.text, get: (i) => t.col(c.name)[i] }));
   return dataTable(columns, t.n, { caption: t.path, ...o });
 }

@@ -180,10 +180,22 @@ class Chromium(Case):
         b.js("localStorage.clear()")
         b.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
 
-    def test_phone(self):
-        self.run_page()
-        self.browser.size(390, 800, mobile=True)
-        self.assertLessEqual(self.browser.js("return document.documentElement.scrollWidth"), 390)
+    def test_phone_and_paper(self):
+        """Nothing wider than the window or the sheet, however long the names are."""
+        _, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        named = self.path("named.h5")
+        shutil.copy(report, named)
+        with h5py.File(named, "r+") as f:
+            rows = f["workload/stages"][:]
+            rows["name"][[0, -1]] = b"L" * 64
+            f["workload/stages"][...] = rows
+        self.show(named)
+        self.browser.size(360, 800, mobile=True)
+        self.assertLessEqual(self.browser.js("return document.documentElement.scrollWidth"), 360)
+        self.browser.size(720, 1000)
+        self.browser.devtools("Emulation.setEmulatedMedia", media="print")
+        self.assertLessEqual(self.browser.js("return document.documentElement.scrollWidth"), 720)
+        self.browser.devtools("Emulation.setEmulatedMedia", media="")
         self.quiet()
 
     def test_other_reports(self):
@@ -299,6 +311,28 @@ class Chromium(Case):
             wanted[0 if u <= 0 else min(7, max(1, math.ceil(7 * u / most)))] += 1
         self.assertEqual(arcs, wanted)
         self.assertGreater(sum(arcs), 20000)
+
+    def test_columns_that_a_report_lacks(self):
+        """A panel whose columns are not there, or hold no numbers, is left out, and All data says so; nothing is drawn at NaN."""
+        from numpy.lib import recfunctions
+        _, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        odd = self.path("lacks.h5")
+        shutil.copy(report, odd)
+        with h5py.File(odd, "r+") as f:
+            for path, column in (("fabric/channels", "src"), ("mapping/plan", "patch_y")):
+                rows = f[path][:]
+                del f[path]
+                f.create_dataset(path, data=recfunctions.repack_fields(rows[[c for c in rows.dtype.names if c != column]]))
+            for path, value in (("timing/channels", 1e308), ("energy/stages", math.nan), ("accuracy/adc", math.inf), ("quant/stages", -1e308)):
+                rows = f[path][:]
+                for c in rows.dtype.names:
+                    if rows.dtype[c].kind == "f":
+                        rows[c] = value
+                f[path][...] = rows
+        self.show(odd)
+        self.assertEqual(self.browser.js("return [...document.querySelectorAll('svg *')].filter((e) => [...e.attributes].some((a) => /NaN|Infinity|undefined/.test(a.value))).length"), 0)
+        self.assertIn("/fabric/channels (src)", self.browser.js("return document.getElementById('data').innerText"))
+        self.assertEqual(self.browser.js("return document.querySelectorAll('#bandwidth').length"), 0)
 
     def test_unknown_tables_and_names(self):
         """What a later version adds is shown as it is, and no name of a report becomes markup."""

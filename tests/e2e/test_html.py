@@ -252,6 +252,29 @@ class Html(Case):
             svg = page.source[page.source.find("<svg"):page.source.find("</svg>")]
             self.assertFalse(re.search(r"\b(nan|inf)\b", svg), path)
 
+    def test_figures_that_a_report_lacks(self):
+        """Each scalar in turn is taken away, or holds no number: the page has a dash in its place, or no card."""
+        _, report = self.run_once("resnet32-5pp.yaml", *FEW)
+        bad = self.path("lacks.h5")
+        shutil.copy(report, bad)
+        with h5py.File(bad, "r+") as f:
+            for path in ("mapping/copies_max", "mapping/n_flows", "fabric/n_cores", "arch/array_cols", "accuracy/eval_images", "timing/images", "energy/tops_peak", "energy/energy_boundary"):
+                del f[path]
+            for path, value in (("timing/latency_first_us", math.inf), ("energy/power_w", math.nan), ("mapping/bound_latency_us", -math.inf), ("accuracy/top1_float", math.inf)):
+                f[path][()] = value
+        page = self.page(bad)
+        shown = " ".join(page.text[page.text.index("Throughput"):page.text.index("Fabric")])
+        self.assertNotRegex(shown, r"(?i)\b(nan|inf)\b")
+        for words in ("34 of –", "boundary –", "512 × –", "of – flows", "of – TOPS peak", "bound –", "– images"):
+            self.assertIn(words, shown)
+        compared = self.path("lacks-rows.h5")
+        self.done("compare", "--networks", "lenet5", "--fabrics", "mesh,ring", "--images", "2", "-o", compared)
+        with h5py.File(compared, "r+") as f:
+            config = {(text(r["section"]), text(r["name"])): text(r["value"]) for r in f["run/config"][:]}
+            del f["compare/orders"]
+        self.assertEqual([config[k] for k in (("workload", "model"), ("fabric", "kind"), ("simulate", "images"))], ["lenet5", "mesh,ring", "2"])  # what was run
+        self.refused("report", "show", compared, words=["/compare/orders", "missing"])
+
     def test_outputs(self):
         _, report = self.run_once("resnet32-5pp.yaml", *FEW)
         folder = self.path("here")
