@@ -50,5 +50,8 @@ const char *pp_command_verbs(const pp_command *command, char buffer[PP_VERBS_MAX
 void pp_command_help(const pp_command *command, void *stdio_file);
 /* The command that makes the same result again, in a new string: without outputs, threads and folders. NULL: no memory. */
 char *pp_canonical_command(const pp_parsed *p);
+/* `text` without the folders of files that it names (FILE, MODEL:output=NAME, file:FILE, lists of these), in a new string.
+ * NULL: no memory. */
+char *pp_without_folders(const char *text);
 
 #endif

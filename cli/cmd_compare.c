@@ -143,9 +143,10 @@ static pp_status settle(const pp_parsed *p, const pp_session *s)
     static const char *const of[][2] = {{"networks", "workload.model"}, {"fabrics", "fabric.kind"}, {"images", "simulate.images"}, {"normalise", "fabric.normalise"}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         const char *given = pp_args_get(p, of[i][0]);
-        char *assignment = given != NULL ? pp_strf("%s=%s", of[i][1], given) : NULL;
         if (given == NULL)
             continue;
+        char *bare = pp_without_folders(given), *assignment = bare != NULL ? pp_strf("%s=%s", of[i][1], bare) : NULL;
+        free(bare);
         const pp_status status = assignment != NULL ? pp_config_set(s->config, assignment) : PP_ENOMEM;
         free(assignment);
         PP_TRY(status);

@@ -21,6 +21,7 @@
 typedef struct axis {
     const char *key, *units; /* section.name */
     const char *value[256];
+    const char *shown[256]; /* without folders, unless two would be the same then */
     size_t n;
 } axis;
 
@@ -37,6 +38,23 @@ typedef struct sweep {
 } sweep;
 
 /* ---- the grid ---- */
+
+static pp_status name_values(sweep *s, axis *a)
+{
+    bool distinct = true;
+    for (size_t i = 0; i < a->n; i++) {
+        char *bare = pp_without_folders(a->value[i]);
+        a->shown[i] = bare != NULL ? pp_arena_strdup(s->arena, bare) : NULL;
+        free(bare);
+        if (a->shown[i] == NULL)
+            return PP_ENOMEM;
+        for (size_t k = 0; k < i; k++)
+            distinct = distinct && (strcmp(a->shown[k], a->shown[i]) != 0 || strcmp(a->value[k], a->value[i]) == 0);
+    }
+    if (!distinct)
+        memcpy(a->shown, a->value, sizeof a->shown);
+    return PP_OK;
+}
 
 static pp_status parse_axis(sweep *s, const char *text)
 {
@@ -59,15 +77,21 @@ static pp_status parse_axis(sweep *s, const char *text)
     s->n_points *= a->n;
     if (s->n_points == 0 || s->n_points > POINTS_MAX)
         return pp_fail(PP_ERANGE, "sweep: the grid must have 1 to %u points", POINTS_MAX);
-    return PP_OK;
+    return name_values(s, a);
 }
 
-/* Value of an axis at a point; the last axis runs fastest. */
-static const char *value_at(const sweep *s, size_t point, size_t which)
+/* The last axis runs fastest. */
+static size_t index_at(const sweep *s, size_t point, size_t which)
 {
     for (size_t i = s->n_axes; i-- > which + 1;)
         point /= s->axis[i].n;
-    return s->axis[which].value[point % s->axis[which].n];
+    return point % s->axis[which].n;
+}
+
+/* Value of an axis at a point. */
+static const char *value_at(const sweep *s, size_t point, size_t which)
+{
+    return s->axis[which].value[index_at(s, point, which)];
 }
 
 static bool passed_on(const char *option)
@@ -349,7 +373,7 @@ static pp_status fill_row(const sweep *s, pp_sweep_table *t, size_t point)
     const pp_node *root = doc != NULL ? pp_doc_root(doc) : NULL;
     pp_status status = PP_OK;
     for (size_t i = 0; i < s->n_axes; i++)
-        t->column[i].value[point] = value_at(s, point, i);
+        t->column[i].value[point] = s->axis[i].shown[index_at(s, point, i)];
     for (size_t c = s->n_axes; c + 1 < t->n_columns && status == PP_OK; c++) {
         const pp_node *v = root != NULL ? pp_node_get(root, t->column[c].name) : NULL;
         if (v == NULL || v->kind != PP_DOC_SCALAR || v->text == NULL)

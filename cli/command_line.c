@@ -36,14 +36,57 @@ static bool put_word(letters *to, const char *word)
     return ok && put(to, "'");
 }
 
-/* Files go without their folder: a report knows nothing of the machine. */
+/* ---- files go without their folder: a report knows nothing of the machine ---- */
+
+/* The file that `text` names, up to a ':' behind its name (MODEL:output=NAME), without its folder; false: it names none. */
+static bool put_file(letters *to, const char *text, bool *ok)
+{
+    const char *slash = strrchr(text, '/'), *colon = strchr(slash != NULL ? slash : text, ':');
+    char *path = pp_strf("%.*s", (int)(colon != NULL && !pp_file_exists(text) ? (size_t)(colon - text) : strlen(text)), text);
+    char *base = path != NULL && pp_file_exists(path) ? pp_path_base(path) : NULL;
+    const bool found = base != NULL;
+    if (found)
+        *ok = put(to, base) && put(to, text + strlen(path));
+    free(base);
+    free(path);
+    return found;
+}
+
+/* A file, file:FILE, or a list of these and others. */
+static bool put_files(letters *to, const char *text)
+{
+    const size_t scheme = strncmp(text, "file:", 5) == 0 ? 5 : 0, n = strcspn(text, ",|");
+    bool ok = put(to, scheme > 0 ? "file:" : "");
+    if (!ok || put_file(to, text + scheme, &ok))
+        return ok;
+    if (text[n] == 0)
+        return put(to, text + scheme);
+    char *first = pp_strf("%.*s", (int)(n - scheme), text + scheme);
+    ok = first != NULL && (put_file(to, first, &ok) ? ok : put(to, first)) && pp_push(to, text[n]) && put_files(to, text + n + 1);
+    free(first);
+    return ok;
+}
+
+char *pp_without_folders(const char *text)
+{
+    letters bare = {0};
+    if (put_files(&bare, text) && pp_push(&bare, 0))
+        return bare.data;
+    free(bare.data);
+    return NULL;
+}
+
+/* Also section.key=FILE. */
 static bool put_value(letters *to, const char *value)
 {
-    if (!pp_file_exists(value))
-        return put(to, " ") && put_word(to, value);
-    char *base = pp_path_base(value);
-    bool ok = base != NULL && put(to, " ") && put_word(to, base);
-    free(base);
+    letters bare = {0};
+    const char *equals = strchr(value, '=');
+    const size_t key = equals != NULL && !pp_file_exists(value) && strcspn(value, "/") > (size_t)(equals - value) ? (size_t)(equals - value) + 1 : 0;
+    bool ok = true;
+    for (size_t i = 0; ok && i < key; i++)
+        ok = pp_push(&bare, value[i]);
+    ok = ok && put_files(&bare, value + key) && pp_push(&bare, 0) && put(to, " ") && put_word(to, bare.data);
+    free(bare.data);
     return ok;
 }
 

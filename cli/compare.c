@@ -284,11 +284,25 @@ static pp_status open_network(work *w)
     return pp_quantize(&w->q, w->net, w->stages, &s->quant, NULL, NULL);
 }
 
+/* A network's file without its folder, unless another one of the comparison is called the same. */
+static void put_network(pp_compare_row *row, const pp_compare_options *o, const char *network)
+{
+    char *bare = pp_without_folders(network);
+    bool alone = bare != NULL;
+    for (size_t i = 0; alone && i < o->n_networks; i++) {
+        char *other = pp_without_folders(o->network[i]);
+        alone = other != NULL && (strcmp(o->network[i], network) == 0 || strcmp(other, bare) != 0);
+        free(other);
+    }
+    PUT(row->network, alone ? bare : network);
+    free(bare);
+}
+
 static pp_status run_variants(work *w, pp_compare_row *row)
 {
     const char *ports[2] = {NULL, NULL};
     for (uint32_t v = 0; v < VARIANTS; v++) {
-        PUT(row[v].network, w->p->network);
+        put_network(&row[v], w->j->options, w->p->network);
         row[v].array_rows = (uint32_t)w->arch.rows;
         row[v].array_cols = (uint32_t)w->arch.cols;
         row[v].main = v == 0;

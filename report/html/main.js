@@ -37,7 +37,7 @@ function scalarTable(list, caption) {
 function settingsPanel() {
   const t = table("/run/config");
   if (!t) return;
-  const body = panel("settings", "Configuration", "Every setting of the run, resolved. The command at the top makes this report again."), sections = new Map();
+  const body = panel("settings", "Configuration", "Every setting of the run, resolved. The command at the top makes this report again, in a folder with the files that it names."), sections = new Map();
   t.col("section").forEach((s, i) => { sections.has(s) ? sections.get(s).push(i) : sections.set(s, [i]); });
   const box = el("div", { class: "settings" });
   for (const [name, rows] of sections) box.append(el("details", { open: rows.length < 25 }, el("summary", {}, `${name} (${rows.length})`),

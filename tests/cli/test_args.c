@@ -77,6 +77,12 @@ static void command_that_makes_it_again(void **state)
     assert_string_equal(text, "pentaprism try args-here.yaml ''");
     free(text);
     pp_args_free(&p);
+    assert_int_equal(parse(&p, copy, "./args-here.yaml --set a.b=./args-here.yaml --set c.d=file:./args-here.yaml --set e.f=x,./args-here.yaml:output=y"), PP_OK);
+    text = pp_canonical_command(&p);
+    assert_non_null(text);
+    assert_string_equal(text, "pentaprism try args-here.yaml --set a.b=args-here.yaml --set c.d=file:args-here.yaml --set e.f=x,args-here.yaml:output=y");
+    free(text);
+    pp_args_free(&p);
     remove("args-here.yaml");
 }
 
