@@ -184,7 +184,7 @@ static void diff_figures(differ *d)
         if (b == NULL || !a->scalar || !b->scalar)
             continue;
         d->figures++;
-        if (pp_diff_distance(&a->column[0], 0, &b->column[0], 0) > d->o->tolerance || strcmp(a->column[0].units, b->column[0].units) != 0)
+        if (pp_diff_differs(&a->column[0], 0, &b->column[0], 0, d->o->tolerance) || strcmp(a->column[0].units, b->column[0].units) != 0)
             tell_figure(d, a, b);
     }
 }
@@ -275,19 +275,18 @@ static void compare_column(differ *d, column_diff *c, const pp_row_match *m)
         pp_row_pair p = m->pair[i];
         if (p.a == PP_DIFF_NONE || p.b == PP_DIFF_NONE)
             continue;
-        double distance = pp_diff_distance(c->a, p.a, c->b, p.b);
         c->compared++;
-        if (!(distance > d->o->tolerance))
+        if (!pp_diff_differs(c->a, p.a, c->b, p.b, d->o->tolerance))
             continue;
         c->differing++;
-        keep_worst(c, most, p, distance);
+        keep_worst(c, most, p, pp_diff_distance(c->a, p.a, c->b, p.b));
     }
 }
 
 static void tell_column(differ *d, const column_diff *c, const pp_content_set *a, const pp_row_match *m, pp_json *columns)
 {
     pp_json *o = NULL, *rows = NULL;
-    char name[200];
+    char name[200], meaning[160];
     if (columns != NULL) {
         o = pp_json_add_object(columns, NULL);
         pp_json_add_text(o, "name", c->a->name);
@@ -310,7 +309,8 @@ static void tell_column(differ *d, const column_diff *c, const pp_content_set *a
             add_pair(row, c->a, p.a, c->b, p.b);
             continue;
         }
-        fprintf(d->f, "      %s: ", name);
+        pp_diff_row_meaning(d->a, a, m->keys, p.a, meaning, sizeof meaning);
+        fprintf(d->f, "      %s%s: ", name, meaning);
         print_pair(d->f, c->a, p.a, c->b, p.b);
         fputc('\n', d->f);
     }
@@ -320,7 +320,7 @@ static void tell_alone(differ *d, const pp_content_set *set, const pp_row_match 
 {
     pp_json *list = o != NULL ? pp_json_add_list(o, of_a ? "rows_only_a" : "rows_only_b") : NULL;
     size_t n = 0;
-    char name[200];
+    char name[200], meaning[160];
     for (size_t i = 0; i < m->n; i++) {
         size_t own = of_a ? m->pair[i].a : m->pair[i].b, other = of_a ? m->pair[i].b : m->pair[i].a;
         if (own == PP_DIFF_NONE || other != PP_DIFF_NONE || n++ >= d->o->max_rows)
@@ -328,8 +328,10 @@ static void tell_alone(differ *d, const pp_content_set *set, const pp_row_match 
         pp_diff_row_name(set, m->keys, own, name, sizeof name);
         if (list != NULL)
             pp_json_add_text(list, NULL, name);
-        else
-            fprintf(d->f, "    only in %s: %s\n", of_a ? "A" : "B", name);
+        else {
+            pp_diff_row_meaning(of_a ? d->a : d->b, set, m->keys, own, meaning, sizeof meaning);
+            fprintf(d->f, "    only in %s: %s%s\n", of_a ? "A" : "B", name, meaning);
+        }
     }
     if (list == NULL && n > d->o->max_rows)
         fprintf(d->f, "    only in %s: %zu rows%s\n", of_a ? "A" : "B", n, d->o->max_rows > 0 ? " in all" : "");

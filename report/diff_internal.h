@@ -20,8 +20,11 @@ typedef struct pp_row_match {
 pp_status pp_diff_match(pp_row_match *m, const pp_content_set *a, const pp_content_set *b);
 /* What names a row: "conv1", "r0c1, 3", "row 5". */
 void pp_diff_row_name(const pp_content_set *set, unsigned keys, size_t row, char *buffer, size_t size);
+/* What the number of a channel, core or tile stands for in this report: " (r0c0 -> r0c1)", " (conv1)"; "": nothing. */
+void pp_diff_row_meaning(const pp_content *c, const pp_content_set *set, unsigned keys, size_t row, char *buffer, size_t size);
 
 /* |a - b| over the larger; 0 equal; texts 0 or 1; INFINITY when only one is a number. */
 double pp_diff_distance(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b);
+bool pp_diff_differs(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b, double tolerance);
 
 #endif

@@ -157,6 +157,65 @@ void pp_diff_row_name(const pp_content_set *set, unsigned keys, size_t row, char
     }
 }
 
+/* ---- what a number stands for ---- */
+
+static const pp_content_column *column_at(const pp_content *c, const char *path, const char *name)
+{
+    return pp_content_column_of(pp_content_find(c, path), name);
+}
+
+/* The text in `name` of the row whose `key` is `value` (key NULL: of that row); NULL: there is none. */
+static const char *look_up(const pp_content *c, const char *path, const char *key, double value, const char *name)
+{
+    const pp_content_set *set = pp_content_find(c, path);
+    const pp_content_column *text = column_at(c, path, name), *of = key != NULL ? column_at(c, path, key) : NULL;
+    if (text == NULL || text->kind != PP_CELL_TEXT || (key != NULL && of == NULL) || !(value >= 0))
+        return NULL;
+    for (size_t i = key != NULL ? 0 : value < (double)set->n_rows ? (size_t)value : set->n_rows; i < set->n_rows; i++)
+        if (of == NULL || pp_content_number(of, i) == value)
+            return pp_content_text(text, i);
+    return NULL;
+}
+
+static void name_channel(const pp_content *c, size_t row, char *buffer, size_t size)
+{
+    static const char path[] = "/fabric/channels";
+    const pp_content_set *set = pp_content_find(c, path);
+    const pp_content_column *src = column_at(c, path, "src"), *dst = column_at(c, path, "dst");
+    if (src == NULL || dst == NULL || row >= set->n_rows)
+        return;
+    const char *from = look_up(c, "/fabric/cores", "vertex", pp_content_number(src, row), "label");
+    const char *to = look_up(c, "/fabric/cores", "vertex", pp_content_number(dst, row), "label"), *kind = look_up(c, path, NULL, (double)row, "kind");
+    if (from == NULL || to == NULL)
+        return;
+    if (kind != NULL && strcmp(kind, "network") != 0)
+        snprintf(buffer, size, " (%.10s %.60s)", kind, from);
+    else
+        snprintf(buffer, size, " (%.60s -> %.60s)", from, to);
+}
+
+void pp_diff_row_meaning(const pp_content *c, const pp_content_set *set, unsigned keys, size_t row, char *buffer, size_t size)
+{
+    const size_t k = keys == 1U ? 0 : set->n_columns;
+    buffer[0] = 0;
+    if (k == set->n_columns || set->column[k].kind == PP_CELL_TEXT || strstr(set->path, "block_") != NULL || strstr(set->path, "level_") != NULL)
+        return;
+    const char *name = set->column[k].name, *text = NULL;
+    const double value = pp_content_number(&set->column[k], row);
+    if (strcmp(name, "channel") == 0 && value >= 0 && value < 4294967295.0)
+        name_channel(c, (size_t)value, buffer, size);
+    else if (strcmp(name, "core") == 0)
+        text = look_up(c, "/fabric/cores", "core", value, "label");
+    else if (strcmp(name, "tile") == 0) {
+        const pp_content_set *tiles = pp_content_find(c, "/mapping/tiles");
+        const pp_content_column *stage = pp_content_column_of(tiles, "stage");
+        if (stage != NULL && value >= 0 && value < (double)tiles->n_rows)
+            text = look_up(c, "/workload/stages", NULL, pp_content_number(stage, (size_t)value), "name");
+    }
+    if (text != NULL)
+        snprintf(buffer, size, " (%.100s)", text);
+}
+
 double pp_diff_distance(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b)
 {
     if (a->kind == PP_CELL_TEXT || b->kind == PP_CELL_TEXT)
@@ -171,4 +230,10 @@ double pp_diff_distance(const pp_content_column *a, size_t row_a, const pp_conte
         return integers ? 0x1p-53 : 0;
     double distance = fabs(x - y) / fmax(fabs(x), fabs(y));
     return isnan(distance) ? INFINITY : distance;
+}
+
+bool pp_diff_differs(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b, double tolerance)
+{
+    const bool text = a->kind == PP_CELL_TEXT || b->kind == PP_CELL_TEXT; /* has no tolerance */
+    return pp_diff_distance(a, row_a, b, row_b) > (text ? 0 : tolerance);
 }

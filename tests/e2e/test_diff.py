@@ -29,6 +29,8 @@ class Diff(Case):
         for words in ("fabric.lanes: 4 -> 2", "/fabric/channel_gbps, rate of a network channel, all lanes: 20 -> 10 Gbit/s (-50 %)", "/timing/throughput_ips", "130 of 130 rows differ"):
             self.assertIn(words, r.out)
         self.assertIn("    utilisation, busy share, steady state: ", r.out)
+        self.assertRegex(r.out, r"\n      channel \d+ \(r0c\d+ -> r0c\d+\): 20 -> 10 Gbit/s \(-50 %\)\n")  # what the number stands for
+        self.assertRegex(r.out, r"\n      tile \d+ \([a-z]\w+[^)]*\): ")
         self.assertRegex(r.out, r"/run/command, .* -> .*fabric\.lanes=2\n")  # cut texts show where they part
         self.assertNotIn("equal", r.out)
         self.assertEqual(call("report", "diff", self.a, self.b, "--exit-code").rc, 1)
@@ -59,6 +61,9 @@ class Diff(Case):
         paths = {f["path"] for f in wide["figures"]}
         self.assertIn("/fabric/channel_gbps", paths)       # a half
         self.assertNotIn("/timing/throughput_ips", paths)  # 2.4 %
+        none = self.json("report", "diff", self.a, self.b, "--tolerance", 2)  # texts differ or do not
+        self.assertEqual([f["path"] for f in none["figures"] if isinstance(f["a"], (int, float))], [])
+        self.assertIn("/run/command", {f["path"] for f in none["figures"]})
         self.refused("report", "diff", self.a, self.b, "--tolerance", "much", rc=2, words=["tolerance"])
         self.refused("report", "diff", self.a, self.b, "--tolerance", "-1", rc=2, words=["tolerance"])
 
