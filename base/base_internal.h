@@ -18,10 +18,6 @@ const char *pp_reason(int error, char buffer[PP_REASON_MAX]);
 /* "PATH: WHAT: reason" of the current errno (WHAT may be NULL), with the status that fits it. */
 pp_status pp_fail_errno(const char *path, const char *what);
 
-/* Bytes of the well-formed UTF-8 character at `text` (1 to 4, Unicode table 3-7), 0 when there is
- * none within `size` bytes. */
-size_t pp_utf8_length(const unsigned char *text, size_t size);
-
 /* Shortest of %.15g, %.16g and %.17g that reads back as `value`, which is finite. */
 #define PP_F64_TEXT_MAX 32
 void pp_f64_text(double value, char text[PP_F64_TEXT_MAX]);

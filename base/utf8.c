@@ -1,4 +1,6 @@
-#include "base/base_internal.h"
+#include "base/doc.h"
+
+#include <string.h>
 
 /* The second byte's range carries all exceptions: overlong forms, surrogates, beyond U+10FFFF. */
 size_t pp_utf8_length(const unsigned char *text, size_t size)
@@ -19,4 +21,17 @@ size_t pp_utf8_length(const unsigned char *text, size_t size)
         if ((text[i] & 0xC0) != 0x80)
             return 0;
     return length;
+}
+
+void pp_utf8_clean(char *to, const unsigned char *text, size_t n)
+{
+    for (size_t i = 0, length; i < n; i += length) {
+        length = pp_utf8_length(text + i, n - i);
+        if (length > 1)
+            memcpy(to + i, text + i, length);
+        else
+            to[i] = length == 0 || text[i] < 0x20 || text[i] == 0x7f ? '?' : (char)text[i];
+        length += length == 0;
+    }
+    to[n] = '\0';
 }

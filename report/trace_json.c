@@ -1,22 +1,27 @@
 /* Chrome's trace event format, which ui.perfetto.dev and chrome://tracing open. Times are microseconds; six
  * digits behind the point keep them exact. */
+#include "base/doc.h"
 #include "report/trace_internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { CORES = 1, CHANNELS = 2, QUEUES = 3, TRANSFERS = 4 }; /* "processes": groups of tracks */
 
-/* What is no printable ASCII is escaped, other bytes stand as they are (UTF-8). */
+/* Control characters are escaped; what is no UTF-8 is U+FFFD. */
 void trace_put_text(FILE *f, const char *text)
 {
-    for (; *text != 0; text++) {
+    for (size_t left = strlen(text), n; left > 0; left -= n, text += n) {
         const unsigned char c = (unsigned char)*text;
-        if (c < 0x20)
+        n = pp_utf8_length((const unsigned char *)text, left);
+        if (n != 1) {
+            fwrite(n > 0 ? text : "\xEF\xBF\xBD", 1, n > 0 ? n : 3, f);
+            n += n == 0;
+        } else if (c < 0x20) {
             fprintf(f, "\\u%04x", c);
-        else if (c == '"' || c == '\\')
-            fprintf(f, "\\%c", c);
-        else
-            fputc(c, f);
+        } else {
+            fprintf(f, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+        }
     }
 }
 

@@ -100,6 +100,7 @@ struct pp_onnx {
     const char *path;
     int64_t ir_version, opset;
     const char *graph; /* name of the graph, "" when it has none */
+    bool has_functions; /* operators made of others, which are not expanded */
     bool channels_last; /* its maps are [N,H,W,C] (TensorFlow Lite) */
     uint32_t n_nodes, n_values, n_inputs, n_outputs, n_metadata;
     const pp_onnx_node *node; /* in an order of execution */
@@ -115,7 +116,8 @@ struct pp_onnx {
 typedef pp_status pp_onnx_reader(pp_onnx *m, const char *path);
 pp_status pp_onnx_open_by_(pp_onnx **out, const char *path, pp_onnx_reader *read);
 
-/* A name or text of the file: control characters become '?', so that messages stay one line. NULL: out of memory. */
+/* A name or text of the file: control characters and what is no UTF-8 become '?', so that messages stay one line and
+ * reports are read. NULL: out of memory. */
 const char *pp_onnx_text_(pp_arena *arena, const pp_wire *bytes);
 pp_status pp_onnx_read_tensor_(pp_onnx *m, pp_wire w, pp_onnx_tensor *t);
 /* Bytes [offset, offset + size) of a file in the model's folder; size UINT64_MAX: to its end (then *size is set). */

@@ -293,8 +293,8 @@ static pp_status convert(pp_onnx_net *v)
     const char *op = v->node->op;
     if (*v->node->domain)
         return pp_net_fail(v, PP_EUNSUPPORTED,
-                           "operators of '%s' are not known; export the model without an optimiser's fused operators",
-                           v->node->domain);
+                           "operators of '%s' are not known; export the model without %s", v->node->domain,
+                           v->m->has_functions ? "functions of its own (onnx.inliner expands them)" : "an optimiser's fused operators");
     if (all_constant(v))
         return fold(v);
     if ((strcmp(op, "Shape") == 0 || strcmp(op, "Size") == 0) && slot(v, 0) && v->node->n_in == 1)

@@ -75,15 +75,24 @@ static void input_axes(const pp_onnx *m, const pp_onnx_info *in, uint32_t axis[4
     axis[3] = last ? PP_ONNX_C : PP_ONNX_W;
 }
 
+static pp_status no_map(const pp_onnx *m, const pp_onnx_info *in)
+{
+    const char *name = m->value[in->value].name;
+    if (!in->has_shape)
+        return pp_fail_at(PP_EINVAL, m->path, 0, "its input '%s' has no shape; give it: MODEL:input=HxWxC", name);
+    return pp_fail_at(PP_EUNSUPPORTED, m->path, 0,
+                      "its input '%s' is a tensor of rank %u, %s; expected a map [N,C,H,W], [N,C,W] or [N,C] of floating-point "
+                      "numbers (MODEL:from=NAME,input=HxWxC begins behind it)",
+                      name, in->ndim, pp_onnx_type_name(in->type));
+}
+
 /* One image at a time, whatever the batch is that the file was made for. */
 static pp_status input_shape(const pp_onnx *m, const pp_onnx_info *in, const pp_onnx_options *o, const uint32_t axis[4],
                              pp_shape *shape)
 {
     uint32_t given[3] = {o->input.h, o->input.w, o->input.c}, size[3] = {1, 1, 1};
     if (!in->has_shape || in->ndim < 2 || in->ndim > 4 || !pp_onnx_is_float(in->type))
-        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0,
-                          "its input '%s' is no map [N,C,H,W], [N,C,W] or [N,C] of numbers; "
-                          "MODEL:from=NAME,input=HxWxC begins behind it", m->value[in->value].name);
+        return no_map(m, in);
     for (uint32_t d = 1; d < in->ndim; d++) {
         int64_t have = in->dim[d];
         uint32_t want = given[axis[d]];
@@ -182,6 +191,17 @@ static uint32_t tokens_of(const pp_onnx_options *o, const pp_onnx_info *in)
     return in->ndim > 1 && in->dim[1] > 0 && in->dim[1] <= PP_DIM_MAX ? (uint32_t)in->dim[1] : 1;
 }
 
+/* A file that gives its input no shape leaves it to input=. */
+static void take_shape(const pp_onnx_options *o, pp_onnx_info *in)
+{
+    if (in->has_shape || !o->input.h)
+        return;
+    in->has_shape = true;
+    in->ndim = o->input.h > 1 ? 4 : o->input.w > 1 ? 3 : 2;
+    for (uint32_t d = 0; d < in->ndim; d++)
+        in->dim[d] = -1;
+}
+
 pp_status pp_net_choose_input(pp_onnx_net *v, const pp_onnx_options *o, const bool *needed, pp_onnx_info *input)
 {
     const pp_onnx *m = v->m;
@@ -202,6 +222,7 @@ pp_status pp_net_choose_input(pp_onnx_net *v, const pp_onnx_options *o, const bo
                               "the output depends on two inputs, '%s' and '%s' (MODEL:ones=NAME fixes one that is a mask)",
                               m->value[input->value].name, m->value[in->value].name);
         *input = *in;
+        take_shape(o, input);
         found = true;
     }
     if (o->ones && !ones)

@@ -1,4 +1,5 @@
 /* ModelProto: nodes, values, initialisers, inputs and outputs. Two passes over each message: count, then fill. */
+#include "base/doc.h"
 #include "workloads/onnx_internal.h"
 
 #include <stdarg.h>
@@ -22,8 +23,8 @@ const char *pp_onnx_text_(pp_arena *arena, const pp_wire *bytes)
 {
     size_t n = pp_wire_left(bytes);
     char *text = pp_arena_get(arena, n + 1, 1);
-    for (size_t i = 0; text && i < n; i++)
-        text[i] = bytes->at[i] < 0x20 || bytes->at[i] == 0x7f ? '?' : (char)bytes->at[i];
+    if (text)
+        pp_utf8_clean(text, bytes->at, n);
     return text;
 }
 
@@ -609,6 +610,9 @@ static pp_status see_model(void *payload, const pp_field *f)
     case 14:
         r->n_metadata++;
         return pp_wire_expect(f, PP_WIRE_BYTES, "metadata_props");
+    case 25:
+        r->m->has_functions = true;
+        return PP_OK;
     default:
         return PP_OK;
     }
@@ -633,8 +637,8 @@ static pp_status read_model(model_reader *r)
         return pp_fail_at(PP_EFORMAT, m->path, 0, "holds no graph; not an ONNX model");
     if (m->opset < 1)
         return pp_fail_at(PP_EFORMAT, m->path, 0, "names no version of the standard operators");
-    if (m->opset > 21)
-        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0, "operator set %lld; versions up to 21 are known",
+    if (m->opset > 23) /* 22 and 23 changed types of operators that are known here, nothing else */
+        return pp_fail_at(PP_EUNSUPPORTED, m->path, 0, "operator set %lld; versions up to 23 are known",
                           (long long)m->opset);
     r->metadata = pp_arena_get(m->arena, r->n_metadata, sizeof *r->metadata);
     if (!r->metadata)

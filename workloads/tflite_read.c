@@ -1,4 +1,5 @@
 /* TensorFlow Lite files: buffers, tensors, operators. */
+#include "base/doc.h"
 #include "workloads/tflite_internal.h"
 
 #include <stdlib.h>
@@ -26,15 +27,13 @@ static pp_status fail(const pp_lite *l, pp_status status, const char *name, cons
     return pp_fail_at(status, l->m->path, 0, "tensor '%s': %s", name, says);
 }
 
-/* A name, its control characters as '?', at most 255 of it. */
+/* A name, at most 255 bytes of it, its control characters and what is no UTF-8 as '?'. */
 static const char *text_of(pp_lite *l, const pp_flat_list *s)
 {
     uint32_t n = s->n < 255 ? s->n : 255;
     char *text = pp_lite_get(l, (uint64_t)n + 1, 1);
-    for (uint32_t i = 0; text && i < n; i++) {
-        uint8_t c = s->flat->data[s->at + i];
-        text[i] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-    }
+    if (text && n > 0)
+        pp_utf8_clean(text, s->flat->data + s->at, n);
     return text;
 }
 

@@ -97,6 +97,9 @@ static void malformed_utf8_is_refused(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         check_refused(texts[i], "f.json:1: malformed UTF-8 in a text");
     check_refused("\xEF\xBB\xBF{}", "f.json:1: expected a value, found byte 0xEF");
+    char clean[16];
+    pp_utf8_clean(clean, (const unsigned char *)"a\n\xC3\xA9\xFF\x7F\xE2\x82", 8);
+    assert_string_equal(clean, "a?\xC3\xA9????");
 }
 
 static void numbers_keep_their_text(void **state)

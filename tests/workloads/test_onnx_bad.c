@@ -115,7 +115,7 @@ static void graphs_that_are_none(void **state)
     refused(13, "'y' is defined twice");
     start("1x4");
     put_node(&g, "Relu", "x", "y", "");
-    refused(22, "operator set 22");
+    refused(24, "operator set 24");
     start("1x4");
     put_node(&g, "Einsum", "x", "y", "");
     refused(13, "node 'Einsum_y' (Einsum)");
@@ -261,6 +261,11 @@ static void names_stay_on_one_line(void **state)
     put_info(&g, 12, "a\nb", "0");
     write_model(path, 13, &g);
     assert_fails(pp_network_from_onnx(&net, path), "Einsum_a?b");
+    start("1x4"); /* nor be no text: the letter before it is one */
+    put_node(&g, "Einsum", "x", "\xC3\xA9\xFF" "b\xC3", "");
+    put_info(&g, 12, "\xC3\xA9\xFF" "b\xC3", "0");
+    write_model(path, 13, &g);
+    assert_fails(pp_network_from_onnx(&net, path), "Einsum_\xC3\xA9?b?");
 }
 
 static void any_allocation_may_fail(void **state)

@@ -559,6 +559,47 @@ static void what_has_no_place_is_named(void **state)
     }
 }
 
+/* An input as field 11 of a graph: its TypeProto. */
+static void put_typed_input(const void *type, size_t n)
+{
+    bytes info = {.len = 0};
+    put_text(&info, 1, "x");
+    put_bytes(&info, 2, type, n);
+    put_bytes(&g, 11, info.data, info.len);
+}
+
+/* Inputs without a shape, of a type or rank that is no map; functions of a file's own. */
+static void inputs_and_operators_of_other_kinds(void **state)
+{
+    (void)state;
+    pp_network *net = NULL;
+    g.len = 0;
+    put_typed_input("\x0a\x02\x08\x01", 4);
+    put_floats(&g, "w", "1x2x1x1", "2 1");
+    put_node(&g, "Conv", "x w", "y", "");
+    refuses(13, "its input 'x' has no shape; give it: MODEL:input=HxWxC");
+    assert_ok(pp_network_from_onnx(&net, "made.onnx:input=3x4x2"));
+    assert_int_equal(net->ops[net->output].out.w, 4);
+    pp_network_free(net);
+    g.len = 0;
+    put_typed_input("\x0a\x08\x08\x02\x12\x04\x0a\x02\x08\x05", 10);
+    put_node(&g, "Cast", "x", "y", "to:i=1");
+    refuses(13, "its input 'x' is a tensor of rank 1, UINT8");
+    start("1x4");
+    bytes node = {.len = 0}, model = {.len = 0};
+    put_text(&node, 1, "x");
+    put_text(&node, 2, "y");
+    put_text(&node, 4, "Twice");
+    put_text(&node, 7, "own");
+    put_bytes(&g, 1, node.data, node.len);
+    refuses(13, "node 'y' (Twice): operators of 'own' are not known; export the model without an optimiser's");
+    put_bytes(&model, 8, "\x10\x0d", 2);
+    put_bytes(&model, 7, g.data, g.len);
+    put_bytes(&model, 25, "\x0a\x05Twice", 7);
+    write_file(path, model.data, model.len);
+    assert_fails(pp_network_from_onnx(&net, path), "without functions of its own");
+}
+
 static void options_behind_the_colon(void **state)
 {
     (void)state;
@@ -603,6 +644,7 @@ int main(void)
                                        cmocka_unit_test(weights_beside_the_file),
                                        cmocka_unit_test(a_network_up_to_an_inner_value),
                                        cmocka_unit_test(what_has_no_place_is_named),
+                                       cmocka_unit_test(inputs_and_operators_of_other_kinds),
                                        cmocka_unit_test(options_behind_the_colon)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
