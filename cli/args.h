@@ -48,6 +48,12 @@ pp_status pp_args_i64(const pp_parsed *p, const char *name, int64_t def, int64_t
 #define PP_VERBS_MAX 128
 const char *pp_command_verbs(const pp_command *command, char buffer[PP_VERBS_MAX]);
 void pp_command_help(const pp_command *command, void *stdio_file);
+/* Options that name files to write. */
+bool pp_option_is_output(const char *name);
+/* Fails when an output is an input as well, or two outputs are one file (links and ./ seen through), whatever --force says. */
+pp_status pp_outputs_check(const pp_parsed *p);
+/* The same for one more file that the command reads (NULL, "", what is no file: nothing). */
+pp_status pp_output_spares(const pp_parsed *p, const char *input);
 /* The command that makes the same result again, in a new string: without outputs, threads and folders. NULL: no memory. */
 char *pp_canonical_command(const pp_parsed *p);
 /* `text` without the folders of files that it names (FILE, MODEL:output=NAME, file:FILE, lists of these), in a new string.

@@ -42,7 +42,7 @@ static int dispatch(const pp_command *command, int argc, char **argv)
     else if (pp_args_has(&parsed, "help"))
         pp_command_help(command, stdout);
     else
-        rc = command->run(&parsed);
+        rc = (status = pp_outputs_check(&parsed)) == PP_OK ? command->run(&parsed) : pp_finish(status);
     pp_args_free(&parsed);
     return rc;
 }

@@ -151,7 +151,11 @@ static pp_status find_files(pp_session *s, const char *run_file)
     PP_TRY(find_beside(s, run_file, &s->workload.data));
     PP_TRY(find_beside(s, run_file, &s->tokens.trace));
     PP_TRY(find_beside(s, run_file, &s->quant.calib));
-    return find_beside(s, run_file, &s->fabric_options.file);
+    PP_TRY(find_beside(s, run_file, &s->fabric_options.file));
+    const char *const read[] = {s->workload.model, s->workload.data, s->tokens.trace, s->quant.calib, s->fabric_options.file};
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+        PP_TRY(pp_output_spares(s->args, read[i]));
+    return PP_OK;
 }
 
 /* A model where the run file should be is a likely mistake: the line says how a run takes it. */

@@ -55,18 +55,6 @@ static pp_status check_file(const pp_session *s, const char *path, const pp_lm_r
     return pp_output_check(path, pp_args_has(s->args, "force"));
 }
 
-/* Two files of one name would replace each other. */
-static pp_status check_twice(const pp_session *s)
-{
-    const pp_parsed *p = s->args;
-    for (size_t i = 0; i < p->n_options; i++)
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(p->option_name[i], "trace") == 0 && strcmp(p->option_name[j], "trace") == 0 &&
-                strcmp(p->option_value[i], p->option_value[j]) == 0)
-                return pp_fail(PP_EUSAGE, "%s: --trace %s is given twice", p->command->name, p->option_value[i]);
-    return PP_OK;
-}
-
 static pp_status need_trace(const pp_session *s)
 {
     static const char *const others[] = {"trace-from", "trace-to", "trace-limit", "trace-every"};
@@ -102,7 +90,6 @@ pp_status pp_session_trace(pp_session *s, bool tokens)
         return need_trace(s);
     PP_TRY(take_options(s, &o));
     o.tokens = tokens;
-    PP_TRY(check_twice(s));
     if (tokens)
         PP_TRY(each_file(s, check_tokens, NULL));
     PP_TRY(each_file(s, check_file, NULL));

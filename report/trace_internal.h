@@ -42,8 +42,8 @@ pp_status trace_depths(trace_depth **out, size_t *n, const trace_view *v);
 
 void trace_write_json(FILE *f, const trace_view *v, const trace_depth *depth, size_t n_depth);
 void trace_write_csv(FILE *f, const trace_view *v);
-/* Writes `path`, which must not be there or may be overwritten. */
-pp_status trace_write_vcd(const char *path, const trace_view *v, const trace_depth *depth, size_t n_depth);
+/* Writes `path`, which must not be there or may be overwritten; messages name `shown`. */
+pp_status trace_write_vcd(const char *path, const char *shown, const trace_view *v, const trace_depth *depth, size_t n_depth);
 /* Pieces of both JSON writers: text between quotes; ,"key":microseconds. */
 void trace_put_text(FILE *f, const char *text);
 void trace_put_us(FILE *f, const char *key, uint64_t ps);

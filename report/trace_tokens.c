@@ -312,7 +312,7 @@ static pp_status write_view(const token_view *t, const char *path, bool force)
     pp_status status = pp_output_begin(&o, path, force);
     if (status == PP_OK) {
         FILE *f = fopen(o.temporary, "w");
-        status = f != NULL ? write_open(f, t, path) : pp_fail(PP_EIO, "%s: %s", o.temporary, strerror(errno));
+        status = f != NULL ? write_open(f, t, path) : pp_fail(PP_EIO, "%s: %s", path, strerror(errno));
     }
     if (status == PP_OK)
         status = pp_output_commit(&o);

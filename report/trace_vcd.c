@@ -220,7 +220,7 @@ static const char *behind_date(const char *text, size_t size)
 }
 
 /* The same without the date, and with what the trace holds. */
-static pp_status copy(const replay *r, const char *path, const char *raw)
+static pp_status copy(const replay *r, const char *path, const char *name, const char *raw)
 {
     pp_file *file = NULL;
     PP_TRY(pp_file_map(&file, raw));
@@ -229,21 +229,21 @@ static pp_status copy(const replay *r, const char *path, const char *raw)
     FILE *out = NULL;
     pp_status status = PP_OK;
     if (body == NULL || !is_whole(r, text, file->size))
-        status = pp_fail(PP_EIO, "%s: the trace cannot be written (disk full?)", path);
+        status = pp_fail(PP_EIO, "%s: the trace cannot be written (disk full?)", name);
     else if ((out = fopen(path, "w")) == NULL)
-        status = pp_fail(PP_EIO, "%s: %s", path, strerror(errno));
+        status = pp_fail(PP_EIO, "%s: %s", name, strerror(errno));
     else {
         fprintf(out, "$comment %s: %s $end\n", r->v->in->net->name, r->v->statement);
         fwrite(body, 1, file->size - (size_t)(body - text), out);
         const bool bad = ferror(out) != 0;
         if (fclose(out) != 0 || bad)
-            status = pp_fail(PP_EIO, "%s: the trace cannot be written (disk full?)", path);
+            status = pp_fail(PP_EIO, "%s: the trace cannot be written (disk full?)", name);
     }
     pp_file_unmap(file);
     return status;
 }
 
-pp_status trace_write_vcd(const char *path, const trace_view *v, const trace_depth *depth, size_t n_depth)
+pp_status trace_write_vcd(const char *path, const char *shown, const trace_view *v, const trace_depth *depth, size_t n_depth)
 {
     replay r = {.v = v};
     char *raw = pp_strf("%s.vcd", path);
@@ -252,7 +252,7 @@ pp_status trace_write_vcd(const char *path, const trace_view *v, const trace_dep
     if (status == PP_OK) {
         status = run(&r, path);
         if (status == PP_OK)
-            status = copy(&r, path, raw);
+            status = copy(&r, path, shown, raw);
         (void)remove(raw);
     }
     pp_temporary_drop(raw);

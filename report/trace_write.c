@@ -163,18 +163,18 @@ pp_status pp_trace_check_path(const char *path)
     return pp_fail(PP_EUSAGE, "--trace %s: expected a name that ends in .json, .csv or .vcd", path);
 }
 
-static pp_status write_text(const char *path, const trace_view *v, const trace_depth *depth, size_t n_depth, bool json)
+static pp_status write_text(const char *path, const char *name, const trace_view *v, const trace_depth *depth, size_t n_depth, bool json)
 {
     FILE *f = fopen(path, "w");
     if (f == NULL)
-        return pp_fail(PP_EIO, "%s: %s", path, strerror(errno));
+        return pp_fail(PP_EIO, "%s: %s", name, strerror(errno));
     if (json)
         trace_write_json(f, v, depth, n_depth);
     else
         trace_write_csv(f, v);
     const bool bad = ferror(f) != 0;
     if (fclose(f) != 0 || bad)
-        return pp_fail(PP_EIO, "%s: the trace cannot be written (disk full?)", path);
+        return pp_fail(PP_EIO, "%s: the trace cannot be written (disk full?)", name);
     return PP_OK;
 }
 
@@ -188,9 +188,9 @@ static pp_status write_view(const char *path, const trace_view *v, bool force)
     if (status == PP_OK)
         status = trace_depths(&depth, &n_depth, v);
     if (status == PP_OK && strcmp(ending, ".vcd") == 0)
-        status = trace_write_vcd(o.temporary, v, depth, n_depth);
+        status = trace_write_vcd(o.temporary, path, v, depth, n_depth);
     else if (status == PP_OK)
-        status = write_text(o.temporary, v, depth, n_depth, strcmp(ending, ".json") == 0);
+        status = write_text(o.temporary, path, v, depth, n_depth, strcmp(ending, ".json") == 0);
     if (status == PP_OK)
         status = pp_output_commit(&o);
     pp_output_abort(&o);

@@ -1,5 +1,6 @@
 """Outputs: whole or not at all, kept unless --force, and a disk that is full."""
 import os
+import shutil
 import unittest
 
 from harness import Case, call, example, settings
@@ -39,6 +40,19 @@ class Outputs(Case):
         os.symlink("/dev/full", self.path("full.h5"))
         self.refused(*RUN, "-o", self.path("full.h5"), "--force", words=["full.h5"])
         self.refused(*RUN, "-o", "/dev/full", "--force", words=["/dev/full"])
+
+    def test_inputs_and_other_outputs_are_spared(self):
+        """--force replaces results of before, never what the command reads or writes elsewhere."""
+        run = self.write("in.yaml", "workload:\n  model: net.onnx\n  images: 0\nsimulate:\n  images: 2\n")
+        shutil.copy(example("onnx-own.onnx"), self.path("net.onnx"))
+        os.symlink(run, self.path("link.yaml"))
+        report, trace = self.path("spared.h5"), self.path("spared.json")
+        self.done("simulate", run, "-o", report)
+        for args, words in ((["simulate", run, "-o", run], ["in.yaml", "is read"]), (["run", run, "-o", self.path("./net.onnx")], ["net.onnx", "is read"]),
+                            (["simulate", self.path("link.yaml"), "-o", run], ["in.yaml", "is read"]),
+                            (["report", "html", report, "-o", report], ["spared.h5", "is read"]), (["simulate", example("fabric-own.yaml"), "-o", report, "--set", f"fabric.file={report}"], ["is read"])):
+            self.refused(*args, "--force", words=words, cwd=self.folder)
+        self.refused("simulate", run, "-o", trace, "--trace", os.path.join(self.folder, ".", "spared.json"), "--force", rc=2, words=["the same file", "spared.json"], cwd=self.folder)
 
     def test_folder_that_is_not_there(self):
         for name, args in WRITERS.items():
