@@ -31,6 +31,12 @@ static const pp_arg *find(const pp_command *c, const char *name, size_t len, cha
     return a != NULL ? a : find_in(pp_common_args, name, len, letter);
 }
 
+/* "--force" where a value should stand: the value was forgotten. */
+static bool is_option(const pp_command *c, const char *word)
+{
+    return strncmp(word, "--", 2) == 0 && find(c, word + 2, strlen(word + 2), 0) != NULL;
+}
+
 static pp_status unknown(const pp_command *c, const char *word)
 {
     const char *names[64];
@@ -62,7 +68,7 @@ static pp_status take_option(pp_parsed *p, int argc, char **argv, int *i)
     if (a->value == NULL && value != NULL)
         return pp_fail(PP_EUSAGE, "%s: option '%s' takes no value", p->command->name, word);
     if (a->value != NULL && value == NULL) {
-        if (*i + 1 >= argc)
+        if (*i + 1 >= argc || is_option(p->command, argv[*i + 1])) /* a value that looks like one goes behind a = */
             return pp_fail(PP_EUSAGE, "%s: option '%s' needs a value (%s)", p->command->name, word, a->value);
         value = argv[++*i];
     }

@@ -13,6 +13,8 @@ static pp_status apply_options(pp_session *s, const pp_parsed *p)
 {
     const char *method = pp_args_get(p, "method");
     if (method != NULL && strcmp(method, "rtn") != 0)
+        PP_TRY(pp_session_network(s)); /* what is no network at all says so */
+    if (method != NULL && strcmp(method, "rtn") != 0)
         return pp_fail(PP_EUSAGE, "quantize: --method %s is not available for this network: expected rtn%s", method, pp_hint(method, "rtn", (char[PP_HINT_MAX]){0}));
     int64_t v;
     PP_TRY(pp_args_i64(p, "wbits", s->quant.wbits, 2, 8, &v));
@@ -186,13 +188,21 @@ static pp_status quantize(pp_session *s, const pp_parsed *p)
     return pp_args_has(p, "json") ? print_json(s) : print_text(s);
 }
 
+static pp_status no_language_model(const char *name)
+{
+    pp_network *net = NULL;
+    PP_TRY(pp_model_open(&net, name)); /* what is no model at all says so */
+    pp_network_free(net);
+    return pp_fail(PP_EUSAGE, "quantize compare: %s is not a language model", name);
+}
+
 static int run(const pp_parsed *p)
 {
     if (p->n_operands == 1 && strcmp(p->operand[0], "compare") == 0)
         return pp_finish(pp_fail(PP_EUSAGE, "quantize compare: expected MODEL behind it"));
     if (p->n_operands == 2 && strcmp(p->operand[0], "compare") == 0) {
         if (!pp_quantize_is_lm(p->operand[1]))
-            return pp_finish(pp_fail(PP_EUSAGE, "quantize compare: %s is not a language model", p->operand[1]));
+            return pp_finish(no_language_model(p->operand[1]));
         return pp_finish(pp_quantize_lm_compare(p, p->operand[1]));
     }
     if (p->n_operands != 1)

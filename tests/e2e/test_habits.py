@@ -47,7 +47,7 @@ class Newcomer(Case):
                             (["traffic"], ["FABRIC"]), (["compare"], ["--networks"]), (["map"], ["--network"]), (["quantize"], ["MODEL"]),
                             (["quantize", "compare"], ["compare: expected MODEL"]), (["report"], ["html FILE.h5"]), (["report", "html"], ["html FILE.h5"]), (["report", "diff", "a.h5"], ["A.h5 B.h5"]),
                             (["sweep", JOSHI], ["-o"]), (["completion"], ["bash"]), (["run", JOSHI, "more"], ["more"]), (["run", JOSHI, "--nosuch"], ["--nosuch"]),
-                            (["run", JOSHI, "-o"], ["needs a value"]), (["run", JOSHI, "-j", "0"], ["--threads"]), (["run", JOSHI, "--set", "simulate.images"], ["section.key=value"])):
+                            (["run", JOSHI, "-o"], ["needs a value"]), (["run", JOSHI, "-o", "--force"], ["needs a value"]), (["map", "--network", "--fabric", "mesh"], ["--network", "needs a value"]), (["run", JOSHI, "-j", "0"], ["--threads"]), (["run", JOSHI, "--set", "simulate.images"], ["section.key=value"])):
             self.refused(*args, rc=2, words=words, cwd=self.folder)
 
     def test_files_that_are_none(self):
@@ -59,6 +59,10 @@ class Newcomer(Case):
                          ["map", "--network", bad, "--fabric", "mesh"], ["map", "--verify", bad], ["report", "show", bad], ["report", "html", bad], ["report", "csv", bad, "stages"],
                          ["report", "diff", bad, bad], ["run", JOSHI, "--set", f"workload.model={bad}"]):
                 self.refused(*args, words=[os.path.basename(bad)], cwd=self.folder)
+
+    def test_models_that_are_none(self):
+        for args in (["quantize", "resnet3", "--method", "quarot"], ["quantize", "compare", "resnet3"], ["model", "show", "resnet3"]):
+            self.refused(*args, words=["resnet3", "did you mean 'resnet9'"], cwd=self.folder)
 
     def test_models_in_place_of_run_files(self):
         for command in ("run", "simulate", "infer", "map"):
