@@ -182,6 +182,8 @@ static hid_t row_type(const pp_h5_column *columns, size_t n, size_t stride, bool
     hid_t type = H5Tcreate(H5T_COMPOUND, stride);
     for (size_t i = 0; i < n; i++) {
         hid_t column = column_type(&columns[i], in_file);
+        if (columns[i].kind == PP_H5_TEXT || columns[i].kind == PP_H5_STRING)
+            H5Tset_strpad(column, H5T_STR_NULLTERM); /* h5dump prints the text alone then */
         H5Tinsert(type, columns[i].name, columns[i].offset, column);
         H5Tclose(column);
     }
@@ -256,7 +258,7 @@ static size_t field_size(const pp_h5_column *c)
     return c->kind == PP_H5_TEXT || c->kind == PP_H5_STRING ? c->size : size[c->kind];
 }
 
-/* Columns of packed rows, each fitted one wide enough for all of its texts; returns the size of a row. */
+/* Columns of packed rows, each fitted one wide enough for all of its texts and a zero; returns the size of a row. */
 static size_t pack_columns(pp_h5_column *out, const pp_h5_column *columns, size_t n_columns, const void *rows, size_t stride, size_t n)
 {
     size_t at = 0;
@@ -265,7 +267,7 @@ static size_t pack_columns(pp_h5_column *out, const pp_h5_column *columns, size_
         out[c].size = columns[c].kind == PP_H5_TEXT && columns[c].least > 0 ? columns[c].least : columns[c].size;
         for (size_t i = 0; is_fitted(&columns[c]) && i < n; i++) {
             const size_t length = strlen(string_at(rows, stride, i, &columns[c]));
-            out[c].size = length > out[c].size ? length : out[c].size;
+            out[c].size = length >= out[c].size ? length + 1 : out[c].size;
         }
         out[c].offset = at;
         at += field_size(&out[c]);

@@ -38,6 +38,15 @@ class Report(Case):
                 self.assertEqual(list(units), list(value.dtype.names), path)
                 lines = attributes["description"].split("\n")[1:]
                 self.assertEqual([line.split(":")[0] for line in lines], list(value.dtype.names), path)
+        # types are those of every machine, and texts end in a zero, so that h5dump prints them alone
+        with h5py.File(self.report) as f:
+            for path, (value, _) in found.items():
+                row = f[path].id.get_type()
+                for t in ([row.get_member_type(i) for i in range(row.get_nmembers())] if row.get_class() == h5py.h5t.COMPOUND else []):
+                    if t.get_class() == h5py.h5t.STRING:
+                        self.assertEqual((t.is_variable_str(), t.get_strpad()), (0, h5py.h5t.STR_NULLTERM), path)
+                    elif t.get_size() > 1:
+                        self.assertEqual(t.get_order(), h5py.h5t.ORDER_LE, path)
 
     def test_page_lists_everything(self):
         """docs/report-format.md is the norm: what is written stands there, and nothing else does."""
