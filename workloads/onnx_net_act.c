@@ -157,6 +157,24 @@ static pp_status convert_clip(pp_onnx_net *v)
     return bound[0] > -1e30 || bound[1] < 1e30 ? pp_net_give(v, 0, &out) : pp_net_give_view(v, out);
 }
 
+/* Of two computed values: max(a, b) = b + relu(a - b), min(a, b) = b - relu(b - a). */
+static pp_status larger_of_two(pp_onnx_net *v, bool max)
+{
+    const pp_onnx_stream *a, *b;
+    pp_onnx_stream out, less;
+    PP_TRY(pp_net_stream(v, 0, &a));
+    PP_TRY(pp_net_stream(v, 1, &b));
+    if (!pp_net_same_layout(a, b))
+        return pp_net_fail(v, PP_EUNSUPPORTED, "its inputs must be maps of one shape, or one of them a constant number");
+    PP_TRY(pp_net_uniform_scale(v, max ? b : a, false, -1, 0, &less));
+    PP_TRY(pp_net_join_two(v, PP_OP_ADD, a, max ? a->op : b->op, less.op, &out));
+    PP_TRY(pp_net_act(v, &out, out.op, PP_ACT_RELU, &out));
+    if (!max)
+        PP_TRY(pp_net_uniform_scale(v, &out, false, -1, 0, &out));
+    PP_TRY(pp_net_join_two(v, PP_OP_ADD, a, b->op, out.op, &out));
+    return pp_net_give(v, 0, &out);
+}
+
 /* With one constant number: a bound. */
 static pp_status convert_bound(pp_onnx_net *v)
 {
@@ -165,6 +183,8 @@ static pp_status convert_bound(pp_onnx_net *v)
     pp_onnx_stream out;
     uint32_t k = left ? 1 : 0;
     bool max = v->node->op[1] == 'a';
+    if (v->node->n_in == 2 && pp_net_any(v, 0) && pp_net_any(v, 1))
+        return larger_of_two(v, max);
     if (v->node->n_in != 2 || !t || !t->data || pp_onnx_count(t) != 1)
         return pp_net_fail(v, PP_EUNSUPPORTED, "only with one constant number");
     double bound = pp_onnx_f64(t, 0);

@@ -199,6 +199,22 @@ static pp_status concat_of(pp_onnx_net *v, const uint32_t *inputs, uint32_t n, u
     return pp_build_subsample(v->b, name, *op, 1, (uint32_t)c, op);
 }
 
+/* Layout of operator `op`, whose channels are dimension `axis`, all else as in x; they may have had no factor there. */
+static pp_onnx_stream with_channels(const pp_onnx_net *v, const pp_onnx_stream *x, uint32_t axis, uint32_t op)
+{
+    const uint32_t c = pp_builder_shape(v->b, op).c;
+    pp_onnx_stream out = {.op = op, .ndim = x->ndim};
+    for (uint32_t d = 0; d < x->ndim; d++) {
+        out.dim[d] = d == axis ? c : x->dim[d];
+        if (d == axis && c > 1)
+            out.f[out.n_factors++] = (pp_factor){.axis = PP_ONNX_C, .dim = (uint8_t)d, .size = c, .stride = 1};
+        for (uint32_t i = 0; d != axis && i < x->n_factors; i++)
+            if (x->f[i].dim == d)
+                out.f[out.n_factors++] = x->f[i];
+    }
+    return out;
+}
+
 static pp_status convert_concat(pp_onnx_net *v)
 {
     uint32_t n = v->node->n_in, op = 0;
@@ -225,17 +241,8 @@ static pp_status convert_concat(pp_onnx_net *v)
     if (n == 1 && zeros == 0)
         return pp_net_give_view(v, first);
     PP_TRY(concat_of(v, inputs, n, zeros, &op));
-    uint32_t c = pp_builder_shape(v->b, op).c;
-    pp_onnx_stream out = {.op = op, .ndim = first.ndim};
-    for (uint32_t d = 0; d < first.ndim; d++) { /* the channels may have had no factor before */
-        out.dim[d] = d == axis ? c : first.dim[d];
-        if (d == axis)
-            out.f[out.n_factors++] = (pp_factor){.axis = PP_ONNX_C, .dim = (uint8_t)d, .size = c, .stride = 1};
-        for (uint32_t i = 0; d != axis && i < first.n_factors; i++)
-            if (first.f[i].dim == d)
-                out.f[out.n_factors++] = first.f[i];
-    }
-    return pp_net_give(v, 0, &out);
+    s = with_channels(v, &first, (uint32_t)axis, op);
+    return pp_net_give(v, 0, &s);
 }
 
 /* ---- Slice, Split ---- */
@@ -295,8 +302,6 @@ static pp_status part(pp_onnx_net *v, const pp_onnx_stream *x, uint32_t d, uint3
 static pp_status every(pp_onnx_net *v, pp_onnx_stream *x, const uint32_t step[3])
 {
     uint32_t op = 0;
-    if (step[PP_ONNX_C] != 1)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "steps over channels");
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;
@@ -322,6 +327,52 @@ static pp_status every(pp_onnx_net *v, pp_onnx_stream *x, const uint32_t step[3]
     return PP_OK;
 }
 
+enum { MOST_RUNS = 16 };
+
+/* Channels that are dimension d, in another order: runs of neighbours, one behind the other. */
+static pp_status pick_channels(pp_onnx_net *v, pp_onnx_stream *x, uint32_t d, const int64_t *index, uint64_t n)
+{
+    const pp_shape shape = pp_net_shape(v, x);
+    uint32_t part[MOST_RUNS], runs = 0, op = 0;
+    for (uint64_t i = 0, size = 1; i < n; i += size, size = 1) {
+        while (i + size < n && index[i + size] == index[i] + (int64_t)size)
+            size++;
+        if (index[i] < 0 || index[i] + (int64_t)size > shape.c || runs == MOST_RUNS)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "%u channels taken in more than %u runs of neighbours, or beyond the last",
+                               shape.c, (unsigned)MOST_RUNS);
+        const char *name = pp_net_name(v);
+        if (!name)
+            return PP_ENOMEM;
+        PP_TRY(pp_build_slice(v->b, name, x->op, (pp_shape){0, 0, (uint32_t)index[i]},
+                              (pp_shape){shape.h, shape.w, (uint32_t)size}, &part[runs++]));
+    }
+    op = part[0];
+    const char *name = runs > 1 ? pp_net_name(v) : NULL;
+    if (runs > 1 && !name)
+        return PP_ENOMEM;
+    if (runs > 1)
+        PP_TRY(pp_build_join(v->b, name, PP_OP_CONCAT, part, runs, &op));
+    *x = with_channels(v, x, d, op);
+    return PP_OK;
+}
+
+/* Every second channel and such, backwards, too. */
+static pp_status step_channels(pp_onnx_net *v, pp_onnx_stream *x, uint32_t d, int64_t start, int64_t end, int64_t step)
+{
+    const int64_t size = (int64_t)x->dim[d], low = step < 0 ? -1 : 0, high = step < 0 ? size - 1 : size;
+    int64_t index[MOST_RUNS + 1];
+    uint32_t n = 0; /* each a run of its own: one too many is refused */
+    start = start < 0 && start > -(INT64_C(1) << 50) ? start + size : start;
+    end = end < 0 && end > -(INT64_C(1) << 50) ? end + size : end;
+    start = start < 0 ? (step < 0 ? low : 0) : start > high ? high : start;
+    end = end < low ? low : end > size ? size : end;
+    for (int64_t at = start; (step < 0 ? at > end : at < end) && at >= 0 && at < size && n <= MOST_RUNS; at += step)
+        index[n++] = at;
+    if (n == 0)
+        return pp_net_fail(v, PP_ERANGE, "it leaves nothing of dimension %u", d);
+    return pick_channels(v, x, d, index, n);
+}
+
 static int64_t bounded(int64_t at, int64_t size)
 {
     at = at < 0 && at > -(INT64_C(1) << 50) ? at + size : at;
@@ -345,8 +396,15 @@ static pp_status convert_slice(pp_onnx_net *v)
     for (uint32_t i = 0; i < n; i++) {
         int64_t d = axes ? axes[i] : i, width = steps ? steps[i] : 1;
         d = d < 0 ? d + x.ndim : d;
-        if (d < 0 || d >= x.ndim || width < 1 || width > PP_DIM_MAX)
+        if (d < 0 || d >= x.ndim || width == 0 || width < -(int64_t)PP_DIM_MAX || width > PP_DIM_MAX)
             return pp_net_fail(v, PP_EUNSUPPORTED, "axis %lld, step %lld", (long long)d, (long long)width);
+        if (width != 1 && x.dim[d] > 1 && pp_net_axis_of(v, &x, (uint32_t)d) == PP_ONNX_C) {
+            PP_TRY(step_channels(v, &x, (uint32_t)d, starts[i], ends[i], width));
+            continue;
+        }
+        if (width < 1)
+            return pp_net_fail(v, PP_EUNSUPPORTED, "steps of %lld along dimension %lld; only channels are taken backwards",
+                               (long long)width, (long long)d);
         int64_t size = (int64_t)x.dim[d], start = bounded(starts[i], size), end = bounded(ends[i], size);
         if (end <= start)
             return pp_net_fail(v, PP_ERANGE, "it leaves nothing of dimension %lld", (long long)d);
@@ -395,6 +453,25 @@ static pp_status convert_split(pp_onnx_net *v)
     return PP_OK;
 }
 
+/* A list of channels. */
+static pp_status gather_channels(pp_onnx_net *v, const pp_onnx_stream *given, uint32_t d, const pp_onnx_tensor *list)
+{
+    pp_onnx_stream x = *given;
+    const uint64_t n = pp_onnx_count(list);
+    int64_t *index = pp_arena_get(v->arena, n, sizeof *index);
+    if (!index)
+        return PP_ENOMEM;
+    PP_TRY(pp_net_settle(v, &x));
+    if (pp_net_axis_of(v, &x, d) != PP_ONNX_C)
+        return pp_net_fail(v, PP_EUNSUPPORTED, "a list of indices along dimension %u, which is not the channels", d);
+    for (uint64_t i = 0; i < n; i++) {
+        index[i] = pp_onnx_i64(list, i);
+        index[i] += index[i] < 0 ? (int64_t)x.dim[d] : 0;
+    }
+    PP_TRY(pick_channels(v, &x, d, index, n));
+    return pp_net_give(v, 0, &x);
+}
+
 /* One element of an axis, which is gone then. */
 static pp_status convert_gather(pp_onnx_net *v)
 {
@@ -403,8 +480,11 @@ static pp_status convert_gather(pp_onnx_net *v)
     PP_TRY(pp_net_stream(v, 0, &given));
     int64_t d = pp_onnx_attr_i(v->node, "axis", 0);
     d = d < 0 ? d + given->ndim : d;
+    if (index && index->data && index->ndim == 1 && pp_onnx_count(index) > 1 && !pp_onnx_is_float(index->type) && d >= 0 &&
+        d < given->ndim)
+        return gather_channels(v, given, (uint32_t)d, index);
     if (!index || !index->data || pp_onnx_count(index) != 1 || index->ndim > 1 || pp_onnx_is_float(index->type) || d < 0 || d >= given->ndim)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "only one constant index is taken from a computed value");
+        return pp_net_fail(v, PP_EUNSUPPORTED, "only one constant index, or a list of channels, is taken from a computed value");
     pp_onnx_stream x = *given, out;
     PP_TRY(pp_net_settle(v, &x));
     int64_t at = pp_onnx_i64(index, 0), size = (int64_t)x.dim[d];

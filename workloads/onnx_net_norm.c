@@ -186,7 +186,8 @@ pp_status pp_net_give_norm(pp_onnx_net *v, const pp_onnx_stream *x, double epsil
     pp_tensor w, b;
     uint32_t op = 0, n = pp_net_shape(v, x).c;
     pp_onnx_stream s = *x;
-    PP_TRY(pp_net_settle(v, &s));
+    if (n > 1) /* pixels of the only channel are no vector here */
+        PP_TRY(pp_net_settle(v, &s));
     PP_TRY(list_of(v, scale, n, 1, &w));
     PP_TRY(list_of(v, bias, n, 0, &b));
     const char *name = pp_net_name(v);

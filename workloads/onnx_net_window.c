@@ -124,7 +124,7 @@ static pp_status convert_global(pp_onnx_net *v)
     return give_pool(v, max ? PP_OP_MAX_POOL : PP_OP_GLOBAL_POOL, &x, max ? &w : NULL);
 }
 
-/* ---- ReduceMean, ReduceMax over the map ---- */
+/* ---- ReduceMean, ReduceMax, ReduceSum over the map ---- */
 
 /* The result's layout: what is reduced is gone. */
 static void reduced(const pp_onnx_stream *x, const bool *which, bool keep, uint32_t op, pp_onnx_stream *out)
@@ -149,8 +149,10 @@ static pp_status convert_mean(pp_onnx_net *v)
     uint32_t n, op = 0;
     bool which[PP_ONNX_DIMS] = {0}, keep = pp_onnx_attr_i(v->node, "keepdims", 1) != 0;
     PP_TRY(pp_net_stream(v, 0, &x));
-    bool max = strcmp(v->node->op, "ReduceMax") == 0;
-    PP_TRY(pp_net_ints(v, "axes", v->m->opset >= 18 ? 1 : PP_NONE, &axes, &n));
+    const bool max = strcmp(v->node->op, "ReduceMax") == 0, sum = strcmp(v->node->op, "ReduceSum") == 0;
+    PP_TRY(pp_net_ints(v, "axes", v->m->opset >= (sum ? 13 : 18) ? 1 : PP_NONE, &axes, &n));
+    if (n == 0 && pp_onnx_attr_i(v->node, "noop_with_empty_axes", 0) != 0)
+        return pp_net_give_view(v, *x);
     for (uint32_t i = 0; i < n; i++) {
         int64_t axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
         if (axis < 0 || axis >= x->ndim)
@@ -162,7 +164,7 @@ static pp_status convert_mean(pp_onnx_net *v)
     uint32_t last = x->ndim - 1;
     while (last > 0 && !which[last])
         last--;
-    if (!max && n == 1 && pp_net_are_channels(v, x, last, last + 1) && (parts = pp_net_match_norm(v, part, &epsilon)) > 0) {
+    if (!max && !sum && n == 1 && pp_net_are_channels(v, x, last, last + 1) && (parts = pp_net_match_norm(v, part, &epsilon)) > 0) {
         for (uint32_t i = 1; i < parts; i++)
             v->skip[part[i]] = true;
         v->node = &v->m->node[part[parts - 1]];
@@ -185,6 +187,8 @@ static pp_status convert_mean(pp_onnx_net *v)
                          &op));
     pp_onnx_stream out;
     reduced(x, which, keep, op, &out);
+    if (sum)
+        PP_TRY(pp_net_uniform_scale(v, &out, true, (double)w.kh * w.kw, 0, &out));
     return pp_net_give(v, 0, &out);
 }
 
@@ -293,6 +297,7 @@ const pp_net_row pp_net_ops_window_[] = {
     {"GlobalMaxPool", convert_global},
     {"ReduceMean", convert_mean},
     {"ReduceMax", convert_mean},
+    {"ReduceSum", convert_mean},
     {"Pad", convert_pad},
     {NULL, NULL},
 };

@@ -311,6 +311,48 @@ static void vectors_become_maps(void **state)
     check(13, (const double[]){0, .4, .8, 0, .6, 1.2});
 }
 
+/* Channels in another order, the larger of two maps, sums over a map. */
+static void channels_picked_and_maps_compared(void **state)
+{
+    (void)state;
+    start("1x3x1x1"); /* 0 .2 .4 */
+    put_ints(&g, "bgr", "3", "2 1 -3");
+    put_node(&g, "Gather", "x bgr", "y", "axis:i=1");
+    check(13, (const double[]){.4, .2, 0});
+    start("1x5x1x1"); /* 0 .2 .4 .6 .8: from the last, every second; then but for the first */
+    put_ints(&g, "from", "1", "-1");
+    put_ints(&g, "to", "1", "-9223372036854775808");
+    put_ints(&g, "axis", "1", "1");
+    put_ints(&g, "step", "1", "-2");
+    put_ints(&g, "one", "1", "1");
+    put_ints(&g, "many", "1", "99");
+    put_node(&g, "Slice", "x from to axis step", "s", "");
+    put_node(&g, "Slice", "s one many axis one", "y", "");
+    check(13, (const double[]){.4, 0});
+    start("1x20x1x1");
+    put_ints(&g, "from", "1", "-1");
+    put_ints(&g, "to", "1", "-21");
+    put_ints(&g, "one", "1", "1");
+    put_ints(&g, "step", "1", "-1");
+    put_node(&g, "Slice", "x from to one step", "y", "");
+    refuses(13, "20 channels taken in more than 16 runs");
+    for (int i = 0; i < 2; i++) { /* .6 - x and x */
+        start("1x1x1x6");
+        put_floats(&g, "c", "", "0.6");
+        put_node(&g, "Sub", "c x", "a", "");
+        put_node(&g, i ? "Min" : "Max", "a x", "y", "");
+        check(13, i ? (const double[]){0, .2, .2, 0, -.2, -.4} : (const double[]){.6, .4, .4, .6, .8, 1});
+    }
+    start("1x2x1x3");
+    put_ints(&g, "axes", "2", "2 3");
+    put_node(&g, "ReduceSum", "x axes", "y", "keepdims:i=0");
+    check(13, (const double[]){.6, 2.4});
+    start("1x2x1x3");
+    put_node(&g, "Relu", "x", "r", "");
+    put_node(&g, "ReduceMean", "r", "y", "noop_with_empty_axes:i=1");
+    check(18, (const double[]){0, .2, .4, .6, .8, 1});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +360,7 @@ int main(void)
         cmocka_unit_test(scales_behind_go_into_it), cmocka_unit_test(pixels_from_channels_and_back),
         cmocka_unit_test(maps_resized_in_straight_lines), cmocka_unit_test(channels_of_zeros_and_slopes),
         cmocka_unit_test(pixels_from_channels_by_views),  cmocka_unit_test(activations_of_detectors_and_transformers),
-        cmocka_unit_test(sums_means_and_maxima), cmocka_unit_test(vectors_become_maps)};
+        cmocka_unit_test(sums_means_and_maxima), cmocka_unit_test(vectors_become_maps),
+        cmocka_unit_test(channels_picked_and_maps_compared)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
