@@ -179,7 +179,7 @@ pp_status pp_sweep_write(const char *path, const pp_sweep_table *t, bool force)
 
 static void put_field(FILE *f, const char *text)
 {
-    const bool quote = strpbrk(text, ",\"\n") != NULL;
+    const bool quote = strpbrk(text, ",\"\n\r") != NULL;
     if (quote)
         fputc('"', f);
     for (; *text != 0 && *text != '\n'; text++)

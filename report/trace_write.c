@@ -120,7 +120,7 @@ pp_status trace_depths(trace_depth **out, size_t *n, const trace_view *v)
 
 void trace_put_field(FILE *f, const char *text)
 {
-    if (strpbrk(text, ",\"\n") == NULL) {
+    if (strpbrk(text, ",\"\n\r") == NULL) {
         fputs(text, f);
         return;
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void pp_fabric_free(pp_fabric *f)
 {
@@ -25,11 +26,21 @@ void pp_fabric_free(pp_fabric *f)
     free(f);
 }
 
+/* As much of a name as fits, in whole characters, those that steer terminals as '?': a label is one line. */
+static void put_name(char *buffer, size_t size, const char *name)
+{
+    size_t n = strlen(name);
+    if (n >= size)
+        for (n = size - 1; n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80;)
+            n--;
+    pp_utf8_clean(buffer, (const unsigned char *)name, n);
+}
+
 const char *pp_vertex_label(const pp_fabric *fabric, uint32_t vertex, char *buffer, size_t size)
 {
     const pp_vertex *v = &fabric->vertex[vertex];
     if (v->name)
-        (void)snprintf(buffer, size, "%s", v->name);
+        put_name(buffer, size, v->name);
     else if (v->kind == PP_VERTEX_SWITCH)
         (void)snprintf(buffer, size, "s%d.%d", v->coord[0], v->coord[1]);
     else if (fabric->shape.planes > 1)

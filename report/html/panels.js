@@ -363,7 +363,7 @@ function quantizePanel() {
     const f = barChart({ title: "Kurtosis of the inputs of all blocks after rotation", y: { label: "kurtosis" } }, names.map((name, i) => ({ label: name, parts: [t.col("kurtosis_after")[i]], lines: [name, `before ${plain(t.col("kurtosis_before")[i])}`, `after ${plain(t.col("kurtosis_after")[i])}`] })));
     pair.append(el("div", {}, el("h3", {}, "Kurtosis after rotation"), el("figure", {}, f.root)));
   }
-  body.append(pair, rawTable(t, { caption: "Methods" }));
+  body.append(pair, rawTable(t, { spoken: true, caption: "Methods" }));
   const layers = table("/quantize/layers");
-  if (layers) body.append(el("details", {}, el("summary", {}, "Matrices"), rawTable(layers, { caption: "Matrices", step: 40 })));
+  if (layers) body.append(el("details", {}, el("summary", {}, "Matrices"), rawTable(layers, { spoken: true, caption: "Matrices", step: 40 })));
 }

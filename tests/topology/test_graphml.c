@@ -84,6 +84,17 @@ static void test_round_trips(void **state)
     round_trip("torus:rows=1,cols=1");
 }
 
+/* Labels are one line in whole characters, whatever a file calls its vertices. */
+static void test_labels_are_one_line(void **state)
+{
+    (void)state;
+    char label[8], name[] = "a\r\x1b\xC3\xA9\xC3\xA9\xC3\xA9";
+    pp_vertex vertex = {.name = name};
+    const pp_fabric f = {.vertex = &vertex, .n_vertices = 1};
+    assert_string_equal(pp_vertex_label(&f, 0, label, sizeof label), "a??\xC3\xA9\xC3\xA9");
+    assert_string_equal(pp_vertex_label(&f, 0, label, 7), "a??\xC3\xA9");
+}
+
 /* Dimension order works on a grid that came from a file. */
 static void test_routes_on_a_file(void **state)
 {
@@ -340,7 +351,8 @@ int main(void)
 {
     const struct CMUnitTest topology_graphml[] = {
         cmocka_unit_test(test_cores_on_switches),
-        cmocka_unit_test(test_round_trips),          cmocka_unit_test(test_routes_on_a_file),
+        cmocka_unit_test(test_round_trips),          cmocka_unit_test(test_labels_are_one_line),
+        cmocka_unit_test(test_routes_on_a_file),
         cmocka_unit_test(test_defaults_and_switches), cmocka_unit_test(test_no_way_through_a_core),
         cmocka_unit_test(test_undirected_is_both_ways), cmocka_unit_test(test_attributes_that_are_nearly_right), cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_bad_attributes),       cmocka_unit_test(test_outputs_are_kept),
