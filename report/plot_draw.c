@@ -63,12 +63,32 @@ static void frame(canvas *c, const layout *l)
 
 /* ---- title, labels, legend ---- */
 
+/* As much of a line as fits into `room`. */
+#define LINE_BYTES 1024
+static const char *cut_line(char buffer[LINE_BYTES], const char *text, double size, double room)
+{
+    size_t n = strlen(text);
+    if (pp_plot_text_width(text, size) <= room || n + 8 > LINE_BYTES)
+        return text;
+    memcpy(buffer, text, n + 1);
+    while (n > 0 && pp_plot_text_width(buffer, size) > room - size) {
+        while (n > 0 && ((unsigned char)buffer[--n] & 0xc0) == 0x80)
+            ;
+        buffer[n] = '\0';
+    }
+    memcpy(buffer + n, "\xE2\x80\xA6", 4);
+    return buffer;
+}
+
 static void titles(const pp_plot *p, canvas *c, const layout *l, double height)
 {
+    double width, ignored;
+    pp_plot_extent(p, &width, &ignored);
+    const double room = width - l->left - 10.0;
     if (p->title != NULL)
-        c->text(c, l->left, 26.0, p->title, (canvas_font){.size = TITLE, .bold = true, .rgb = INK});
+        c->text(c, l->left, 26.0, cut_line((char[LINE_BYTES]){0}, p->title, TITLE, room), (canvas_font){.size = TITLE, .bold = true, .rgb = INK});
     if (p->note != NULL)
-        c->text(c, l->left, 43.0, p->note, (canvas_font){.size = NOTE, .rgb = GREY});
+        c->text(c, l->left, 43.0, cut_line((char[LINE_BYTES]){0}, p->note, NOTE, room), (canvas_font){.size = NOTE, .rgb = GREY});
     const canvas_font middle = {.size = FONT, .align = CANVAS_MIDDLE, .rgb = INK};
     if (p->x_label != NULL)
         c->text(c, (l->left + l->right) / 2.0, height - 12.0, p->x_label, middle);
@@ -91,27 +111,33 @@ static size_t legend_entries(const pp_plot *p, double *widest)
         *widest = fmax(*widest, pp_plot_text_width(p->series.data[i].name, FONT));
         n++;
     }
+    *widest = fmin(*widest, 0.4 * p->width);
     return n;
 }
 
 static void legend(const pp_plot *p, canvas *c, const layout *l)
 {
     double y = l->top + 8.0;
+    const double room = p->width - 14.0 - l->legend_x - 26.0;
     const canvas_font font = {.size = FONT, .rgb = INK};
     for (size_t i = 0; i < p->bars.n_rows && l->legend_x > 0.0; i++, y += 19.0) {
         rectangle(c, l->legend_x, y - 5.0, 18.0, 10.0, colours[i % N_COLOURS]);
-        c->text(c, l->legend_x + 26.0, y + 4.0, p->bars.row[i], font);
+        c->text(c, l->legend_x + 26.0, y + 4.0, cut_line((char[LINE_BYTES]){0}, p->bars.row[i], FONT, room), font);
     }
     for (size_t i = 0; i < p->series.len && l->legend_x > 0.0; i++) {
         const plot_series *s = &p->series.data[i];
         if (s->name == NULL)
             continue;
+        if (y > l->bottom) { /* more lines than fit beside the frame */
+            c->text(c, l->legend_x + 26.0, y + 4.0, "\xE2\x80\xA6", font);
+            return;
+        }
         const canvas_pen pen = {colours[s->colour], 2.0, 1.0, (s->style & PP_PLOT_DASHED) != 0};
         if ((s->style & (PP_PLOT_LINE | PP_PLOT_DASHED)) != 0)
             segment(c, l->legend_x, y, l->legend_x + 20.0, y, pen);
         if ((s->style & PP_PLOT_MARKERS) != 0)
             c->mark(c, l->legend_x + 10.0, y, 3.6, s->colour, colours[s->colour]);
-        c->text(c, l->legend_x + 26.0, y + 4.0, s->name, font);
+        c->text(c, l->legend_x + 26.0, y + 4.0, cut_line((char[LINE_BYTES]){0}, s->name, FONT, room), font);
         y += 19.0;
     }
 }
@@ -139,6 +165,37 @@ static void y_axis(canvas *c, const layout *l, const plot_scale *s)
     }
 }
 
+/* Names along an axis are at most this long: longer ones keep their end, which tells layers apart. */
+#define NAME_CHARS 26
+#define NAME_BYTES (4 * NAME_CHARS + 4)
+static const char *short_name(char buffer[NAME_BYTES], const char *name)
+{
+    size_t n = 0, skip = 0;
+    for (const char *at = name; *at != '\0'; at++)
+        n += ((unsigned char)*at & 0xc0) != 0x80;
+    if (n <= NAME_CHARS)
+        return name;
+    for (; n > NAME_CHARS - 1 || ((unsigned char)name[skip] & 0xc0) == 0x80; skip++)
+        n -= ((unsigned char)name[skip] & 0xc0) != 0x80;
+    snprintf(buffer, NAME_BYTES, "\xE2\x80\xA6%s", name + skip);
+    return buffer;
+}
+
+static double longest(char *const *name, size_t n, double size)
+{
+    double w = 0.0;
+    for (size_t i = 0; i < n; i++)
+        w = fmax(w, pp_plot_text_width(short_name((char[NAME_BYTES]){0}, name[i]), size));
+    return w;
+}
+
+/* A name below the axis, upright or slanted. */
+static void name_below(canvas *c, const layout *l, double x, const char *name, double size, bool slanted)
+{
+    const canvas_font font = {size, slanted ? -40.0 : 0.0, false, slanted ? CANVAS_END : CANVAS_MIDDLE, INK};
+    c->text(c, x + (slanted ? 4.0 : 0.0), l->bottom + (slanted ? 13.0 : 17.0), short_name((char[NAME_BYTES]){0}, name), font);
+}
+
 static void x_tick(canvas *c, const layout *l, double x, const char *text, bool minor)
 {
     segment(c, x, l->top, x, l->bottom, (canvas_pen){GRID, minor ? 0.6 : 1.0, 1.0, false});
@@ -146,13 +203,17 @@ static void x_tick(canvas *c, const layout *l, double x, const char *text, bool 
         c->text(c, x, l->bottom + 17.0, text, (canvas_font){.size = FONT, .align = CANVAS_MIDDLE, .rgb = INK});
 }
 
-static void x_axis(const plot_axis *a, canvas *c, const layout *l, const plot_scale *s)
+static void x_axis(const plot_axis *a, canvas *c, const layout *l, const plot_scale *s, bool slanted)
 {
     plot_tick tick[PLOT_MAX_TICKS];
+    double last = -INFINITY;
     for (size_t i = 0; i < a->n_named; i++) {
         const double x = pp_plot_shown(s, a->named_at[i]) ? pp_plot_pixel(s, a->named_at[i]) : -1.0;
-        if (x >= l->left - 0.5 && x <= l->right + 0.5)
-            x_tick(c, l, x, a->named_text[i], false);
+        if (x < l->left - 0.5 || x > l->right + 0.5 || (slanted && x < last + 13.0)) /* too tight: some names stand for all */
+            continue;
+        x_tick(c, l, x, "", true);
+        name_below(c, l, x, a->named_text[i], slanted ? FONT - 1.0 : FONT, slanted);
+        last = x;
     }
     const size_t n = a->n_named > 0 ? 0 : pp_plot_ticks(s, 8, tick);
     for (size_t i = 0; i < n; i++)
@@ -265,19 +326,8 @@ static void group_names(const plot_matrix *b, canvas *c, const layout *l, bool s
 {
     const double room = (l->right - l->left) / (double)b->n_cols;
     const size_t every = (size_t)fmax(1.0, ceil(13.0 / room));
-    for (size_t g = 0; g < b->n_cols; g += slanted ? every : 1) {
-        const canvas_font font = {FONT - 1.0, slanted ? -40.0 : 0.0, false, slanted ? CANVAS_END : CANVAS_MIDDLE, INK};
-        c->text(c, group_x(l, b->n_cols, g) + (slanted ? 4.0 : 0.0), l->bottom + (slanted ? 13.0 : 17.0), b->col[g],
-                font);
-    }
-}
-
-static double longest(char *const *name, size_t n, double size)
-{
-    double w = 0.0;
-    for (size_t i = 0; i < n; i++)
-        w = fmax(w, pp_plot_text_width(name[i], size));
-    return w;
+    for (size_t g = 0; g < b->n_cols; g += slanted ? every : 1)
+        name_below(c, l, group_x(l, b->n_cols, g), b->col[g], FONT - 1.0, slanted);
 }
 
 /* ---- heat map ---- */
@@ -419,7 +469,7 @@ static layout arrange(const pp_plot *p, const plot_scale *y, bool slanted)
         l.legend_x = l.right + 14.0;
     }
     if (slanted)
-        l.bottom -= 0.64 * longest(p->bars.col, p->bars.n_cols, FONT - 1.0) - 6.0;
+        l.bottom -= 0.64 * (p->bars.n_rows > 0 ? longest(p->bars.col, p->bars.n_cols, FONT - 1.0) : longest(p->x.named_text, p->x.n_named, FONT - 1.0)) - 6.0;
     return l;
 }
 
@@ -432,7 +482,9 @@ static void chart(const pp_plot *p, canvas *c)
     plot_scale y = pp_plot_scale_of(&p->y, low, high, true), x;
     data_range(p, true, p->x.scale == PP_PLOT_LOG, &low, &high);
     x = pp_plot_scale_of(&p->x, low, high, true);
-    const bool slanted = bars && longest(b->col, b->n_cols, FONT) > (p->width - 200.0) / (double)b->n_cols;
+    char *const *name = bars ? b->col : p->x.named_text;
+    const size_t n_names = bars ? b->n_cols : p->x.n_named;
+    const bool slanted = n_names > 0 && longest(name, n_names, FONT) > (p->width - 200.0) / (double)n_names;
     const layout l = arrange(p, &y, slanted);
     x.from = l.left;
     x.to = l.right;
@@ -443,7 +495,7 @@ static void chart(const pp_plot *p, canvas *c)
     if (bars)
         group_names(b, c, &l, slanted);
     else
-        x_axis(&p->x, c, &l, &x);
+        x_axis(&p->x, c, &l, &x, slanted);
     c->clip(c, l.left, l.top, l.right - l.left, l.bottom - l.top);
     for (size_t s = 0; bars && s < b->n_rows; s++)
         for (size_t g = 0; g < b->n_cols; g++)

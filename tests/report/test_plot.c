@@ -196,6 +196,36 @@ static void out_of_memory_leaves_nothing(void **state)
     }
 }
 
+/* Many long names below the axis: slanted, shortened at their beginning, some for all; nothing is wider than the figure. */
+static void long_names_have_room(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    double at[N];
+    char names[N][80], note[600];
+    const char *name[N];
+    for (size_t i = 0; i < N; i++) {
+        at[i] = (double)i;
+        snprintf(names[i], sizeof names[i], "a/very/long/path/of/modules/\xC3\xA9\xC3\xA9/conv%zu", i);
+        name[i] = names[i];
+    }
+    memset(note, 'x', sizeof note - 1);
+    note[sizeof note - 1] = 0;
+    pp_plot *p = NULL;
+    char *text = NULL;
+    assert_int_equal(pp_plot_new(&p, note, NULL, NULL), PP_OK);
+    assert_int_equal(pp_plot_note(p, note), PP_OK);
+    assert_int_equal(pp_plot_series(p, note, PP_PLOT_LINE, at, at, NULL, NULL, N), PP_OK);
+    assert_int_equal(pp_plot_x_ticks(p, at, name, N), PP_OK);
+    svg_of(p, &text);
+    assert_true(count(text, "/conv") > 10 && count(text, "/conv") < 60);
+    assert_int_equal(count(text, "rotate(-40"), count(text, "/conv"));
+    assert_null(strstr(text, "a/very/long"));
+    assert_null(strstr(text, note));
+    free(text);
+    pp_plot_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +234,7 @@ int main(void)
         cmocka_unit_test(gaps_split_a_line),
         cmocka_unit_test(long_series_are_whole),
         cmocka_unit_test(bars_and_cells_are_counted),
+        cmocka_unit_test(long_names_have_room),
         cmocka_unit_test(files_are_whole_and_kept),
         cmocka_unit_test(out_of_memory_leaves_nothing),
     };
