@@ -107,7 +107,7 @@ static pp_status print_text(const pp_session *s)
         pp_table_print(t, stdout);
     pp_table_free(t);
     const pp_mapping *m = s->mapping;
-    printf("\n%s on %s: %u tiles on %u of %u cores, placement %s\n", s->net->name, s->fabric->name, m->n_tiles,
+    printf("\n%s on %s: %u tile%s on %u of %u cores, placement %s\n", s->net->name, s->fabric->name, m->n_tiles, m->n_tiles == 1 ? "" : "s",
            m->cores_used, s->fabric->n_cores, m->placement);
     printf("certificate %s: %u of %u flows on one channel, at most %u channels a flow\n",
            pp_certificate_name(m->certificate), m->single_channel_flows, m->n_flows, m->max_hops);

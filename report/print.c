@@ -192,6 +192,17 @@ static int width_of(const char *text)
     return n;
 }
 
+#define WIDEST 64 /* of a column that is not the last: names beyond it keep their end, which tells them apart */
+static char *shortened(const char *text)
+{
+    int n = width_of(text);
+    if (n <= WIDEST)
+        return pp_strdup(text);
+    for (; n > WIDEST - 3 || ((unsigned char)*text & 0xc0) == 0x80; text++)
+        n -= ((unsigned char)*text & 0xc0) != 0x80;
+    return pp_strf("...%s", text);
+}
+
 static pp_status add_row(pp_table *t, const char *const *cells)
 {
     if (t->rows == t->cap) {
@@ -206,10 +217,10 @@ static pp_status add_row(pp_table *t, const char *const *cells)
     memset(row, 0, t->columns * sizeof *row);
     t->rows++;
     for (size_t c = 0; c < t->columns; c++) {
-        row[c] = pp_strdup(cells[c]);
+        row[c] = c + 1 < t->columns ? shortened(cells[c]) : pp_strdup(cells[c]);
         if (row[c] == NULL)
             return PP_ENOMEM;
-        int width = width_of(cells[c]);
+        int width = width_of(row[c]);
         t->width[c] = width > t->width[c] ? width : t->width[c];
     }
     return PP_OK;

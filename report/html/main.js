@@ -52,7 +52,7 @@ function dataPanel() {
   const single = [...scalars.values()].sort((a, b) => a.path.localeCompare(b.path));
   if (single.length) body.append(lazy(`Scalars (${single.length})`, () => scalarTable(single, "Scalars of the report")));
   for (const t of [...tables.values()].sort((a, b) => a.path.localeCompare(b.path)))
-    body.append(lazy([el("code", {}, t.path), ` ${t.text} (${group(String(t.rows))} rows)`], () => [t.rows > t.n && el("p", { class: "note" }, `The page holds the first ${group(String(t.n))} rows.`), rawTable(t)].filter(Boolean)));
+    body.append(lazy([el("code", {}, t.path), ` ${t.text} (${plural(t.rows, "row")})`], () => [t.rows > t.n && el("p", { class: "note" }, `The page holds the first ${group(String(t.n))} rows.`), rawTable(t)].filter(Boolean)));
   const without = [...tables.keys()].filter((path) => lacks(path).length).map((path) => `${path} (${lacks(path).join(", ")})`);
   if (without.length) body.append(el("p", { class: "note" }, `Shown here alone, as columns are missing: ${without.join("; ")}`));
   if (raw.skipped.length) body.append(el("p", { class: "note" }, `Not shown, their form is unknown: ${raw.skipped.join(", ")}`));

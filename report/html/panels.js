@@ -311,7 +311,7 @@ function sweepPanel() {
   if (!t || !grid) return;
   const settings = grid.col("name").filter((name) => t.has(name)), figures = t.columns.map((c) => c.name).filter((n) => !settings.includes(n) && n !== "error" && t.col(n).some((v) => typeof v === "number" && Number.isFinite(v)));
   const failed = t.has("error") ? t.col("error").filter((e) => e !== "").length : 0;
-  const body = panel("sweep", "Runs", `${plural(t.n, "run")}${failed ? `, ${failed} of them failed` : ""}: every combination of ${grid.col("name").map((s, i) => `${s} (${grid.col("values")[i]} values)`).join(", ")}.`);
+  const body = panel("sweep", "Runs", `${plural(t.n, "run")}${failed ? `, ${failed} of them failed` : ""}: every combination of ${grid.col("name").map((s, i) => `${s} (${plural(grid.col("values")[i], "value")})`).join(", ")}.`);
   const says = (n) => (settings.includes(n) ? n : spoken(t.byName.get(n))); // settings keep the name that they have in a run file
   if (figures.length && settings.length) {
     const pick = (label, names, chosen) => el("select", { "aria-label": label }, names.map((n) => el("option", { value: n, selected: n === chosen, title: t.byName.get(n)?.text }, says(n))));
@@ -337,7 +337,7 @@ function sweepPanel() {
     draw();
   }
   const varying = t.columns.map((c) => c.name).filter((n) => new Set(t.col(n)).size > 1); // before what all runs share
-  body.append(rawTable(t, { spoken: true, keep: settings, caption: "All runs", step: 40, order: [...settings, ...varying.filter((n) => !settings.includes(n))] }));
+  body.append(rawTable(t, { spoken: true, keep: settings, caption: "All runs", step: 40, order: [...settings, ...(failed ? ["error"] : []), ...varying.filter((n) => !settings.includes(n) && n !== "error")] }));
 }
 
 // ---- quantization ----

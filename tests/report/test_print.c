@@ -40,6 +40,28 @@ static void numbers_stand_right(void **state)
     pp_table_free(t);
 }
 
+/* Widths are characters, not bytes, and one long name does not push all numbers out of sight. */
+static void names_of_any_kind(void **state)
+{
+    (void)state;
+    const char *headers[] = {"name", "count"}, *plain[] = {"a", "7"}, *accents[] = {"\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", "12"};
+    char name[301] = "", line[256];
+    memset(name, 'x', 300);
+    memcpy(name + 296, "end", 4);
+    const char *much[] = {name, "3"};
+    pp_table *t = NULL;
+    assert_int_equal(pp_table_new(&t, headers, 2), PP_OK);
+    assert_int_equal(pp_table_row(t, plain), PP_OK);
+    assert_int_equal(pp_table_row(t, accents), PP_OK);
+    prints(t, "name   count\na          7\n\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9     12\n");
+    pp_table_free(t);
+    assert_int_equal(pp_table_new(&t, headers, 2), PP_OK);
+    assert_int_equal(pp_table_row(t, much), PP_OK);
+    snprintf(line, sizeof line, "%-64s  count\n...%s      3\n", "name", name + 299 - 61);
+    prints(t, line);
+    pp_table_free(t);
+}
+
 static void many_rows(void **state)
 {
     (void)state;
@@ -81,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_stand_right),
+        cmocka_unit_test(names_of_any_kind),
         cmocka_unit_test(many_rows),
         cmocka_unit_test(memory_that_runs_out),
     };
