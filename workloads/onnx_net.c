@@ -357,12 +357,23 @@ static pp_status placed(const pp_onnx_net *v, pp_status status)
     return status;
 }
 
+/* Nodes that write constants down, or pass them on. */
+static bool writes_constant(const pp_onnx_net *v)
+{
+    static const char *const list[] = {"Constant", "Cast", "Identity", "Unsqueeze"};
+    const char *op = v->node->op;
+    bool any = false;
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        any |= strcmp(op, list[i]) == 0;
+    return any && !*v->node->domain && all_constant(v) && (v->node->n_in > 0 || op[0] == 'C');
+}
+
 /* Constants written as nodes, all before the rest: patterns look ahead. */
 static pp_status fold_constants(pp_onnx_net *v, const bool *needed)
 {
     for (uint32_t i = 0; i < v->m->n_nodes; i++) {
         v->node = &v->m->node[i];
-        v->skip[i] = strcmp(v->node->op, "Constant") == 0 && !*v->node->domain;
+        v->skip[i] = writes_constant(v);
         if (v->skip[i] && v->node->out[0] != PP_NONE && needed[v->node->out[0]])
             PP_TRY(fold(v));
     }

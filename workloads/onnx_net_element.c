@@ -195,14 +195,20 @@ static bool is_shifted_relu6(const pp_onnx_net *v, uint32_t op, uint32_t *base)
     return true;
 }
 
+/* Constants of Gelu, which may come from half precision. */
+static bool nearly(double a, double b)
+{
+    return fabs(a - b) <= 5e-4 * b;
+}
+
 /* What a step of Gelu becomes behind a number; 0: nothing of that kind. */
 static uint32_t gelu_step(uint32_t step, kind op, double number)
 {
     if (op == ADD && pp_net_about(number, 1))
         return step == PP_NET_GELU_ERF ? PP_NET_GELU_ONE_ERF : step == PP_NET_GELU_TANH ? PP_NET_GELU_ONE_TANH : 0;
-    if (op == MUL && step == PP_NET_GELU_CUBE && fabs(number - 0.044715) < 1e-5)
+    if (op == MUL && step == PP_NET_GELU_CUBE && nearly(number, 0.044715))
         return PP_NET_GELU_SMALL_CUBE;
-    return op == MUL && step == PP_NET_GELU_SUM && fabs(number - 0.79788456) < 1e-4 ? PP_NET_GELU_SCALED : 0;
+    return op == MUL && step == PP_NET_GELU_SUM && nearly(number, 0.79788456) ? PP_NET_GELU_SCALED : 0;
 }
 
 static pp_status with_constant(pp_onnx_net *v, uint32_t k, const pp_onnx_tensor *t)
@@ -439,7 +445,7 @@ static pp_status convert_erf(pp_onnx_net *v)
     double factor = 0;
     PP_TRY(pp_net_stream(v, 0, &x));
     const pp_op *op = pp_builder_op_(v->b, x->op);
-    if (!pp_net_uniform(op, &factor, 0) || !pp_net_about(factor, 0.70710678118654752440))
+    if (!pp_net_uniform(op, &factor, 0) || !nearly(factor, 0.70710678118654752440))
         return pp_net_fail(v, PP_EUNSUPPORTED, "it is supported as a part of Gelu only: x 0.5 (1 + erf(x / sqrt 2))");
     pp_onnx_stream out = *x;
     out.gelu = PP_NET_GELU_ERF;

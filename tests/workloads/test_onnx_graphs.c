@@ -169,6 +169,19 @@ static void activations_in_parts_become_one(void **state)
     assert_int_equal(net->n_ops, 2);
     assert_int_equal(net->ops[1].act, PP_ACT_HARD_SWISH);
     pp_network_free(net);
+    start("1x3x2x2"); /* Gelu with the root of a half-precision file */
+    put_floats(&g, "root", "", "1.4140625");
+    put_floats(&g, "one", "", "1");
+    put_floats(&g, "half", "", "0.5");
+    put_node(&g, "Div", "x root", "a", "");
+    put_node(&g, "Erf", "a", "b", "");
+    put_node(&g, "Add", "b one", "c", "");
+    put_node(&g, "Mul", "x c", "d", "");
+    put_node(&g, "Mul", "d half", "y", "");
+    write_net(13);
+    assert_ok(pp_network_from_onnx(&net, path));
+    assert_int_equal(net->ops[1].act, PP_ACT_GELU);
+    pp_network_free(net);
     /* x 0.5 (1 + erf(x / sqrt 2)), the halves last and first */
     for (int turn = 0; turn < 2; turn++) {
         start("1x3x2x2");
@@ -478,7 +491,8 @@ static void blocks_with_layer_norms(void **state)
         put_node(&g, "Constant", "", "two", "value_float:f=2");
         put_node(&g, turn ? "Mul" : "Pow", turn ? "d d" : "d two", "p", "");
         put_node(&g, "ReduceMean", "p", "q", "axes:I=-1");
-        put_node(&g, "Add", turn ? "e q" : "q e", "a", "");
+        put_node(&g, "Cast", "e", "e2", "to:i=1"); /* a constant that is passed on */
+        put_node(&g, "Add", turn ? "e q" : "q e2", "a", "");
         put_node(&g, "Sqrt", "a", "r", "");
         put_node(&g, "Div", "d r", "n", "");
         put_node(&g, "Mul", "n s", "y", "");
