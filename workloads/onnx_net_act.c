@@ -55,12 +55,6 @@ static pp_status convert_mish(pp_onnx_net *v)
     return give_act(v, PP_ACT_MISH);
 }
 
-static pp_status convert_elu(pp_onnx_net *v)
-{
-    double alpha = pp_onnx_attr_f(v->node, "alpha", 1);
-    return pp_net_about(alpha, 1) ? give_act(v, PP_ACT_ELU) : pp_net_fail(v, PP_EUNSUPPORTED, "alpha %g; only 1 is supported", alpha);
-}
-
 /* The cube of Gelu's approximation. */
 static pp_status convert_pow(pp_onnx_net *v)
 {
@@ -114,6 +108,50 @@ static pp_status convert_leaky(pp_onnx_net *v)
     PP_TRY(pp_net_act(v, &down, down.op, PP_ACT_RELU, &down));
     PP_TRY(pp_net_uniform_scale(v, &down, false, -slope, 0, &down));
     PP_TRY(pp_net_join_two(v, PP_OP_ADD, x, up.op, down.op, &out));
+    return pp_net_give(v, 0, &out);
+}
+
+/* gamma (x, or alpha (e^x - 1) below 0) of any alpha: gamma alpha elu(x) + gamma (1 - alpha) relu(x). */
+static pp_status scaled_elu(pp_onnx_net *v, double alpha, double gamma)
+{
+    const pp_onnx_stream *x;
+    pp_onnx_stream up, down, out;
+    if (pp_net_about(alpha, 1) && pp_net_about(gamma, 1))
+        return give_act(v, PP_ACT_ELU);
+    PP_TRY(pp_net_stream(v, 0, &x));
+    PP_TRY(pp_net_act(v, x, x->op, PP_ACT_RELU, &up));
+    PP_TRY(pp_net_act(v, x, x->op, PP_ACT_ELU, &down));
+    PP_TRY(pp_net_uniform_scale(v, &up, false, gamma * (1 - alpha), 0, &up));
+    PP_TRY(pp_net_uniform_scale(v, &down, false, gamma * alpha, 0, &down));
+    PP_TRY(pp_net_join_two(v, PP_OP_ADD, x, up.op, down.op, &out));
+    return pp_net_give(v, 0, &out);
+}
+
+static pp_status convert_elu(pp_onnx_net *v)
+{
+    return scaled_elu(v, pp_onnx_attr_f(v->node, "alpha", 1), 1);
+}
+
+static pp_status convert_selu(pp_onnx_net *v)
+{
+    return scaled_elu(v, pp_onnx_attr_f(v->node, "alpha", 1.67326319217681884765625),
+                      pp_onnx_attr_f(v->node, "gamma", 1.05070102214813232421875));
+}
+
+/* alpha elu(x / alpha) */
+static pp_status convert_celu(pp_onnx_net *v)
+{
+    const double alpha = pp_onnx_attr_f(v->node, "alpha", 1);
+    const pp_onnx_stream *x;
+    pp_onnx_stream out;
+    if (pp_net_about(alpha, 1))
+        return give_act(v, PP_ACT_ELU);
+    if (!(alpha > 0))
+        return pp_net_fail(v, PP_ERANGE, "alpha %g", alpha);
+    PP_TRY(pp_net_stream(v, 0, &x));
+    PP_TRY(pp_net_uniform_scale(v, x, pp_net_sole(v, 0), 1 / alpha, 0, &out));
+    PP_TRY(pp_net_act(v, &out, out.op, PP_ACT_ELU, &out));
+    PP_TRY(pp_net_uniform_scale(v, &out, false, alpha, 0, &out));
     return pp_net_give(v, 0, &out);
 }
 
@@ -186,7 +224,7 @@ static pp_status convert_bound(pp_onnx_net *v)
     if (v->node->n_in == 2 && pp_net_any(v, 0) && pp_net_any(v, 1))
         return larger_of_two(v, max);
     if (v->node->n_in != 2 || !t || !t->data || pp_onnx_count(t) != 1)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "only with one constant number");
+        return pp_net_refuse(v, "only of two maps, or of one and a constant number");
     double bound = pp_onnx_f64(t, 0);
     PP_TRY(pp_net_stream(v, k, &x));
     PP_TRY(pp_net_clamp(v, x, pp_net_sole(v, k), max ? bound : -INFINITY, max ? INFINITY : bound, &out));
@@ -257,6 +295,8 @@ const pp_net_row pp_net_ops_act_[] = {
     {"Softplus", convert_softplus},
     {"Mish", convert_mish},
     {"Elu", convert_elu},
+    {"Selu", convert_selu},
+    {"Celu", convert_celu},
     {"Max", convert_bound},
     {"Min", convert_bound},
     {NULL, NULL},

@@ -160,7 +160,7 @@ static pp_status concat_input(pp_onnx_net *v, uint32_t k, uint32_t axis, pp_onnx
     for (uint32_t d = 0; first && d < s->ndim; d++)
         if (s->ndim != first->ndim ||
             (d != axis && (pp_net_axis_of(v, s, d) != pp_net_axis_of(v, first, d) || s->dim[d] != first->dim[d])))
-            return pp_net_fail(v, PP_EUNSUPPORTED, "its inputs have different shapes or orders");
+            return pp_net_refuse(v, "its inputs have different shapes or orders");
     return PP_OK;
 }
 

@@ -272,7 +272,7 @@ static pp_status piece_of(pp_onnx_net *v, uint32_t k, uint32_t axis, const pp_on
             fits = d == axis || x->dim[d] == like->dim[d];
         p->size = x->dim[axis];
     }
-    return fits && p->size > 0 ? PP_OK : pp_net_fail(v, PP_EUNSUPPORTED, "its inputs have different shapes or orders");
+    return fits && p->size > 0 ? PP_OK : pp_net_refuse(v, "its inputs have different shapes or orders");
 }
 
 static pp_status fill_sources(pp_onnx_net *v, const tokens *t, uint32_t axis, const piece *list, const pp_onnx_stream *like,

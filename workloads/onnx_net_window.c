@@ -59,7 +59,7 @@ static pp_status check_padding(pp_onnx_net *v, const pp_onnx_stream *x, bool max
 {
     w->count_padding = !max && pp_onnx_attr_i(v->node, "count_include_pad", 0) != 0;
     if (!max && hangs && w->count_padding)
-        return pp_net_fail(v, PP_EUNSUPPORTED, "ceil_mode together with count_include_pad");
+        return pp_net_refuse(v, "ceil_mode together with count_include_pad");
     if (!has_pad(x))
         return PP_OK;
     if (max)
@@ -267,7 +267,7 @@ static pp_status convert_pad(pp_onnx_net *v)
     PP_TRY(map_input(v, &x));
     PP_TRY(pad_lists(v, &x, before, after));
     if (!zero_fill(v))
-        return pp_net_fail(v, PP_EUNSUPPORTED, "only constant zeros are added");
+        return pp_net_refuse(v, "only constant zeros are added; reflected and repeated borders, or other numbers, are not");
     if (before[0] || after[0])
         return pp_net_fail(v, PP_EUNSUPPORTED, "images are added");
     bool wide = x.ndim == 4;

@@ -343,6 +343,14 @@ static void channels_picked_and_maps_compared(void **state)
         put_node(&g, i ? "Min" : "Max", "a x", "y", "");
         check(13, i ? (const double[]){0, .2, .2, 0, -.2, -.4} : (const double[]){.6, .4, .4, .6, .8, 1});
     }
+    static const char *const elus[][2] = {{"Elu", "alpha:f=0.5"}, {"Selu", ""}, {"Celu", "alpha:f=2"}, {"Celu", ""}};
+    for (size_t i = 0; i < sizeof elus / sizeof *elus; i++) { /* -.5 to .5 */
+        start("1x1x1x6");
+        put_floats(&g, "c", "", "0.5");
+        put_node(&g, "Sub", "x c", "a", "");
+        put_node(&g, elus[i][0], "a", "y", elus[i][1]);
+        check(13, NULL);
+    }
     start("1x2x1x3");
     put_ints(&g, "axes", "2", "2 3");
     put_node(&g, "ReduceSum", "x axes", "y", "keepdims:i=0");
