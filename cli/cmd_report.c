@@ -14,12 +14,15 @@
 
 #include "cli/session.h"
 
+#define TOLERANCES_MAX 64
+
 /* What a verb reads and how it shows it. */
 typedef struct job {
     const pp_parsed *p;
     const char *file[2];
     const char *table;
     pp_diff_options diff;
+    pp_diff_tolerance tolerance[TOLERANCES_MAX];
     bool colour;
 } job;
 
@@ -225,12 +228,28 @@ static pp_status diff(void *context, void *out, uint64_t *answer)
     return status;
 }
 
+/* R of all, NAME=R of some. */
+static pp_status take_tolerance(job *j, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    double value;
+    if (!pp_parse_f64(equals != NULL ? equals + 1 : text, &value) || value < 0 || equals == text)
+        return pp_fail(PP_EUSAGE, "--tolerance: '%s' is no number of at least 0 (0.01 lets 1 %% pass), nor NAME=NUMBER", text);
+    if (equals == NULL)
+        j->diff.tolerance = value;
+    else if (j->diff.n_of == TOLERANCES_MAX)
+        return pp_fail(PP_EUSAGE, "--tolerance: at most %d names", TOLERANCES_MAX);
+    else
+        j->tolerance[j->diff.n_of++] = (pp_diff_tolerance){text, (size_t)(equals - text), value};
+    return PP_OK;
+}
+
 static pp_status diff_options(job *j)
 {
-    const char *text = pp_args_get(j->p, "tolerance");
-    j->diff = (pp_diff_options){.tolerance = 0, .max_rows = 5};
-    if (text != NULL && (!pp_parse_f64(text, &j->diff.tolerance) || j->diff.tolerance < 0))
-        return pp_fail(PP_EUSAGE, "--tolerance: '%s' is no number of at least 0 (0.01 lets 1 %% pass)", text);
+    j->diff = (pp_diff_options){.tolerance = 0, .max_rows = 5, .of = j->tolerance};
+    for (size_t i = 0; i < j->p->n_options; i++)
+        if (strcmp(j->p->option_name[i], "tolerance") == 0)
+            PP_TRY(take_tolerance(j, j->p->option_value[i]));
     int64_t rows = 5;
     PP_TRY(pp_args_i64(j->p, "rows", 5, 0, 1000000, &rows));
     j->diff.max_rows = (size_t)rows;
@@ -355,7 +374,7 @@ static const pp_arg args[] = {
     {0, "x", "COLUMN", "plot: column along the x axis (of a sweep: its first setting)"},
     {0, "y", "COLUMN", "plot: column of numbers that is drawn (of a sweep: its throughput)"},
     {0, "by", "COLUMN,...", "plot: a line for each value of these columns (of a sweep: its other settings)"},
-    {0, "tolerance", "R", "diff: numbers whose relative difference is at most R are equal (default 0)"},
+    {0, "tolerance", "[NAME=]R", "diff: numbers whose relative difference is at most R are equal (default 0); NAME: a group, dataset or column alone (repeatable)"},
     {0, "rows", "N", "diff: rows of a table that are named one by one (default 5)"},
     {0, "exit-code", NULL, "diff: exit status 1 when the reports differ; without it a difference is no failure"},
     {0},
@@ -374,7 +393,7 @@ const pp_command pp_cmd_report = {
             "another as .svg or .png. diff says in words and units what changed.\n"
             "Reports are plain HDF5 (docs/report-format.md): h5dump, h5py, HDFView and MATLAB open them too.",
     .examples = "  pentaprism report show out.h5\n  pentaprism report html out.h5 -o out.html\n"
-                "  pentaprism report csv out.h5 channels\n  pentaprism report plot sweep.h5 --x fabric.lanes --y latency_first_us -o latency.svg\n  pentaprism report diff a.h5 b.h5 --tolerance 0.01\n",
+                "  pentaprism report csv out.h5 channels\n  pentaprism report plot sweep.h5 --x fabric.lanes --y latency_first_us -o latency.svg\n  pentaprism report diff a.h5 b.h5 --tolerance 0.01 --tolerance energy=0.05\n",
     .args = args,
     .run = run,
 };

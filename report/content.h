@@ -76,9 +76,17 @@ pp_status pp_content_draw(const pp_content *c, const pp_content_plot *o, const c
 pp_status pp_report_html(const pp_content *c, void *stdio_file);
 
 /* Differences beyond a relative tolerance, in words (docs/report-html.md); json: NULL, or an object that takes them in
- * place of the text. *equal: none found. */
+ * place of the text. *equal: none found. PP_EUSAGE: a tolerance names nothing. */
+typedef struct pp_diff_tolerance {
+    const char *name; /* a group, a dataset, a column of a dataset (path/column), or a column of any; [name_length] */
+    size_t name_length;
+    double value;
+} pp_diff_tolerance;
+
 typedef struct pp_diff_options {
     double tolerance; /* |a - b| <= tolerance x max(|a|, |b|) is equal */
+    const pp_diff_tolerance *of; /* [n_of] in its place for some; the last that names a figure counts */
+    size_t n_of;
     size_t max_rows;  /* rows that are named one by one, for each table */
 } pp_diff_options;
 pp_status pp_report_diff(const pp_content *a, const pp_content *b, const pp_diff_options *options, void *stdio_file,

@@ -184,7 +184,7 @@ static void diff_figures(differ *d)
         if (b == NULL || !a->scalar || !b->scalar)
             continue;
         d->figures++;
-        if (pp_diff_differs(&a->column[0], 0, &b->column[0], 0, d->o->tolerance) || strcmp(a->column[0].units, b->column[0].units) != 0)
+        if (pp_diff_differs(&a->column[0], 0, &b->column[0], 0, pp_diff_tolerance_of(d->o, a->path, NULL)) || strcmp(a->column[0].units, b->column[0].units) != 0)
             tell_figure(d, a, b);
     }
 }
@@ -268,15 +268,16 @@ static void keep_worst(column_diff *c, size_t most, pp_row_pair pair, double dis
     c->n_worst = n + 1;
 }
 
-static void compare_column(differ *d, column_diff *c, const pp_row_match *m)
+static void compare_column(differ *d, const char *path, column_diff *c, const pp_row_match *m)
 {
+    const double tolerance = pp_diff_tolerance_of(d->o, path, c->a->name);
     size_t most = d->o->max_rows > 0 ? d->o->max_rows : 1;
     for (size_t i = 0; i < m->n; i++) {
         pp_row_pair p = m->pair[i];
         if (p.a == PP_DIFF_NONE || p.b == PP_DIFF_NONE)
             continue;
         c->compared++;
-        if (!pp_diff_differs(c->a, p.a, c->b, p.b, d->o->tolerance))
+        if (!pp_diff_differs(c->a, p.a, c->b, p.b, tolerance))
             continue;
         c->differing++;
         keep_worst(c, most, p, pp_diff_distance(c->a, p.a, c->b, p.b));
@@ -405,7 +406,7 @@ static pp_status compare_columns(differ *d, const pp_content_set *a, const pp_co
         c[n] = (column_diff){.a = &a->column[i], .b = other, .w = pp_alloc(d->o->max_rows + 2, sizeof(worst))};
         status = c[n].w != NULL ? PP_OK : PP_ENOMEM;
         if (status == PP_OK)
-            compare_column(d, &c[n], m);
+            compare_column(d, a->path, &c[n], m);
         differing += c[n++].differing;
     }
     if (status == PP_OK && differing > 0)
@@ -480,6 +481,7 @@ pp_status pp_report_diff(const pp_content *a, const pp_content *b, const pp_diff
                          bool *equal)
 {
     differ d = {.a = a, .b = b, .o = options, .f = json == NULL ? stdio_file : NULL, .json = json, .equal = true};
+    PP_TRY(pp_diff_check_tolerances(options, a, b));
     tell_names(&d);
     PP_TRY(diff_settings(&d));
     diff_figures(&d);
@@ -490,6 +492,6 @@ pp_status pp_report_diff(const pp_content *a, const pp_content *b, const pp_diff
     if (json != NULL)
         pp_json_add_bool(json, "equal", d.equal);
     else if (d.equal)
-        fprintf(d.f, "\nequal: %zu figures and %zu tables, relative tolerance %g\n", d.figures, d.tables, options->tolerance);
+        fprintf(d.f, "\nequal: %zu figures and %zu tables, relative tolerance %g%s\n", d.figures, d.tables, options->tolerance, options->n_of > 0 ? ", of some another" : "");
     return d.f != NULL && ferror(d.f) ? pp_fail(PP_EIO, "the differences cannot be written (disk full?)") : PP_OK;
 }

@@ -27,4 +27,9 @@ void pp_diff_row_meaning(const pp_content *c, const pp_content_set *set, unsigne
 double pp_diff_distance(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b);
 bool pp_diff_differs(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b, double tolerance);
 
+/* The tolerance of a scalar (column NULL) or a column of a table. */
+double pp_diff_tolerance_of(const pp_diff_options *o, const char *path, const char *column);
+/* PP_EUSAGE when one names nothing of either report. */
+pp_status pp_diff_check_tolerances(const pp_diff_options *o, const pp_content *a, const pp_content *b);
+
 #endif

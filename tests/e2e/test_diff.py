@@ -64,6 +64,16 @@ class Diff(Case):
         none = self.json("report", "diff", self.a, self.b, "--tolerance", 2)  # texts differ or do not
         self.assertEqual([f["path"] for f in none["figures"] if isinstance(f["a"], (int, float))], [])
         self.assertIn("/run/command", {f["path"] for f in none["figures"]})
+        own = self.json("report", "diff", self.a, self.b, "--tolerance", "fabric=2", "--tolerance", "/timing=2", "--tolerance", "required_gbps=2", "--tolerance", "events=0", "--tolerance", "tops=3", "--tolerance", "bandwidth/channels/share=0.6")
+        paths = {f["path"] for f in own["figures"]}
+        self.assertFalse({p for p in paths if p.startswith("/fabric")} | {f["path"] for f in own["figures"] if f["path"].startswith("/timing") and isinstance(f["a"], (int, float))} - {"/timing/events"})
+        self.assertIn("/energy/power_w", paths)
+        self.assertNotIn("/energy/tops", paths)
+        columns = {t["path"]: {c["name"] for c in t["columns"]} for t in own["tables"]}
+        self.assertNotIn("required_gbps", columns.get("/bandwidth/channels", ()))
+        self.assertNotIn("/timing/cores", columns)
+        self.refused("report", "diff", self.a, self.b, "--tolerance", "energi=1", rc=2, words=["energi", "neither"])
+        self.refused("report", "diff", self.a, self.b, "--tolerance", "=1", rc=2, words=["tolerance"])
         self.refused("report", "diff", self.a, self.b, "--tolerance", "much", rc=2, words=["tolerance"])
         self.refused("report", "diff", self.a, self.b, "--tolerance", "-1", rc=2, words=["tolerance"])
 
