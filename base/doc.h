@@ -12,7 +12,7 @@
 /* Bytes of the well-formed UTF-8 character at `text` (1 to 4, Unicode table 3-7), 0 when there is
  * none within `size` bytes. */
 size_t pp_utf8_length(const unsigned char *text, size_t size);
-/* Copies n bytes of text: control characters, and bytes that are no UTF-8, become '?'. `to` has room for n + 1. */
+/* Copies n bytes of text: control characters, those that turn the direction of writing, and bytes that are no UTF-8, become '?'. `to` has room for n + 1. */
 void pp_utf8_clean(char *to, const unsigned char *text, size_t n);
 
 typedef enum pp_doc_kind { PP_DOC_NULL, PP_DOC_SCALAR, PP_DOC_LIST, PP_DOC_MAP } pp_doc_kind;

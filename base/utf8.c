@@ -23,11 +23,19 @@ size_t pp_utf8_length(const unsigned char *text, size_t size)
     return length;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069 turn the order of what is written behind them, beyond the name. */
+static bool turns_text(const unsigned char *text, size_t length)
+{
+    return length == 3 && text[0] == 0xE2 && ((text[1] == 0x80 && text[2] >= 0xAA && text[2] <= 0xAE) || (text[1] == 0x81 && text[2] >= 0xA6 && text[2] <= 0xA9));
+}
+
 void pp_utf8_clean(char *to, const unsigned char *text, size_t n)
 {
     for (size_t i = 0, length; i < n; i += length) {
         length = pp_utf8_length(text + i, n - i);
-        if (length > 1)
+        if (turns_text(text + i, length))
+            memset(to + i, '?', length);
+        else if (length > 1)
             memcpy(to + i, text + i, length);
         else
             to[i] = length == 0 || text[i] < 0x20 || text[i] == 0x7f ? '?' : (char)text[i];

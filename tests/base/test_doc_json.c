@@ -100,6 +100,8 @@ static void malformed_utf8_is_refused(void **state)
     char clean[16];
     pp_utf8_clean(clean, (const unsigned char *)"a\n\xC3\xA9\xFF\x7F\xE2\x82", 8);
     assert_string_equal(clean, "a?\xC3\xA9????");
+    pp_utf8_clean(clean, (const unsigned char *)"\xE2\x80\xAE" "a\xE2\x80\xA6", 7); /* right to left; dots */
+    assert_string_equal(clean, "???a\xE2\x80\xA6");
 }
 
 static void numbers_keep_their_text(void **state)
