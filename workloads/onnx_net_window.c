@@ -249,14 +249,115 @@ static pp_status crop(pp_onnx_net *v, pp_onnx_stream *x, const int64_t cut[4])
     return PP_OK;
 }
 
-static bool zero_fill(const pp_onnx_net *v)
+/* The number that is added; NAN: it is not known. */
+static double fill_of(const pp_onnx_net *v)
 {
     const pp_onnx_tensor *t = v->m->opset >= 11 ? pp_net_constant(v, 2) : NULL;
-    bool given = v->m->opset >= 11 && v->node->n_in > 2 && v->node->in[2] != PP_NONE;
-    double fill = given && t && t->data && pp_onnx_count(t) == 1 ? pp_onnx_f64(t, 0)
-                  : given                                        ? NAN
-                                                                 : pp_onnx_attr_f(v->node, "value", 0);
-    return strcmp(pp_onnx_attr_s(v->node, "mode", "constant"), "constant") == 0 && fill >= 0 && fill <= 0;
+    const bool given = v->m->opset >= 11 && v->node->n_in > 2 && v->node->in[2] != PP_NONE;
+    if (given)
+        return t && t->data && pp_onnx_count(t) == 1 ? pp_onnx_f64(t, 0) : NAN;
+    return v->m->opset >= 11 ? 0 : pp_onnx_attr_f(v->node, "value", 0);
+}
+
+static bool zero_fill(const pp_onnx_net *v)
+{
+    return strcmp(pp_onnx_attr_s(v->node, "mode", "constant"), "constant") == 0 && fpclassify(fill_of(v)) == FP_ZERO;
+}
+
+/* Whether a node takes zeros around its input into its own window. */
+static bool takes_zeros(const pp_onnx_net *v, const pp_onnx_node *n, const pp_onnx_stream *x)
+{
+    static const char *const always[] = {"Conv", "Pad", "Identity", "Dropout", "Cast"};
+    const pp_onnx_attr *pads = pp_onnx_attr_find(n, "pads");
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        if (strcmp(n->op, always[i]) == 0)
+            return true;
+    if (strcmp(n->op, "MaxPool") == 0)
+        return pp_net_not_negative(v, x->op);
+    bool own = strncmp(pp_onnx_attr_s(n, "auto_pad", ""), "SAME", 4) == 0;
+    for (uint32_t i = 0; pads && pads->ints && i < pads->n; i++)
+        own |= pads->ints[i] != 0;
+    return strcmp(n->op, "AveragePool") == 0 && pp_onnx_attr_i(n, "ceil_mode", 0) == 0 &&
+           (!own || pp_onnx_attr_i(n, "count_include_pad", 0) != 0);
+}
+
+/* Whether all that read the Pad at hand do so; results of the network are read as they are. */
+static bool readers_take_zeros(const pp_onnx_net *v, const pp_onnx_stream *x)
+{
+    const uint32_t value = v->node->out[0];
+    for (uint32_t i = 0; i < v->m->n_nodes; i++)
+        for (uint32_t k = 0; k < v->m->node[i].n_in; k++)
+            if (v->m->node[i].in[k] == value && strcmp(v->m->node[i].op, "Shape") != 0 && !takes_zeros(v, &v->m->node[i], x))
+                return false;
+    return value != v->output;
+}
+
+/* What pixel i - before of an axis of n pixels is; -1: none of them. */
+static int64_t beside(int64_t i, int64_t n, char mode)
+{
+    if (i >= 0 && i < n)
+        return i;
+    if (mode == 'e')
+        return i < 0 ? 0 : n - 1;
+    if (mode == 'w')
+        return (i % n + n) % n;
+    return mode == 'r' ? i < 0 ? -i : 2 * (n - 1) - i : -1;
+}
+
+/* The pixels around the map become pixels: numbers `fill`, or others of the map (mode reflect, edge or wrap). */
+static pp_status write_border(pp_onnx_net *v, pp_onnx_stream *x, char mode, double fill)
+{
+    const pp_shape s = pp_net_shape(v, x);
+    const uint32_t *pad = x->pad;
+    const uint64_t h = (uint64_t)s.h + pad[0] + pad[2], w = (uint64_t)s.w + pad[1] + pad[3];
+    const bool outside = mode == 'c';
+    if (h > PP_DIM_MAX || w > PP_DIM_MAX || h * w > PP_ELEMENTS_MAX)
+        return pp_net_fail(v, PP_ERANGE, "its result is too large");
+    if (mode == 'r' && (pad[0] >= s.h || pad[2] >= s.h || pad[1] >= s.w || pad[3] >= s.w))
+        return pp_net_fail(v, PP_ERANGE, "a border as wide as the map is not reflected");
+    PP_TRY(pp_net_take_room(v, h * w * sizeof(pp_source) + s.c * sizeof(float)));
+    pp_source *from = pp_arena_get(v->arena, h * w, sizeof *from);
+    float *row = pp_arena_get(v->m->arena, s.c, sizeof *row);
+    const char *name = pp_net_name(v);
+    uint32_t op = 0;
+    if (!from || !row || !name)
+        return PP_ENOMEM;
+    for (uint64_t i = 0; i < h * w; i++) {
+        const int64_t y = beside((int64_t)(i / w) - pad[0], s.h, mode), at = beside((int64_t)(i % w) - pad[1], s.w, mode);
+        from[i] = y < 0 || at < 0 ? (pp_source){1, 0} : (pp_source){0, (uint32_t)y * s.w + (uint32_t)at};
+    }
+    for (uint32_t c = 0; c < s.c; c++)
+        row[c] = (float)fill;
+    const pp_tensor own = {.dtype = PP_DTYPE_F32, .ndim = 2, .dim = {1, s.c}, .data = row};
+    PP_TRY(pp_build_arrange(v->b, name, &x->op, 1, (uint32_t)h, (uint32_t)w, from, outside ? &own : NULL, &op));
+    if (outside)
+        pp_build_note_weights(v->b, op, s.c, false); /* no parameters of the network */
+    *x = pp_net_map(v, op, x->ndim);
+    return PP_OK;
+}
+
+/* Borders that are no zeros. */
+static pp_status pad_otherwise(pp_onnx_net *v, pp_onnx_stream *x, const int64_t before[4], const int64_t after[4])
+{
+    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
+    const char *mode = pp_onnx_attr_s(v->node, "mode", "constant");
+    const double fill = fill_of(v);
+    bool fine = !before[0] && !after[0] && !before[1] && !after[1], known = false;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        known |= strcmp(mode, modes[i]) == 0;
+    for (uint32_t d = 0; d < x->ndim; d++)
+        fine &= before[d] >= 0 && after[d] >= 0;
+    if (!fine || !known || x->coded || (mode[0] == 'c' && !isfinite(fill)))
+        return pp_net_refuse(v, "other borders than zeros are supported around maps of numbers only, and crop nothing");
+    if (has_pad(x))
+        PP_TRY(write_border(v, x, 'c', 0));
+    const bool wide = x->ndim == 4;
+    x->pad[0] = wide ? (uint32_t)before[2] : 0;
+    x->pad[1] = (uint32_t)before[wide ? 3 : 2];
+    x->pad[2] = wide ? (uint32_t)after[2] : 0;
+    x->pad[3] = (uint32_t)after[wide ? 3 : 2];
+    PP_TRY(write_border(v, x, mode[0], fill));
+    return pp_net_give(v, 0, x);
 }
 
 static pp_status convert_pad(pp_onnx_net *v)
@@ -267,7 +368,7 @@ static pp_status convert_pad(pp_onnx_net *v)
     PP_TRY(map_input(v, &x));
     PP_TRY(pad_lists(v, &x, before, after));
     if (!zero_fill(v))
-        return pp_net_refuse(v, "only constant zeros are added; reflected and repeated borders, or other numbers, are not");
+        return pad_otherwise(v, &x, before, after);
     if (before[0] || after[0])
         return pp_net_fail(v, PP_EUNSUPPORTED, "images are added");
     bool wide = x.ndim == 4;
@@ -287,6 +388,8 @@ static pp_status convert_pad(pp_onnx_net *v)
         PP_TRY(crop(v, &x, cut));
     x.shared = x.op == was.op && !pp_net_sole(v, 0);
     memcpy(x.pad, pad, sizeof pad);
+    if (has_pad(&x) && !x.coded && !readers_take_zeros(v, &x))
+        PP_TRY(write_border(v, &x, 'c', 0));
     return pp_net_give(v, 0, &x);
 }
 

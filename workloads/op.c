@@ -173,7 +173,7 @@ bool pp_op_reads(const pp_network *net, uint32_t op, uint32_t k, pp_rect out, pp
 uint64_t pp_op_parameters(const pp_op *op)
 {
     if (op->kind == PP_OP_ARRANGE) /* tokens of the network's own */
-        return op->weight.ndim ? pp_tensor_count(&op->weight) : 0;
+        return op->weight.ndim ? pp_tensor_count(&op->weight) - op->absent : 0;
     if (!traits[op->kind].learned || op->fixed)
         return 0;
     uint64_t n = pp_tensor_count(&op->weight) - op->absent;

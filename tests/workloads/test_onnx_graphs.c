@@ -365,6 +365,48 @@ static void pools_and_pads(void **state)
     check(13, NULL);
 }
 
+/* Borders that no window takes in: what reads them is no convolution, or they are no zeros. */
+static void borders_become_pixels(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"mode:s=reflect", "mode:s=edge", "mode:s=wrap", ""};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        start("1x2x3x4");
+        put_ints(&g, "pads", "8", "0 0 1 2 0 0 2 0");
+        put_floats(&g, "fill", "", "0.5");
+        put_floats(&g, "w", "1x2x2x2", "1 2 3 4 5 6 7 8");
+        put_node(&g, "Pad", *modes[i] ? "x pads" : "x pads fill", "p", modes[i]);
+        put_node(&g, "Conv", "p w", "y", "");
+        pp_network *net = check_net(19, NULL);
+        assert_int_equal(pp_network_parameters(net), 8);
+        pp_network_free(net);
+    }
+    static const char *const readers[][2] = {{"Sigmoid", ""}, {"Neg", ""}, {"GlobalAveragePool", ""}, {"Flatten", ""},
+                                             {"MaxPool", "kernel_shape:I=2,2"},
+                                             {"AveragePool", "kernel_shape:I=2,2 pads:I=1,0,0,1"}};
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        start("1x2x3x3");
+        put_ints(&g, "pads", "8", "0 0 1 0 0 0 0 2");
+        put_node(&g, "Neg", "x", "n", ""); /* the zeros are the largest */
+        put_node(&g, "Pad", "n pads", "p", "");
+        put_node(&g, readers[i][0], "p", "y", readers[i][1]);
+        check(13, NULL);
+    }
+    start("1x2x3x3"); /* zeros, and what is around them; nothing reads it */
+    put_ints(&g, "pads", "8", "0 0 1 0 0 0 0 2");
+    put_node(&g, "Pad", "x pads", "a", "");
+    put_node(&g, "Pad", "a pads", "y", "mode:s=edge");
+    check(13, NULL);
+    start("1x2x3x3");
+    put_ints(&g, "pads", "8", "0 0 3 0 0 0 0 0");
+    put_node(&g, "Pad", "x pads", "y", "mode:s=reflect");
+    refuses(13, "is not reflected");
+    start("1x2x3x3");
+    put_ints(&g, "pads", "8", "0 0 -1 1 0 0 0 0");
+    put_node(&g, "Pad", "x pads", "y", "mode:s=edge");
+    refuses(13, "crop nothing");
+}
+
 /* A file that was made for several images: sizes in it count all of them. */
 static void several_images(void **state)
 {
@@ -650,6 +692,7 @@ int main(void)
                                        cmocka_unit_test(channels_last),
                                        cmocka_unit_test(gates_and_broadcasts),
                                        cmocka_unit_test(pools_and_pads),
+                                       cmocka_unit_test(borders_become_pixels),
                                        cmocka_unit_test(several_images),
                                        cmocka_unit_test(turned_maps_are_flattened_in_order),
                                        cmocka_unit_test(quantized_graphs),
