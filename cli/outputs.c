@@ -30,7 +30,7 @@ static bool same_file(const char *a, const char *b)
     if (there != (stat(b, &sb) == 0))
         return false;
     if (there)
-        return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino && S_ISREG(sa.st_mode);
+        return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino && (S_ISREG(sa.st_mode) || S_ISDIR(sa.st_mode));
     char *folder[2] = {pp_path_dir(a), pp_path_dir(b)}, *name[2] = {pp_path_base(a), pp_path_base(b)};
     const bool same = folder[0] != NULL && folder[1] != NULL && name[0] != NULL && name[1] != NULL && strcmp(name[0], name[1]) == 0 &&
                       stat(folder[0], &sa) == 0 && stat(folder[1], &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;

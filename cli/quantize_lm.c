@@ -408,6 +408,10 @@ static pp_status print_one_text(const lm_run *r, const outcome *x)
 /* A folder made before: evaluated as it is. */
 static pp_status from_folder(lm_run *r, outcome *x)
 {
+    static const char *const made_with[] = {"output", "method", "weights", "wbits", "abits", "kvbits"};
+    for (size_t i = 0; i < sizeof made_with / sizeof *made_with; i++)
+        if (pp_args_has(r->args, made_with[i]))
+            return pp_fail(PP_EUSAGE, "quantize: %s is quantized already: it is evaluated as it is, without --%s", r->model, made_with[i]);
     PP_TRY(pp_lmq_open(&x->q, r->model, r->pool));
     r->o = *pp_lmq_options_of(x->q); /* windows as it was made with, unless said */
     PP_TRY(u32_option(r->args, "window", 2, 1 << 16, &r->o.window));

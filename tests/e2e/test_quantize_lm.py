@@ -31,6 +31,9 @@ class QuantizeLanguageModels(Case):
         done = call("quantize", "bytellama-odd", *SMALL, "-o", folder)
         self.assertEqual(done.rc, 1)
         self.assertIn("--force", done.err)
+        self.refused("quantize", folder, "-o", os.path.join(self.folder, "again"), rc=2, words=["quantized already", "without --output"])
+        self.refused("quantize", folder, "--wbits", "3", rc=2, words=["quantized already", "without --wbits"])
+        self.refused("quantize", folder, "-o", folder + "/.", "--force", words=["is read by this command"])
 
     def test_compare(self):
         table, figure = os.path.join(self.folder, "t.h5"), os.path.join(self.folder, "t.svg")
