@@ -60,8 +60,8 @@ static void print_unfilled(const pp_summary *s, FILE *f)
 static void print_timing(const pp_summary *s, FILE *f, bool colour)
 {
     heading(f, "timing", colour);
-    fprintf(f, "  throughput      %12.0f inferences/s   %u simulated, switching %s\n", s->throughput_ips, s->images,
-            s->switching);
+    fprintf(f, s->throughput_ips >= 1000 ? "  throughput      %12.0f" : "  throughput      %12.4g", s->throughput_ips);
+    fprintf(f, " inferences/s   %u simulated, switching %s\n", s->images, s->switching);
     figure got = suited((double)s->initiation_interval_ps * 1e-6, "s"), bound = suited((double)s->bound_initiation_interval_ps * 1e-6, "s");
     fprintf(f, "  interval        %12.3f %-2s             bound %.3f %s, set by %s\n", got.v, got.unit, bound.v, bound.unit, s->bound_by);
     got = suited(s->latency_first_us, "s");
@@ -150,6 +150,14 @@ static void print_network(const pp_summary *s, FILE *f)
             s->n_cores, (int)s->array_rows, (int)s->array_cols, s->unroll_max, s->unroll_max == 1 ? "" : "s", s->copies_max, copies);
 }
 
+/* Three decimals, or three digits where these would be zeros. */
+static const char *rate(char buffer[24], double gbps)
+{
+    snprintf(buffer, 24, gbps != 0 && fabs(gbps) < 0.01 ? "%.3g" : "%.3f", gbps);
+    return buffer;
+}
+#define RATE(gbps) rate((char[24]){0}, gbps)
+
 void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)
 {
     FILE *f = stdio_file;
@@ -162,9 +170,8 @@ void pp_summary_print(const pp_summary *s, void *stdio_file, bool colour)
     print_network(s, f);
     fprintf(f, "  certificate     %s: %u of %u flows on one channel, at most %u (%s)\n", s->certificate,
             s->single_channel_flows, s->n_flows, s->max_hops, s->placement);
-    fprintf(f, "  channels        %.4g Gbit/s (%d lane%s); required: busiest %.3f, mean %.3f, busiest port %.3f Gbit/s\n",
-            s->channel_gbps, (int)s->lanes, s->lanes == 1 ? "" : "s", s->max_channel_required_gbps,
-            s->mean_channel_required_gbps, s->max_port_required_gbps);
+    fprintf(f, "  channels        %.4g Gbit/s (%d lane%s); required: busiest %s, mean %s, busiest port %s Gbit/s\n", s->channel_gbps, (int)s->lanes,
+            s->lanes == 1 ? "" : "s", RATE(s->max_channel_required_gbps), RATE(s->mean_channel_required_gbps), RATE(s->max_port_required_gbps));
     if (s->has_timing)
         print_timing(s, f, colour);
     if (s->has_energy)

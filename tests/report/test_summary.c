@@ -118,6 +118,34 @@ static void text_for_people(void **state)
     }
 }
 
+/* Small and slow networks: no figure that is not zero is printed as zero, and a pipeline that is not full says so. */
+static void figures_of_any_size(void **state)
+{
+    (void)state;
+    pp_summary s = sample();
+    s.has_timing = s.has_energy = true;
+    s.macs = 480;
+    s.n_stages = 1;
+    s.images = 4;
+    s.throughput_ips = 0.4883;
+    s.initiation_interval_ps = UINT64_C(2048000000000);
+    s.latency_first_us = 2.608e6;
+    s.bound_latency_us = 0.0005;
+    s.energy_per_inference_pj = 179.483;
+    s.max_channel_required_gbps = 1e-6;
+    char text[4096];
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    pp_summary_print(&s, f, false);
+    rewind(f);
+    text[fread(text, 1, sizeof text - 1, f)] = 0;
+    fclose(f);
+    static const char *const wanted[] = {" 480 multiply-accumulates, 1 stage\n", " 0.4883 inferences/s", " 2.048 s ", " 2.608 s ", "bound 500.000 ps\n", " 179.483 pJ ",
+                                         "busiest 1e-06,", "4 inferences were simulated, 8 would show it so"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        assert_non_null(strstr(text, wanted[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +153,7 @@ int main(void)
         cmocka_unit_test(parts_that_were_not_run_have_no_keys),
         cmocka_unit_test(table_of_figures),
         cmocka_unit_test(text_for_people),
+        cmocka_unit_test(figures_of_any_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
