@@ -391,7 +391,8 @@ static pp_status resize_scales(const char *path, const pp_onnx_node *node, const
         axis = axis < 0 ? axis + r->ndim : axis;
         if (axis < 0 || axis >= r->ndim)
             return pp_onnx_fail(path, node, PP_ERANGE, "axis %lld", (long long)axis);
-        double v = pp_onnx_f64(t, i), out = sizes ? v : floor((double)r->in[axis] * v);
+        double v = pp_onnx_f64(t, i);
+        double out = sizes ? v : floor((double)((float)r->in[axis] * (float)v)); /* 10 x 1.3 are 13, as in float */
         if (!(v > 0) || !(out >= 1) || out > 0x1p30 || r->in[axis] == 0)
             return pp_onnx_fail(path, node, PP_ERANGE, "a scale or size of %g", v);
         r->out[axis] = (uint64_t)out;
@@ -432,21 +433,22 @@ pp_status pp_onnx_resize_of(const char *path, const pp_onnx_node *node, int64_t 
     return resize_scales(path, node, scales, sizes, axes ? axes->ints : NULL, axes ? axes->n : ndim, r);
 }
 
+/* In float: files hold scales as such, and what lies half between two pixels must lie there. */
 double pp_onnx_resize_at(const pp_onnx_resize *r, uint32_t axis, uint64_t o)
 {
-    double x = (double)o, scale = r->scale[axis], in = (double)r->in[axis], out = (double)r->out[axis];
-    double whole = scale * in; /* the output's size before it was rounded down */
+    const float x = (float)o, scale = (float)r->scale[axis], in = (float)r->in[axis], out = (float)r->out[axis];
+    const float whole = scale * in; /* the output's size before it was rounded down */
     if (strcmp(r->coordinates, "asymmetric") == 0)
-        return x / scale;
+        return (double)(x / scale);
     if (strcmp(r->coordinates, "align_corners") == 0)
-        return out > 1 ? x * (in - 1) / (whole - 1) : 0;
+        return out > 1 ? (double)(x * (in - 1) / (whole - 1)) : 0;
     if (strcmp(r->coordinates, "pytorch_half_pixel") == 0)
-        return out > 1 ? (x + 0.5) / scale - 0.5 : 0;
+        return out > 1 ? (double)((x + 0.5f) / scale - 0.5f) : 0;
     if (strcmp(r->coordinates, "tf_half_pixel_for_nn") == 0)
-        return (x + 0.5) / scale;
+        return (double)((x + 0.5f) / scale);
     if (strcmp(r->coordinates, "half_pixel_symmetric") == 0)
-        return in / 2 * (1 - out / whole) + (x + 0.5) / scale - 0.5;
-    return (x + 0.5) / scale - 0.5;
+        return (double)(in / 2 * (1 - out / whole) + (x + 0.5f) / scale - 0.5f);
+    return (double)((x + 0.5f) / scale - 0.5f);
 }
 
 static uint64_t bounded(double v, uint64_t size)

@@ -1,6 +1,7 @@
 /* Operators that make maps larger: transposed convolutions, channels that become pixels, resizing. */
 #include "workloads/onnx_net_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- ConvTranspose ----
@@ -318,6 +319,34 @@ static pp_status resize_of(pp_onnx_net *v, pp_onnx_stream *s, pp_onnx_resize *r)
     return PP_OK;
 }
 
+/* Nearest pixels of any factors: each is taken from its place. */
+static pp_status take_nearest(pp_onnx_net *v, const pp_onnx_stream *s, const pp_onnx_resize *r)
+{
+    const uint32_t last = s->ndim - 1;
+    const uint64_t w = r->out[last], h = s->ndim == 4 ? r->out[2] : 1;
+    uint32_t op = 0;
+    if (h > PP_DIM_MAX || w > PP_DIM_MAX || h * w > PP_ELEMENTS_MAX)
+        return pp_net_fail(v, PP_ERANGE, "its result is too large");
+    PP_TRY(pp_net_take_room(v, h * w * sizeof(pp_source)));
+    pp_source *from = pp_arena_get(v->arena, h * w, sizeof *from);
+    const char *name = pp_net_name(v);
+    if (!from || !name)
+        return PP_ENOMEM;
+    for (uint64_t i = 0; i < h * w; i++) {
+        const uint64_t y = s->ndim == 4 ? pp_onnx_resize_nearest(r, 2, i / w) : 0;
+        from[i] = (pp_source){0, (uint32_t)(y * r->in[last] + pp_onnx_resize_nearest(r, last, i % w))};
+    }
+    PP_TRY(pp_build_arrange(v->b, name, &s->op, 1, (uint32_t)h, (uint32_t)w, from, NULL, &op));
+    const pp_onnx_stream out = pp_net_map(v, op, s->ndim);
+    return pp_net_give(v, 0, &out);
+}
+
+/* Whether nearest pixels are whole blocks of the same pixel. */
+static bool is_blocks(const pp_onnx_resize *r, uint32_t d)
+{
+    return r->out[d] % r->in[d] == 0 && repeats(r, d, (uint32_t)(r->out[d] / r->in[d]));
+}
+
 static pp_status convert_resize(pp_onnx_net *v)
 {
     pp_onnx_resize r;
@@ -325,18 +354,21 @@ static pp_status convert_resize(pp_onnx_net *v)
     uint32_t y = 1, x = 1, op = 0;
     PP_TRY(resize_of(v, &s, &r));
     uint32_t last = s.ndim - 1;
-    bool linear = strcmp(r.mode, "linear") == 0;
+    const bool linear = strcmp(r.mode, "linear") == 0, nearest = strcmp(r.mode, "nearest") == 0;
     blur by = {.wide = 1, .pair = 1}, bx = by;
+    for (uint32_t d = 2; d < s.ndim; d++)
+        if (strcmp(r.coordinates, "align_corners") == 0 && fabs(r.scale[d] * (double)r.in[d] - (double)r.out[d]) > 1e-3)
+            return pp_net_refuse(v, "align_corners with a scale that leaves a part of a pixel, which runtimes read differently; give sizes");
+    if (nearest && (!is_blocks(&r, last) || (s.ndim == 4 && !is_blocks(&r, 2))))
+        return take_nearest(v, &s, &r);
     if (s.ndim == 4)
         PP_TRY(factor_of(v, &r, 2, &y));
     PP_TRY(factor_of(v, &r, last, &x));
-    if (!linear && strcmp(r.mode, "nearest") != 0)
+    if (!linear && !nearest)
         return pp_net_fail(v, PP_EUNSUPPORTED, "mode '%s'; nearest and linear are supported", r.mode);
     if (linear && ((s.ndim == 4 && !blur_of(&r, 2, y, &by)) || !blur_of(&r, last, x, &bx)))
         return pp_net_fail(v, PP_EUNSUPPORTED,
                            "coordinates '%s' between pixels; half_pixel and asymmetric are supported", r.coordinates);
-    if (!linear && ((s.ndim == 4 && !repeats(&r, 2, y)) || !repeats(&r, last, x)))
-        return pp_net_fail(v, PP_EUNSUPPORTED, "only whole factors that repeat each pixel alike");
     const char *name = pp_net_name(v);
     if (!name)
         return PP_ENOMEM;

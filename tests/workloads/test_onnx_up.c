@@ -162,6 +162,32 @@ static void maps_resized_in_straight_lines(void **state)
     refuses(13, "coordinates 'align_corners'");
 }
 
+/* Nearest pixels of factors that are not whole, smaller maps, and 10 x 1.3 = 13 pixels. */
+static void nearest_pixels_of_any_factor(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"1 1 1.3 2.4", ""},
+                                           {"1 1 0.7 1.5", "nearest_mode:s=ceil"},
+                                           {"1 1 0.5 0.5", "coordinate_transformation_mode:s=asymmetric nearest_mode:s=floor"},
+                                           {"1 1 1.3 1", "coordinate_transformation_mode:s=pytorch_half_pixel"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start("1x2x10x5");
+        put_floats(&g, "s", "4", cases[i][0]);
+        put_node(&g, "Resize", "x - s", "y", cases[i][1]);
+        pp_network *net = check_net(13, NULL);
+        assert_int_equal(net->ops[net->output].out.h, i == 1 ? 7 : i == 2 ? 5 : 13);
+        pp_network_free(net);
+    }
+    start("1x1x4x4");
+    put_ints(&g, "s", "4", "1 1 3 7");
+    put_node(&g, "Resize", "x - - s", "y", "coordinate_transformation_mode:s=align_corners");
+    check(13, NULL);
+    start("1x1x5x5");
+    put_floats(&g, "s", "4", "1 1 1.5 1");
+    put_node(&g, "Resize", "x - s", "y", "coordinate_transformation_mode:s=align_corners");
+    refuses(13, "give sizes");
+}
+
 static void channels_of_zeros_and_slopes(void **state)
 {
     (void)state;
@@ -368,7 +394,7 @@ int main(void)
         cmocka_unit_test(scales_behind_go_into_it), cmocka_unit_test(pixels_from_channels_and_back),
         cmocka_unit_test(maps_resized_in_straight_lines), cmocka_unit_test(channels_of_zeros_and_slopes),
         cmocka_unit_test(pixels_from_channels_by_views),  cmocka_unit_test(activations_of_detectors_and_transformers),
-        cmocka_unit_test(sums_means_and_maxima), cmocka_unit_test(vectors_become_maps),
+        cmocka_unit_test(sums_means_and_maxima), cmocka_unit_test(vectors_become_maps), cmocka_unit_test(nearest_pixels_of_any_factor),
         cmocka_unit_test(channels_picked_and_maps_compared)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
