@@ -119,9 +119,9 @@ static pp_status print_text(const pp_session *s)
                "flow\n",
                traffic.channels_used, s->fabric->n_network, traffic.p50_gbps, traffic.p95_gbps, traffic.p99_gbps,
                traffic.mean_hops);
-    printf("bounds: initiation interval %.3f us, latency %.3f us; busiest channel needs %.3f Gbit/s, mean %.3f\n",
-           (double)m->bounds.interval_ps * 1e-6, (double)m->bounds.latency_ps * 1e-6, m->bounds.max_channel_gbps,
-           m->bounds.mean_channel_gbps);
+    const double needs = m->bounds.max_channel_gbps;
+    printf("bounds: initiation interval %.3f us, latency %.3f us; ", (double)m->bounds.interval_ps * 1e-6, (double)m->bounds.latency_ps * 1e-6);
+    printf(needs > 0 && needs < 0.01 ? "busiest channel needs %.3g Gbit/s, mean %.3g\n" : "busiest channel needs %.3f Gbit/s, mean %.3f\n", needs, m->bounds.mean_channel_gbps);
     return status;
 }
 

@@ -204,6 +204,8 @@ pp_status pp_kind_find(const pp_fabric_kind_row **out, const char *name)
     const char *near = pp_nearest(name, names, N_KINDS);
     if (near)
         return pp_fail(PP_EINVAL, "fabric %.80s: unknown kind; did you mean %s?", name, near);
+    if (pp_file_exists(name))
+        return pp_fail(PP_EINVAL, "fabric %.80s: unknown kind; did you mean file:%.80s?", name, name);
     return pp_fail(PP_EINVAL, "fabric %.80s: unknown kind; `pentaprism fabric list` names them all", name);
 }
 

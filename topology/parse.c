@@ -193,10 +193,10 @@ pp_status pp_fabric_parse(pp_fabric_options *options, pp_arena *arena, const cha
     return own ? parse(options, own) : PP_ENOMEM;
 }
 
-/* Levels set apart by "/"; a file's path may have some, too. */
+/* Levels set apart by "/"; a file's path may have some, too, also one whose "file:" was forgotten. */
 bool pp_hier_text(const char *text)
 {
-    return strncmp(text, "file:", 5) != 0 && strchr(text, '/') != NULL;
+    return strncmp(text, "file:", 5) != 0 && strchr(text, '/') != NULL && !pp_file_exists(text);
 }
 
 bool pp_fabric_is_hier(const pp_fabric_options *options)

@@ -122,7 +122,7 @@ class Hints(Case):
         (["modle"], "model"), (["model", "lst"], "list"), (["fabric", "shwo", "mesh"], "show"), (["report", "shw", "x.h5"], "show"),
         (["quantize", "compair", "bytellama-7m"], "compare"), (["completion", "bahs"], "bash"), (["man", "quantise"], "quantize"),
         (["model", "show", "resnet23"], "resnet20"), (["model", "show", "gtp2"], "gpt2"),
-        (["fabric", "show", "mehs"], "mesh"), (["fabric", "show", "mesh:row=4"], "rows"),
+        (["fabric", "show", "mehs"], "mesh"), (["fabric", "show", example("fabric-own.graphml")], "file:" + example("fabric-own.graphml")), (["fabric", "show", "mesh:row=4"], "rows"),
         (["fabric", "show", "mesh:rows=4,cols=4", "--routing", "yz"], "yx"), (["fabric", "show", "mesh", "--routng", "xy"], "--routing"),
         (["knobs", "--section", "arhc"], "arch"),
         (["simulate", JOSHI, "--set", "arhc.rows=3"], "arch"), (["simulate", JOSHI, "--set", "arch.row=3"], "arch.rows"),
