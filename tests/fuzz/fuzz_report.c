@@ -50,6 +50,9 @@ static pp_status all(const char *path, FILE *out)
     pp_status status = pp_content_read(&content, path);
     status = status ? status : pp_content_list(content, out);
     status = status ? status : pp_report_html(content, out);
+    const pp_diff_options options = {.max_rows = 3};
+    bool equal;
+    status = status ? status : pp_report_diff(content, content, &options, out, NULL, &equal);
     pp_content_free(content);
     return status;
 }
