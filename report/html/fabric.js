@@ -204,7 +204,7 @@ function startDrawing(id, source) {
       el("ul", {}, t.lines.map((line) => el("li", {}, line))), t.out.length ? el("h4", {}, "Sends") : "", el("ul", { class: "flows" }, t.out.map((f) => flowItem(f))));
   }
   function intro() {
-    side.replaceChildren(el("h3", {}, "Point at the drawing"), el("p", { class: "note" }, `A channel shows its flows, a ${word} what it holds; a click keeps it. With the keyboard: arrows move from ${word} to ${word}, Tab leaves, + − zoom, C steps through the ${word}'s channels.`));
+    side.replaceChildren(el("h3", { class: "screen" }, "Point at the drawing"), el("p", { class: "note screen" }, `A channel shows its flows, a ${word} what it holds; a click keeps it. With the keyboard: arrows move from ${word} to ${word}, Tab leaves, + − zoom, C steps through the ${word}'s channels.`));
     const most = []; // the first of equals stands first
     for (let c = 0; c < src.length; c++) {
       if (!(load(c) > 0) || (most.length === 8 && load(c) <= load(most[7])) || !isNetwork(c)) continue;
