@@ -12,7 +12,7 @@ static const pp_h5_column row_columns[] = {
     PP_H5_COLUMN(pp_study_row, images, PP_H5_U32, "", "images (language models: tokens) of each draw"),
     PP_H5_COLUMN(pp_study_row, mean, PP_H5_F64, "", "mean over the draws of top-1 (language models: bits per byte)"),
     PP_H5_COLUMN(pp_study_row, std, PP_H5_F64, "", "standard deviation over the draws"),
-    PP_H5_COLUMN(pp_study_row, ci95, PP_H5_F64, "", "half width of the mean's 95 % confidence interval over draws"),
+    PP_H5_COLUMN(pp_study_row, ci95, PP_H5_F64, "", "half width of the mean's 95 % confidence interval over draws; 0 of one draw"),
     PP_H5_COLUMN(pp_study_row, images_std, PP_H5_F64, "", "standard error from the number of images"),
 };
 
