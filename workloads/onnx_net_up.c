@@ -319,22 +319,30 @@ static pp_status resize_of(pp_onnx_net *v, pp_onnx_stream *s, pp_onnx_resize *r)
     return PP_OK;
 }
 
+/* Before anything is done for each pixel. */
+static pp_status check_result(pp_onnx_net *v, const pp_onnx_stream *s, const pp_onnx_resize *r)
+{
+    const uint64_t w = r->out[s->ndim - 1], h = s->ndim == 4 ? r->out[2] : 1;
+    return h > PP_DIM_MAX || w > PP_DIM_MAX || h * w > PP_ELEMENTS_MAX ? pp_net_fail(v, PP_ERANGE, "its result is too large") : PP_OK;
+}
+
 /* Nearest pixels of any factors: each is taken from its place. */
 static pp_status take_nearest(pp_onnx_net *v, const pp_onnx_stream *s, const pp_onnx_resize *r)
 {
     const uint32_t last = s->ndim - 1;
     const uint64_t w = r->out[last], h = s->ndim == 4 ? r->out[2] : 1;
     uint32_t op = 0;
-    if (h > PP_DIM_MAX || w > PP_DIM_MAX || h * w > PP_ELEMENTS_MAX)
-        return pp_net_fail(v, PP_ERANGE, "its result is too large");
     PP_TRY(pp_net_take_room(v, h * w * sizeof(pp_source)));
     pp_source *from = pp_arena_get(v->arena, h * w, sizeof *from);
     const char *name = pp_net_name(v);
     if (!from || !name)
         return PP_ENOMEM;
-    for (uint64_t i = 0; i < h * w; i++) {
-        const uint64_t y = s->ndim == 4 ? pp_onnx_resize_nearest(r, 2, i / w) : 0;
-        from[i] = (pp_source){0, (uint32_t)(y * r->in[last] + pp_onnx_resize_nearest(r, last, i % w))};
+    for (uint64_t i = 0; i < w; i++)
+        from[i] = (pp_source){0, (uint32_t)pp_onnx_resize_nearest(r, last, i)};
+    for (uint64_t i = h; i-- > 0;) { /* the first row last: the others are it, lower down */
+        const uint64_t y = s->ndim == 4 ? pp_onnx_resize_nearest(r, 2, i) : 0;
+        for (uint64_t k = 0; k < w; k++)
+            from[i * w + k] = (pp_source){0, (uint32_t)(y * r->in[last] + from[k].pixel)};
     }
     PP_TRY(pp_build_arrange(v->b, name, &s->op, 1, (uint32_t)h, (uint32_t)w, from, NULL, &op));
     const pp_onnx_stream out = pp_net_map(v, op, s->ndim);
@@ -359,6 +367,7 @@ static pp_status convert_resize(pp_onnx_net *v)
     for (uint32_t d = 2; d < s.ndim; d++)
         if (strcmp(r.coordinates, "align_corners") == 0 && fabs(r.scale[d] * (double)r.in[d] - (double)r.out[d]) > 1e-3)
             return pp_net_refuse(v, "align_corners with a scale that leaves a part of a pixel, which runtimes read differently; give sizes");
+    PP_TRY(check_result(v, &s, &r));
     if (nearest && (!is_blocks(&r, last) || (s.ndim == 4 && !is_blocks(&r, 2))))
         return take_nearest(v, &s, &r);
     if (s.ndim == 4)
