@@ -144,6 +144,8 @@ bool pp_net_holds_channels(const pp_onnx_stream *s, uint32_t d);
 
 /* Takes bytes from what constants may take. */
 pp_status pp_net_take_room(pp_onnx_net *v, uint64_t bytes);
+/* PP_ERANGE where a map of h x w pixels is larger than any; before anything is done for each of them. */
+pp_status pp_net_check_pixels(pp_onnx_net *v, uint64_t h, uint64_t w);
 /* A map whose W is dimension `token` (PP_NONE: the last that holds pixels) and whose H all that hold pixels before it; pixels
  * move where they have to. false in *done: a dimension mixes pixels and channels, or others are behind `token`. */
 pp_status pp_net_arrange(pp_onnx_net *v, pp_onnx_stream *s, uint32_t token, bool *done);

@@ -113,6 +113,11 @@ static pp_status too_many(pp_onnx_net *v)
     return pp_net_fail(v, PP_ERANGE, "more tokens than are read");
 }
 
+pp_status pp_net_check_pixels(pp_onnx_net *v, uint64_t h, uint64_t w)
+{
+    return h > PP_DIM_MAX || w > PP_DIM_MAX || h * w > PP_ELEMENTS_MAX ? pp_net_fail(v, PP_ERANGE, "its result is too large") : PP_OK;
+}
+
 /* Takes bytes from what constants may take. */
 pp_status pp_net_take_room(pp_onnx_net *v, uint64_t bytes)
 {

@@ -319,13 +319,6 @@ static pp_status resize_of(pp_onnx_net *v, pp_onnx_stream *s, pp_onnx_resize *r)
     return PP_OK;
 }
 
-/* Before anything is done for each pixel. */
-static pp_status check_result(pp_onnx_net *v, const pp_onnx_stream *s, const pp_onnx_resize *r)
-{
-    const uint64_t w = r->out[s->ndim - 1], h = s->ndim == 4 ? r->out[2] : 1;
-    return h > PP_DIM_MAX || w > PP_DIM_MAX || h * w > PP_ELEMENTS_MAX ? pp_net_fail(v, PP_ERANGE, "its result is too large") : PP_OK;
-}
-
 /* Nearest pixels of any factors: each is taken from its place. */
 static pp_status take_nearest(pp_onnx_net *v, const pp_onnx_stream *s, const pp_onnx_resize *r)
 {
@@ -367,7 +360,7 @@ static pp_status convert_resize(pp_onnx_net *v)
     for (uint32_t d = 2; d < s.ndim; d++)
         if (strcmp(r.coordinates, "align_corners") == 0 && fabs(r.scale[d] * (double)r.in[d] - (double)r.out[d]) > 1e-3)
             return pp_net_refuse(v, "align_corners with a scale that leaves a part of a pixel, which runtimes read differently; give sizes");
-    PP_TRY(check_result(v, &s, &r));
+    PP_TRY(pp_net_check_pixels(v, s.ndim == 4 ? r.out[2] : 1, r.out[last]));
     if (nearest && (!is_blocks(&r, last) || (s.ndim == 4 && !is_blocks(&r, 2))))
         return take_nearest(v, &s, &r);
     if (s.ndim == 4)

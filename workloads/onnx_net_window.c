@@ -311,8 +311,7 @@ static pp_status write_border(pp_onnx_net *v, pp_onnx_stream *x, char mode, doub
     const uint32_t *pad = x->pad;
     const uint64_t h = (uint64_t)s.h + pad[0] + pad[2], w = (uint64_t)s.w + pad[1] + pad[3];
     const bool outside = mode == 'c';
-    if (h > PP_DIM_MAX || w > PP_DIM_MAX || h * w > PP_ELEMENTS_MAX)
-        return pp_net_fail(v, PP_ERANGE, "its result is too large");
+    PP_TRY(pp_net_check_pixels(v, h, w));
     if (mode == 'r' && (pad[0] >= s.h || pad[2] >= s.h || pad[1] >= s.w || pad[3] >= s.w))
         return pp_net_fail(v, PP_ERANGE, "a border as wide as the map is not reflected");
     PP_TRY(pp_net_take_room(v, h * w * sizeof(pp_source) + s.c * sizeof(float)));
