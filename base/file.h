@@ -68,5 +68,8 @@ char *pp_path_join(const char *dir, const char *name);
 /* Folder part of a path ("" when it has none), and the last component; new strings. */
 char *pp_path_dir(const char *path);
 char *pp_path_base(const char *path);
+/* The file or folder that FILE or FILE:options names (options may hold slashes and colons), a new string: the whole text
+ * when there is such a file, else what stands in front of the first colon that makes one; NULL: there is none. */
+pp_status pp_path_named(char **path, const char *text);
 
 #endif

@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 char *pp_path_join(const char *dir, const char *name)
@@ -40,6 +41,25 @@ char *pp_path_dir(const char *path)
 {
     const size_t length = trimmed(path, strlen(path));
     return copy_of(path, trimmed(path, base_start(path, length)));
+}
+
+pp_status pp_path_named(char **path, const char *text)
+{
+    char *name = *path = copy_of(text, strlen(text));
+    if (!name)
+        return PP_ENOMEM;
+    bool found = pp_file_exists(name);
+    for (const char *at = strchr(text, ':'); !found && at; at = strchr(at + 1, ':')) {
+        name[at - text] = '\0';
+        found = pp_file_exists(name);
+        if (!found)
+            name[at - text] = ':';
+    }
+    if (!found) {
+        free(name);
+        *path = NULL;
+    }
+    return PP_OK;
 }
 
 char *pp_path_base(const char *path)

@@ -41,12 +41,12 @@ static bool put_word(letters *to, const char *word)
 /* The file that `text` names, up to a ':' behind its name (MODEL:output=NAME), without its folder; false: it names none. */
 static bool put_file(letters *to, const char *text, bool *ok)
 {
-    const char *slash = strrchr(text, '/'), *colon = strchr(slash != NULL ? slash : text, ':');
-    char *path = pp_strf("%.*s", (int)(colon != NULL && !pp_file_exists(text) ? (size_t)(colon - text) : strlen(text)), text);
-    char *base = path != NULL && pp_file_exists(path) ? pp_path_base(path) : NULL;
-    const bool found = base != NULL;
+    char *path;
+    *ok = pp_path_named(&path, text) == PP_OK;
+    char *base = path != NULL ? pp_path_base(path) : NULL;
+    const bool found = path != NULL;
     if (found)
-        *ok = put(to, base) && put(to, text + strlen(path));
+        *ok = base != NULL && put(to, base) && put(to, text + strlen(path));
     free(base);
     free(path);
     return found;
@@ -57,7 +57,7 @@ static bool put_files(letters *to, const char *text)
 {
     const size_t scheme = strncmp(text, "file:", 5) == 0 ? 5 : 0, n = strcspn(text, ",|");
     bool ok = put(to, scheme > 0 ? "file:" : "");
-    if (!ok || put_file(to, text + scheme, &ok))
+    if (!ok || put_file(to, text + scheme, &ok) || !ok)
         return ok;
     if (text[n] == 0)
         return put(to, text + scheme);

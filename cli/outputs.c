@@ -43,12 +43,11 @@ static bool same_file(const char *a, const char *b)
 
 pp_status pp_output_spares(const pp_parsed *p, const char *input)
 {
-    const char *slash = input != NULL ? strrchr(input, '/') : NULL, *colon = input != NULL ? strchr(slash != NULL ? slash : input, ':') : NULL;
     if (input == NULL || input[0] == 0)
         return PP_OK;
-    char *file = pp_strf("%.*s", (int)(colon != NULL && !pp_file_exists(input) ? (size_t)(colon - input) : strlen(input)), input); /* MODEL:output=NAME */
-    pp_status status = file != NULL ? PP_OK : PP_ENOMEM;
-    for (size_t i = 0; status == PP_OK && pp_file_exists(file) && i < p->n_options; i++)
+    char *file; /* of MODEL:output=NAME */
+    pp_status status = pp_path_named(&file, input);
+    for (size_t i = 0; status == PP_OK && file != NULL && i < p->n_options; i++)
         if (writes(p, i) && same_file(file, p->option_value[i]))
             status = pp_fail(PP_EEXIST, "%s: is read by this command, so it is not overwritten", p->option_value[i]);
     free(file);
@@ -58,8 +57,8 @@ pp_status pp_output_spares(const pp_parsed *p, const char *input)
 /* file:FILE, section.key=FILE */
 static const char *file_in(const char *text)
 {
-    const char *equals = pp_file_exists(text) ? NULL : strchr(text, '=');
-    text = equals != NULL ? equals + 1 : text;
+    const size_t key = pp_file_exists(text) ? 0 : strcspn(text, "=/:"); /* FILE:output=NAME has none */
+    text = text[key] == '=' && key > 0 ? text + key + 1 : text;
     return strncmp(text, "file:", 5) == 0 ? text + 5 : text;
 }
 

@@ -115,28 +115,27 @@ static pp_status bind_all(pp_session *s)
 }
 
 /* Whether there is such a file, options behind it (FILE:input=..., FOLDER:size=...) aside. */
-static bool file_named(const char *value)
+static pp_status file_named(const char *value, bool *found)
 {
-    static const char *const options[] = {":input=", ":output=", ":size="};
-    size_t n = strlen(value);
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        const char *at = strstr(value, options[i]);
-        n = at != NULL && (size_t)(at - value) < n ? (size_t)(at - value) : n;
-    }
-    char *path = pp_strf("%.*s", (int)n, value);
-    bool found = path != NULL && pp_file_exists(path);
+    char *path;
+    PP_TRY(pp_path_named(&path, value));
+    *found = path != NULL;
     free(path);
-    return found;
+    return PP_OK;
 }
 
 /* A file that a run file names is looked for where we are, then beside the run file. */
 static pp_status find_beside(pp_session *s, const char *run_file, const char **value)
 {
-    if (run_file == NULL || *value == NULL || (*value)[0] == 0 || file_named(*value))
+    bool found = false;
+    if (run_file == NULL || *value == NULL || (*value)[0] == 0)
+        return PP_OK;
+    PP_TRY(file_named(*value, &found));
+    if (found)
         return PP_OK;
     char *dir = pp_path_dir(run_file), *joined = dir != NULL ? pp_path_join(dir, *value) : NULL;
-    pp_status status = joined != NULL ? PP_OK : PP_ENOMEM;
-    if (status == PP_OK && file_named(joined)) {
+    pp_status status = joined != NULL ? file_named(joined, &found) : PP_ENOMEM;
+    if (found) {
         *value = pp_arena_strdup(s->arena, joined);
         status = *value != NULL ? PP_OK : PP_ENOMEM;
     }

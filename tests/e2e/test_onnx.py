@@ -5,6 +5,8 @@ import random
 import struct
 import unittest
 
+import h5py
+
 from harness import QUICK, ROOT, SHORT, Case, example, settings
 
 spec = importlib.util.spec_from_file_location("make_onnx", example("make_onnx.py"))
@@ -163,6 +165,30 @@ class Onnx(Case):
         self.assertTrue(self.json("map", "--verify", c)["valid"])
         d = self.json("compare", "--networks", file, "--fabrics", "mesh", "--images", "4")
         self.assertEqual(len(d["rows"]) > 0, True)
+
+    def test_values_named_with_slashes(self):
+        """As PyTorch names them; the file in front is found beside the run file, spared, and named without its folder."""
+        g = make_onnx.Graph("slashes")
+        g.value(11, "x", [1, 3, 32, 32])
+        w = g.weight("w", [4, 3, 3, 3], struct.pack("<108f", *([0.1] * 108)))
+        a = g.node("Relu", [g.node("Conv", ["x", w], "/body/conv/Conv_output_0", strides=[4, 4])], "/body/act/Relu_output_0")
+        g.node("GlobalAveragePool", [a], "y")
+        g.value(12, "y", [1, 4, 1, 1])
+        os.makedirs(self.path("deep"))
+        file, report = self.path("deep/slashes.onnx"), self.path("slashes.h5")
+        g.write(file, 17)
+        with open(self.path("deep/run.yaml"), "w") as f:
+            f.write("workload: {model: 'slashes.onnx:output=/body/act/Relu_output_0', images: 0}\nsimulate: {images: 2}\n")
+        self.done("simulate", self.path("deep/run.yaml"), "-o", report)
+        named = file + ":output=/body/act/Relu_output_0"
+        for args in (["simulate", self.path("deep/run.yaml")], ["map", "--network", named, "--fabric", "mesh"]):
+            self.refused(*args, "-o", file, "--force", words=["slashes.onnx", "is read"])
+        certificate = self.path("slashes.json")
+        self.json("map", "--network", named, "--fabric", "mesh", "--certificate", certificate)
+        self.assertTrue(self.json("map", "--verify", certificate)["valid"])
+        self.done("simulate", self.path("deep/run.yaml"), *settings(workload__model=named), "-o", self.path("set.h5"))
+        with h5py.File(self.path("set.h5")) as f:
+            self.assertIn("workload.model=slashes.onnx:output=/body/act/Relu_output_0", f["run/command"][()].decode())
 
     def test_refused(self):
         g = make_onnx.Graph("bad")
