@@ -228,28 +228,31 @@ static pp_status diff(void *context, void *out, uint64_t *answer)
     return status;
 }
 
-/* R of all, NAME=R of some. */
-static pp_status take_tolerance(job *j, const char *text)
+/* A number for all, NAME=NUMBER for some. */
+static pp_status take_tolerance(job *j, const char *text, bool absolute)
 {
     const char *equals = strchr(text, '=');
     double value;
     if (!pp_parse_f64(equals != NULL ? equals + 1 : text, &value) || value < 0 || equals == text)
-        return pp_fail(PP_EUSAGE, "--tolerance: '%s' is no number of at least 0 (0.01 lets 1 %% pass), nor NAME=NUMBER", text);
+        return pp_fail(PP_EUSAGE, "--%s: '%s' is no number of at least 0 (%s), nor NAME=NUMBER", absolute ? "absolute" : "tolerance", text,
+                       absolute ? "in the units of the figure" : "0.01 lets 1 % pass");
     if (equals == NULL)
-        j->diff.tolerance = value;
+        *(absolute ? &j->diff.limits.absolute : &j->diff.limits.relative) = value;
     else if (j->diff.n_of == TOLERANCES_MAX)
-        return pp_fail(PP_EUSAGE, "--tolerance: at most %d names", TOLERANCES_MAX);
+        return pp_fail(PP_EUSAGE, "--tolerance, --absolute: at most %d names", TOLERANCES_MAX);
     else
-        j->tolerance[j->diff.n_of++] = (pp_diff_tolerance){text, (size_t)(equals - text), value};
+        j->tolerance[j->diff.n_of++] = (pp_diff_tolerance){text, (size_t)(equals - text), absolute, value};
     return PP_OK;
 }
 
 static pp_status diff_options(job *j)
 {
-    j->diff = (pp_diff_options){.tolerance = 0, .max_rows = 5, .of = j->tolerance};
-    for (size_t i = 0; i < j->p->n_options; i++)
-        if (strcmp(j->p->option_name[i], "tolerance") == 0)
-            PP_TRY(take_tolerance(j, j->p->option_value[i]));
+    j->diff = (pp_diff_options){.max_rows = 5, .of = j->tolerance};
+    for (size_t i = 0; i < j->p->n_options; i++) {
+        const bool absolute = strcmp(j->p->option_name[i], "absolute") == 0;
+        if (absolute || strcmp(j->p->option_name[i], "tolerance") == 0)
+            PP_TRY(take_tolerance(j, j->p->option_value[i], absolute));
+    }
     int64_t rows = 5;
     PP_TRY(pp_args_i64(j->p, "rows", 5, 0, 1000000, &rows));
     j->diff.max_rows = (size_t)rows;
@@ -375,6 +378,7 @@ static const pp_arg args[] = {
     {0, "y", "COLUMN", "plot: column of numbers that is drawn (of a sweep: its throughput)"},
     {0, "by", "COLUMN,...", "plot: a line for each value of these columns (of a sweep: its other settings)"},
     {0, "tolerance", "[NAME=]R", "diff: numbers whose relative difference is at most R are equal (default 0); NAME: a group, dataset or column alone (repeatable)"},
+    {0, "absolute", "[NAME=]D", "diff: so are numbers that are at most D apart, in the units of the figure (default 0; repeatable)"},
     {0, "rows", "N", "diff: rows of a table that are named one by one (default 5)"},
     {0, "exit-code", NULL, "diff: exit status 1 when the reports differ; without it a difference is no failure"},
     {0},
@@ -393,7 +397,7 @@ const pp_command pp_cmd_report = {
             "another as .svg or .png. diff says in words and units what changed.\n"
             "Reports are plain HDF5 (docs/report-format.md): h5dump, h5py, HDFView and MATLAB open them too.",
     .examples = "  pentaprism report show out.h5\n  pentaprism report html out.h5 -o out.html\n"
-                "  pentaprism report csv out.h5 channels\n  pentaprism report plot sweep.h5 --x fabric.lanes --y latency_first_us -o latency.svg\n  pentaprism report diff a.h5 b.h5 --tolerance 0.01 --tolerance energy=0.05\n",
+                "  pentaprism report csv out.h5 channels\n  pentaprism report plot sweep.h5 --x fabric.lanes --y latency_first_us -o latency.svg\n  pentaprism report diff a.h5 b.h5 --tolerance 0.01 --tolerance energy=0.05 --absolute busy_ps=1000\n",
     .args = args,
     .run = run,
 };

@@ -75,17 +75,23 @@ pp_status pp_content_draw(const pp_content *c, const pp_content_plot *o, const c
 /* The whole report as one HTML page without outside parts (docs/report-html.md). */
 pp_status pp_report_html(const pp_content *c, void *stdio_file);
 
-/* Differences beyond a relative tolerance, in words (docs/report-html.md); json: NULL, or an object that takes them in
- * place of the text. *equal: none found. PP_EUSAGE: a tolerance names nothing. */
+/* Differences beyond tolerances, in words (docs/report-html.md); json: NULL, or an object that takes them in place of
+ * the text. *equal: none found. PP_EUSAGE: a tolerance names nothing. */
+typedef struct pp_diff_limits {
+    double relative; /* |a - b| <= relative x max(|a|, |b|) is equal, */
+    double absolute; /* and so is |a - b| <= absolute, in the figure's own units */
+} pp_diff_limits;
+
 typedef struct pp_diff_tolerance {
     const char *name; /* a group, a dataset, a column of a dataset (path/column), or a column of any; [name_length] */
     size_t name_length;
+    bool absolute; /* which of the two limits */
     double value;
 } pp_diff_tolerance;
 
 typedef struct pp_diff_options {
-    double tolerance; /* |a - b| <= tolerance x max(|a|, |b|) is equal */
-    const pp_diff_tolerance *of; /* [n_of] in its place for some; the last that names a figure counts */
+    pp_diff_limits limits;
+    const pp_diff_tolerance *of; /* [n_of] in its place for some; the last of its kind that names a figure counts */
     size_t n_of;
     size_t max_rows;  /* rows that are named one by one, for each table */
 } pp_diff_options;

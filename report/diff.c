@@ -184,7 +184,7 @@ static void diff_figures(differ *d)
         if (b == NULL || !a->scalar || !b->scalar)
             continue;
         d->figures++;
-        if (pp_diff_differs(&a->column[0], 0, &b->column[0], 0, pp_diff_tolerance_of(d->o, a->path, NULL)) || strcmp(a->column[0].units, b->column[0].units) != 0)
+        if (pp_diff_differs(&a->column[0], 0, &b->column[0], 0, pp_diff_limits_of(d->o, a->path, NULL)) || strcmp(a->column[0].units, b->column[0].units) != 0)
             tell_figure(d, a, b);
     }
 }
@@ -270,14 +270,14 @@ static void keep_worst(column_diff *c, size_t most, pp_row_pair pair, double dis
 
 static void compare_column(differ *d, const char *path, column_diff *c, const pp_row_match *m)
 {
-    const double tolerance = pp_diff_tolerance_of(d->o, path, c->a->name);
+    const pp_diff_limits limits = pp_diff_limits_of(d->o, path, c->a->name);
     size_t most = d->o->max_rows > 0 ? d->o->max_rows : 1;
     for (size_t i = 0; i < m->n; i++) {
         pp_row_pair p = m->pair[i];
         if (p.a == PP_DIFF_NONE || p.b == PP_DIFF_NONE)
             continue;
         c->compared++;
-        if (!pp_diff_differs(c->a, p.a, c->b, p.b, tolerance))
+        if (!pp_diff_differs(c->a, p.a, c->b, p.b, limits))
             continue;
         c->differing++;
         keep_worst(c, most, p, pp_diff_distance(c->a, p.a, c->b, p.b));
@@ -469,12 +469,21 @@ static void tell_names(differ *d)
     if (d->json != NULL) {
         pp_json_add_text(d->json, "a", d->a->path);
         pp_json_add_text(d->json, "b", d->b->path);
-        pp_json_add_f64(d->json, "tolerance", d->o->tolerance);
+        pp_json_add_f64(d->json, "tolerance", d->o->limits.relative);
+        pp_json_add_f64(d->json, "absolute", d->o->limits.absolute);
         return;
     }
     fprintf(d->f, "A  %s  (%s)\nB  %s  (%s)\n", d->a->path, schema_of(d->a), d->b->path, schema_of(d->b));
     if (strcmp(schema_of(d->a), schema_of(d->b)) != 0)
         fputs("A and B are reports of different kinds: only what both have is compared.\n", d->f);
+}
+
+static void tell_equal(const differ *d)
+{
+    fprintf(d->f, "\nequal: %zu figures and %zu tables, relative tolerance %g", d->figures, d->tables, d->o->limits.relative);
+    if (d->o->limits.absolute > 0)
+        fprintf(d->f, ", absolute %g", d->o->limits.absolute);
+    fputs(d->o->n_of > 0 ? ", of some another\n" : "\n", d->f);
 }
 
 pp_status pp_report_diff(const pp_content *a, const pp_content *b, const pp_diff_options *options, void *stdio_file, pp_json *json,
@@ -492,6 +501,6 @@ pp_status pp_report_diff(const pp_content *a, const pp_content *b, const pp_diff
     if (json != NULL)
         pp_json_add_bool(json, "equal", d.equal);
     else if (d.equal)
-        fprintf(d.f, "\nequal: %zu figures and %zu tables, relative tolerance %g%s\n", d.figures, d.tables, options->tolerance, options->n_of > 0 ? ", of some another" : "");
+        tell_equal(&d);
     return d.f != NULL && ferror(d.f) ? pp_fail(PP_EIO, "the differences cannot be written (disk full?)") : PP_OK;
 }

@@ -25,10 +25,10 @@ void pp_diff_row_meaning(const pp_content *c, const pp_content_set *set, unsigne
 
 /* |a - b| over the larger; 0 equal; texts 0 or 1; INFINITY when only one is a number. */
 double pp_diff_distance(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b);
-bool pp_diff_differs(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b, double tolerance);
+bool pp_diff_differs(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b, pp_diff_limits limits);
 
-/* The tolerance of a scalar (column NULL) or a column of a table. */
-double pp_diff_tolerance_of(const pp_diff_options *o, const char *path, const char *column);
+/* The limits of a scalar (column NULL) or a column of a table. */
+pp_diff_limits pp_diff_limits_of(const pp_diff_options *o, const char *path, const char *column);
 /* PP_EUSAGE when one names nothing of either report. */
 pp_status pp_diff_check_tolerances(const pp_diff_options *o, const pp_content *a, const pp_content *b);
 

@@ -232,8 +232,12 @@ double pp_diff_distance(const pp_content_column *a, size_t row_a, const pp_conte
     return isnan(distance) ? INFINITY : distance;
 }
 
-bool pp_diff_differs(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b, double tolerance)
+bool pp_diff_differs(const pp_content_column *a, size_t row_a, const pp_content_column *b, size_t row_b, pp_diff_limits limits)
 {
-    const bool text = a->kind == PP_CELL_TEXT || b->kind == PP_CELL_TEXT; /* has no tolerance */
-    return pp_diff_distance(a, row_a, b, row_b) > (text ? 0 : tolerance);
+    const double distance = pp_diff_distance(a, row_a, b, row_b);
+    if (a->kind == PP_CELL_TEXT || b->kind == PP_CELL_TEXT) /* has no tolerance */
+        return distance > 0;
+    if (distance <= limits.relative)
+        return false;
+    return !(limits.absolute > 0 && fabs(pp_content_number(a, row_a) - pp_content_number(b, row_b)) <= limits.absolute);
 }

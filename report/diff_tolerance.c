@@ -23,12 +23,13 @@ static bool names(const pp_diff_tolerance *t, const char *path, const char *colu
     return path[slash + n] == '\0' || path[slash + n] == '/';
 }
 
-double pp_diff_tolerance_of(const pp_diff_options *o, const char *path, const char *column)
+pp_diff_limits pp_diff_limits_of(const pp_diff_options *o, const char *path, const char *column)
 {
-    for (size_t i = o->n_of; i-- > 0;)
+    pp_diff_limits limits = o->limits;
+    for (size_t i = 0; i < o->n_of; i++)
         if (names(&o->of[i], path, column))
-            return o->of[i].value;
-    return o->tolerance;
+            *(o->of[i].absolute ? &limits.absolute : &limits.relative) = o->of[i].value;
+    return limits;
 }
 
 static bool names_any(const pp_diff_tolerance *t, const pp_content *c)
@@ -44,6 +45,6 @@ pp_status pp_diff_check_tolerances(const pp_diff_options *o, const pp_content *a
 {
     for (size_t i = 0; i < o->n_of; i++)
         if (!names_any(&o->of[i], a) && !names_any(&o->of[i], b))
-            return pp_fail(PP_EUSAGE, "--tolerance %.*s: neither report has a group, dataset or column of that name", (int)o->of[i].name_length, o->of[i].name);
+            return pp_fail(PP_EUSAGE, "--%s %.*s: neither report has a group, dataset or column of that name", o->of[i].absolute ? "absolute" : "tolerance", (int)o->of[i].name_length, o->of[i].name);
     return PP_OK;
 }

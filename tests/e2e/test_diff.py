@@ -72,6 +72,17 @@ class Diff(Case):
         columns = {t["path"]: {c["name"] for c in t["columns"]} for t in own["tables"]}
         self.assertNotIn("required_gbps", columns.get("/bandwidth/channels", ()))
         self.assertNotIn("/timing/cores", columns)
+        apart = {f["path"]: abs(f["a"] - f["b"]) for f in self.json("report", "diff", self.a, self.b)["figures"] if isinstance(f["a"], (int, float))}
+        limit = sorted(apart.values())[len(apart) // 2]
+        near = self.json("report", "diff", self.a, self.b, "--absolute", repr(limit))
+        self.assertEqual(near["absolute"], limit)
+        self.assertEqual({f["path"] for f in near["figures"] if isinstance(f["a"], (int, float))}, {p for p in apart if apart[p] > limit})
+        own = self.json("report", "diff", self.a, self.b, "--absolute", "timing=1e30", "--tolerance", "energy=2")
+        left = {f["path"].split("/")[1] for f in own["figures"] if isinstance(f["a"], (int, float))}
+        self.assertFalse(left & {"timing", "energy"})
+        self.assertIn("fabric", left)
+        self.refused("report", "diff", self.a, self.b, "--absolute", "energi=1", rc=2, words=["--absolute energi", "neither"])
+        self.refused("report", "diff", self.a, self.b, "--absolute", "-1", rc=2, words=["--absolute", "units"])
         self.refused("report", "diff", self.a, self.b, "--tolerance", "energi=1", rc=2, words=["energi", "neither"])
         self.refused("report", "diff", self.a, self.b, "--tolerance", "=1", rc=2, words=["tolerance"])
         self.refused("report", "diff", self.a, self.b, "--tolerance", "much", rc=2, words=["tolerance"])

@@ -168,9 +168,9 @@ static void a_child_tells_its_end(void **state)
 
 /* ---- differences ---- */
 
-static char *diff_of(const pp_content *a, const pp_content *b, double tolerance, bool *equal)
+static char *diff_of(const pp_content *a, const pp_content *b, pp_diff_limits limits, bool *equal)
 {
-    const pp_diff_options o = {.tolerance = tolerance, .max_rows = 2};
+    const pp_diff_options o = {.limits = limits, .max_rows = 2};
     FILE *f = tmpfile();
     assert_non_null(f);
     assert_int_equal(pp_report_diff(a, b, &o, f, NULL, equal), PP_OK);
@@ -194,7 +194,7 @@ static void rows_are_joined_by_their_names(void **state)
     }
     free(m.pair);
     bool equal = true;
-    char *text = diff_of(a, b, 0.01, &equal);
+    char *text = diff_of(a, b, (pp_diff_limits){0.01, 0}, &equal);
     assert_false(equal);
     assert_non_null(strstr(text, "value, a time: long; with signs: 1 of 3 rows differ"));
     assert_non_null(strstr(text, "b, index 3: 3 -> 3.3 ps (+10 %)"));
@@ -205,21 +205,42 @@ static void rows_are_joined_by_their_names(void **state)
     pp_content_free(b);
 }
 
-static void tolerance_is_relative(void **state)
+static void tolerances_are_relative_or_absolute(void **state)
 {
     (void)state;
     const row one[] = {{"a", 1, 100, 0}}, two[] = {{"a", 1, 101, 0}};
     pp_content *a = content_of(one, 1, "run"), *b = content_of(two, 1, "run"), *c = content_of(one, 1, "other");
     bool equal;
-    free(diff_of(a, b, 0.0099, &equal));
+    free(diff_of(a, b, (pp_diff_limits){0.0099, 0}, &equal));
     assert_false(equal);
-    free(diff_of(a, b, 0.01, &equal));
+    free(diff_of(a, b, (pp_diff_limits){0.01, 0}, &equal));
     assert_true(equal);
-    free(diff_of(a, c, 1, &equal)); /* a text has no tolerance */
+    free(diff_of(a, c, (pp_diff_limits){1, 1}, &equal)); /* a text has no tolerance */
     assert_false(equal);
+    free(diff_of(a, b, (pp_diff_limits){0, 0.99}, &equal));
+    assert_false(equal);
+    char *text = diff_of(a, b, (pp_diff_limits){0, 1}, &equal);
+    assert_true(equal);
+    assert_non_null(strstr(text, "absolute 1"));
+    free(text);
     pp_content_free(a);
     pp_content_free(b);
     pp_content_free(c);
+}
+
+/* Where doubles cannot tell them apart, and no limit lets them pass. */
+static void large_integers_differ(void **state)
+{
+    (void)state;
+    const row one[] = {{"a", 1, 1, (1LL << 53)}}, two[] = {{"a", 1, 1, (1LL << 53) + 1}};
+    pp_content *a = content_of(one, 1, "run"), *b = content_of(two, 1, "run");
+    bool equal;
+    free(diff_of(a, b, (pp_diff_limits){0, 0}, &equal));
+    assert_false(equal);
+    free(diff_of(a, b, (pp_diff_limits){0, 1}, &equal));
+    assert_true(equal);
+    pp_content_free(a);
+    pp_content_free(b);
 }
 
 static void rows_without_names_are_joined_by_number(void **state)
@@ -228,7 +249,7 @@ static void rows_without_names_are_joined_by_number(void **state)
     const row one[] = {{"a", 1, 1, 0}, {"a", 1, 1, 0}}, two[] = {{"a", 1, 1, 0}};
     pp_content *a = content_of(one, 2, "run"), *b = content_of(two, 1, "run");
     bool equal;
-    char *text = diff_of(a, b, 0, &equal);
+    char *text = diff_of(a, b, (pp_diff_limits){0, 0}, &equal);
     assert_false(equal);
     assert_non_null(strstr(text, "2 -> 1 rows"));
     assert_non_null(strstr(text, "only in A: row 1"));
@@ -302,7 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_it_does_not_know),  cmocka_unit_test(a_child_tells_its_end),
-        cmocka_unit_test(rows_are_joined_by_their_names), cmocka_unit_test(tolerance_is_relative),
+        cmocka_unit_test(rows_are_joined_by_their_names), cmocka_unit_test(tolerances_are_relative_or_absolute), cmocka_unit_test(large_integers_differ),
         cmocka_unit_test(rows_without_names_are_joined_by_number), cmocka_unit_test(texts_of_a_report_are_harmless),
         cmocka_unit_test(a_page_escapes_names), cmocka_unit_test(columns_take_short_forms),
     };
