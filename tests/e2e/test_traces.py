@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import re
+import shutil
+import subprocess
 import unittest
 
 from harness import Case, datasets, example, settings, text
@@ -139,6 +141,16 @@ class Whole(Case):
                 self.assertEqual((series[-1], min(series)), (0, 0))
                 self.assertLessEqual(max(series), int(c["queue_high"]))
         self.assertTrue(any(depth.values()), "this run has packets that wait")
+
+    @unittest.skipUnless(shutil.which("gtkwave") and shutil.which("xvfb-run"), "gtkwave or xvfb-run is not installed")
+    def test_gtkwave_shows_all(self):
+        script = self.write("show.tcl", f"source {example('gtkwave.tcl')}\nputs \"[gtkwave::getTotalNumTraces] of [gtkwave::getNumFacs], "
+                            "first [gtkwave::getTraceNameFromIndex 0]\"\nexit\n")
+        r = subprocess.run(["xvfb-run", "-a", "gtkwave", self.path("t.vcd"), "-S", script], capture_output=True, text=True, timeout=120)
+        n, of, name = re.search(r"(\d+) of (\d+), first (\S+)", r.stdout).groups()
+        self.assertEqual(int(n), len(read_vcd(self.path("t.vcd"))[0]), r.stderr)
+        self.assertEqual(n, of)
+        self.assertRegex(name, r"^SystemC\.cores\.t0_\w+\.busy$")
 
     def test_vcd_agrees(self):
         changes, head = read_vcd(self.path("t.vcd"))
