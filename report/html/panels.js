@@ -337,7 +337,7 @@ function sweepPanel() {
     draw();
   }
   const varying = t.columns.map((c) => c.name).filter((n) => new Set(t.col(n)).size > 1); // before what all runs share
-  body.append(rawTable(t, { spoken: true, keep: settings, caption: "All runs", step: 40, order: [...settings, ...(failed ? ["error"] : []), ...varying.filter((n) => !settings.includes(n) && n !== "error")] }));
+  body.append(rawTable(t, { spoken: true, keep: settings, caption: "All runs", step: 40, names: settings.length, order: [...settings, ...(failed ? ["error"] : []), ...varying.filter((n) => !settings.includes(n) && n !== "error")] }));
 }
 
 // ---- quantization ----

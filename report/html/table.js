@@ -72,8 +72,32 @@ function dataTable(columns, n, o = {}) {
   const filter = n > 12 && el("input", { type: "search", placeholder: "Filter", "aria-label": `Filter ${o.caption || "the table"}`, oninput: (e) => { words = e.target.value.trim().toLowerCase(); arrange(); } });
   draw();
   return el("div", { class: "table" }, filter && el("div", { class: "tools" }, filter, count),
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": o.caption || "table" }, el("table", {}, o.caption && el("caption", {}, o.caption), el("thead", {}, head), body)), more);
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": o.caption || "table" }, el("table", o.names ? { "data-names": o.names } : {}, o.caption && el("caption", {}, o.caption), el("thead", {}, head), body)), more);
 }
+
+// Paper: a table of more columns than a sheet holds is printed in parts, with the columns that name a row in each.
+const sheetColumns = 13;
+function sheetsOf(table) {
+  const names = Math.min(Number(table.dataset.names), 4), n = table.rows[0].cells.length, parts = [];
+  for (let from = names; from < n; from += sheetColumns - names) {
+    const take = (row) => el("tr", {}, [...row.cells].filter((_, k) => k < names || (k >= from && k < from + sheetColumns - names)).map((c) => c.cloneNode(true)));
+    const part = el("table", {}, from === names && table.caption?.cloneNode(true), el("thead", {}, take(table.rows[0])), el("tbody", {}, [...table.tBodies[0].rows].map(take)));
+    parts.push(el("div", { class: "sheet" }, part));
+  }
+  return parts;
+}
+addEventListener("beforeprint", () => {
+  for (const table of document.querySelectorAll("table[data-names]")) {
+    if (table.rows[0].cells.length <= sheetColumns || table.classList.contains("parted")) continue;
+    table.after(...sheetsOf(table));
+    table.classList.add("parted");
+  }
+});
+addEventListener("afterprint", () => {
+  for (const part of document.querySelectorAll(".sheet")) part.remove();
+  for (const table of document.querySelectorAll(".parted")) table.classList.remove("parted");
+});
+
 function firstValue(c, n) {
   for (let i = 0; i < n; i++) {
     const v = c.get(i);
@@ -89,5 +113,5 @@ const spoken = (c) => (c.units === "1" ? c.name : c.name.replace(/^(max|mean)_(p
 function rawTable(t, o = {}) {
   const first = (c) => { const at = (o.order || []).indexOf(c.name); return at < 0 ? Infinity : at; };
   const columns = [...t.columns].sort((a, b) => (first(a) === first(b) ? 0 : first(a) - first(b))).map((c) => ({ show: o.spoken && /^utilisation|_share$/.test(c.name) && c.units === "1" ? (v) => percent(v) : undefined, label: o.spoken && !o.keep?.includes(c.name) ? spoken(c) : c.name, units: c.units, text: c.text, get: (i) => t.col(c.name)[i] }));
-  return dataTable(columns, t.n, { caption: t.path, ...o });
+  return dataTable(columns, t.n, { caption: t.path, names: 1, ...o });
 }

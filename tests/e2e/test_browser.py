@@ -221,6 +221,28 @@ class Chromium(Case):
         self.assertEqual([float(t) for t in self.browser.js("return [...document.querySelectorAll('#compare .heat')].map((c) => c.textContent)")],
                          [float(f"{r['max_channel_required_gbps']:.4g}") for r in rows])
 
+    def test_sweep(self):
+        """A figure and all runs; on paper the table comes in parts that hold every cell, with what names a row in each."""
+        sweep, b = self.path("sweep.h5"), self.browser
+        self.done("sweep", example("onnx-own.yaml"), *settings(workload__images=0, simulate__images=2), "--grid", "fabric.lanes=1,2", "--grid", "fabric.kind=mesh,torus", "-o", sweep)
+        self.show(sweep)
+        self.assertEqual(b.js("return document.querySelectorAll('#sweep polyline').length"), 2)
+        cells = "(row) => [...row.cells].map((c) => c.textContent)"
+        whole = b.js(f"return [...document.querySelector('#sweep table').rows].map({cells})")
+        self.assertEqual([row[:2] for row in whole[1:]], [["1", "mesh"], ["1", "torus"], ["2", "mesh"], ["2", "torus"]])
+        self.assertGreater(len(whole[0]), 30)
+        b.js("dispatchEvent(new Event('beforeprint'))")
+        parts = b.js(f"return [...document.querySelectorAll('#sweep .sheet table')].map((t) => [...t.rows].map({cells}))")
+        self.assertTrue(all(len(row) <= 13 for part in parts for row in part))
+        self.assertEqual([row[:2] + [cell for part in parts for cell in part[i][2:]] for i, row in enumerate(whole)], whole)
+        self.assertTrue(all(part[i][:2] == row[:2] for part in parts for i, row in enumerate(whole)))
+        b.devtools("Emulation.setEmulatedMedia", media="print")
+        self.assertEqual(b.js("return getComputedStyle(document.querySelector('#sweep .table table')).display"), "none")
+        b.devtools("Emulation.setEmulatedMedia", media="")
+        b.js("dispatchEvent(new Event('afterprint'))")
+        self.assertEqual(b.js("return document.querySelectorAll('.sheet, .parted').length"), 0)
+        self.quiet()
+
     def test_infer(self):
         """Accuracy without a simulation: fabric, energy, converters are there; a language model says why it has no drawing."""
         report, model = self.path("infer.h5"), self.path("model.h5")
