@@ -303,6 +303,22 @@ static void data_group(const pp_qnetwork *q, uint32_t stage, size_t pixel, const
     }
 }
 
+/* Squares of codes are summed as integers, exact. */
+static void data_response(const pp_qnetwork *q, uint32_t stage, const int16_t *codes, int64_t *act)
+{
+    const pp_stage *st = &q->stages->stage[stage];
+    const pp_response *r = &q->net->ops[st->first_op].response;
+    const double scale = q->stream[st->inputs[0].stream].scale;
+    for (uint32_t c = 0; c < st->in.c; c++) {
+        uint32_t from, to;
+        int64_t squares = 0;
+        pp_response_window(r, c, st->in.c, &from, &to);
+        for (uint32_t k = from; k < to; k++)
+            squares += (int64_t)codes[k] * codes[k];
+        act[c] = to_units(codes[c] * scale * pp_response_factor(r, (double)squares * scale * scale), q->stage[stage].unit[c]);
+    }
+}
+
 /* The channels of a pixel; of a softmax each part for itself. */
 static void data_normalise_pixel(const pp_qnetwork *q, uint32_t stage, size_t pixel, const int16_t *map, int64_t *act)
 {
@@ -361,6 +377,9 @@ void pp_qstage_data_pixel(const pp_qnetwork *q, uint32_t stage, uint32_t y, uint
     case PP_OP_NORM:
     case PP_OP_SOFTMAX:
         data_normalise_pixel(q, stage, (size_t)y * st->fire.w + x, inputs[0], act);
+        break;
+    case PP_OP_RESPONSE_NORM:
+        data_response(q, stage, inputs[0] + ((size_t)y * st->fire.w + x) * st->in.c, act);
         break;
     case PP_OP_GROUP_NORM:
         for (uint32_t g = 0; g < q->net->ops[st->first_op].groups; g++)

@@ -191,7 +191,7 @@ void pp_qnetwork_free(pp_qnetwork *q)
 static bool is_normalised(const pp_qnetwork *q, const pp_stage *stage)
 {
     pp_op_kind kind = q->net->ops[stage->first_op].kind;
-    return kind == PP_OP_NORM || kind == PP_OP_GROUP_NORM || kind == PP_OP_SOFTMAX || stage->softmax != PP_NONE;
+    return kind == PP_OP_NORM || kind == PP_OP_GROUP_NORM || kind == PP_OP_RESPONSE_NORM || kind == PP_OP_SOFTMAX || stage->softmax != PP_NONE;
 }
 
 /* The coarsest input's code is 2^PP_DATA_FRACTION units, so that nothing is lost before the one

@@ -122,6 +122,11 @@ static void count_data(const counter *c, uint32_t stage, pp_energy_row *row)
             row->count[PP_ACTION_SCALE] += values;
         if (op->kind == PP_OP_NORM || op->kind == PP_OP_SOFTMAX) /* two operations an element: shift, and factor */
             row->count[PP_ACTION_SCALE] += 2 * values;
+        if (op->kind == PP_OP_RESPONSE_NORM) { /* a square, a power and a product an element; a sum that slides over the channels */
+            row->count[PP_ACTION_SCALE] += 2 * values;
+            row->count[PP_ACTION_ADD] += 2 * values;
+            row->count[PP_ACTION_ACTIVATION] += values;
+        }
         if (op->kind == PP_OP_MUL)
             row->count[PP_ACTION_SCALE] += k > 0 ? map_size(op->out) : 0;
     }

@@ -424,6 +424,12 @@ pp_status pp_build_group_norm(pp_builder *b, const char *name, uint32_t input, u
     return append(b, &op, name, &input, 1, out);
 }
 
+pp_status pp_build_response_norm(pp_builder *b, const char *name, uint32_t input, const pp_response *response, uint32_t *out)
+{
+    pp_op op = {.kind = PP_OP_RESPONSE_NORM, .response = *response};
+    return append(b, &op, name, &input, 1, out);
+}
+
 pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out)
 {
     pp_op op = {.kind = PP_OP_SOFTMAX, .groups = groups};

@@ -202,6 +202,24 @@ static void group_norm(const pp_op *op, const pp_view *in, pp_view out)
     }
 }
 
+static void response_norm(const pp_op *op, const pp_view *in, pp_view out)
+{
+    const uint32_t n = out.shape.c;
+    for (uint32_t y = 0; y < out.shape.h; y++)
+        for (uint32_t x = 0; x < out.shape.w; x++) {
+            const float *at = pixel_of(*in, y, x);
+            float *to = pixel_of(out, y, x);
+            for (uint32_t c = 0; c < n; c++) {
+                uint32_t first, end;
+                double sum = 0;
+                pp_response_window(&op->response, c, n, &first, &end);
+                for (uint32_t k = first; k < end; k++)
+                    sum += (double)at[k] * (double)at[k];
+                to[c] = (float)((double)at[c] * pp_response_factor(&op->response, sum));
+            }
+        }
+}
+
 static void softmax_part(const float *from, float *to, uint32_t n)
 {
     float top = from[0];
@@ -357,7 +375,7 @@ static void (*const run[PP_OP_KIND_COUNT])(const pp_op *op, const pp_view *in, p
     [PP_OP_SCALE] = scale,       [PP_OP_MUL] = mul,           [PP_OP_SHUFFLE] = shuffle,
     [PP_OP_SLICE] = slice,       [PP_OP_UPSAMPLE] = upsample, [PP_OP_NORM] = norm,
     [PP_OP_SOFTMAX] = softmax,   [PP_OP_PIXEL_SHUFFLE] = pixel_shuffle,
-    [PP_OP_GROUP_NORM] = group_norm,
+    [PP_OP_GROUP_NORM] = group_norm, [PP_OP_RESPONSE_NORM] = response_norm,
     [PP_OP_PRODUCT] = product,   [PP_OP_OFFSET] = offset,     [PP_OP_ARRANGE] = arrange,
 };
 

@@ -1,6 +1,8 @@
 /* Shapes: what an operator makes of its inputs, and whether they fit it. */
 #include "workloads/network_internal.h"
 
+#include <math.h>
+
 static bool sizes_fit(pp_shape s)
 {
     return s.h >= 1 && s.w >= 1 && s.c >= 1 && s.h <= PP_DIM_MAX && s.w <= PP_DIM_MAX && s.c <= PP_DIM_MAX &&
@@ -227,6 +229,15 @@ static pp_status infer_task(pp_op *op, const pp_op *ops)
     return PP_OK;
 }
 
+static pp_status infer_response(pp_op *op, const pp_op *ops)
+{
+    const pp_response *r = &op->response;
+    if (r->size < 1 || r->size > PP_DIM_MAX || !(r->alpha >= 0) || !isfinite(r->alpha) || !(r->bias > 0) || !isfinite(r->bias) || !isfinite(r->beta))
+        return pp_fail(PP_ERANGE, "operator '%s': size %u, alpha %g, beta %g, bias %g; expected a size of 1 to %u, alpha of at least 0, "
+                       "bias above 0", op->name, r->size, r->alpha, r->beta, r->bias, (unsigned)PP_DIM_MAX);
+    return infer_act(op, ops);
+}
+
 static pp_status (*const infer[PP_OP_KIND_COUNT])(pp_op *op, const pp_op *ops) = {
     [PP_OP_CONV] = infer_conv,         [PP_OP_LINEAR] = infer_linear,   [PP_OP_MAX_POOL] = infer_pool,
     [PP_OP_AVG_POOL] = infer_pool,     [PP_OP_GLOBAL_POOL] = infer_global, [PP_OP_ADD] = infer_add,
@@ -235,7 +246,8 @@ static pp_status (*const infer[PP_OP_KIND_COUNT])(pp_op *op, const pp_op *ops) =
     [PP_OP_SHUFFLE] = infer_shuffle,   [PP_OP_SLICE] = infer_slice,     [PP_OP_UPSAMPLE] = infer_upsample,
     [PP_OP_NORM] = infer_act,          [PP_OP_SOFTMAX] = infer_softmax,     [PP_OP_TASK] = infer_task,
     [PP_OP_PIXEL_SHUFFLE] = infer_pixel_shuffle, [PP_OP_PRODUCT] = infer_product,
-    [PP_OP_OFFSET] = infer_act,        [PP_OP_GROUP_NORM] = infer_softmax, [PP_OP_ARRANGE] = infer_arrange,
+    [PP_OP_OFFSET] = infer_act,        [PP_OP_RESPONSE_NORM] = infer_response,
+    [PP_OP_GROUP_NORM] = infer_softmax, [PP_OP_ARRANGE] = infer_arrange,
 };
 
 pp_status pp_op_infer_(pp_op *op, const pp_op *ops)

@@ -60,6 +60,7 @@ typedef enum pp_op_kind {
                             (c sh + y % sh) sw + x % sw. Behind a convolution: a transposed convolution */
     PP_OP_NORM,        /* layer norm: the channels of each pixel to mean 0 and variance 1, times weight[c], plus bias[c] */
     PP_OP_GROUP_NORM,  /* the same over all pixels and the channels of one of `groups` parts */
+    PP_OP_RESPONSE_NORM, /* local response norm over the channels of each pixel: see pp_response */
     PP_OP_SOFTMAX,     /* over the channels of each pixel, in `groups` parts of their own */
     PP_OP_PRODUCT,     /* matrix product of two maps, by heads: see pp_op.transposed */
     PP_OP_OFFSET,      /* x + weight[pixel][c]: numbers that never change (embeddings of positions, masks) */
@@ -109,6 +110,17 @@ typedef struct pp_task_work {
     uint32_t unit_bits; /* bits of one channel of its result */
 } pp_task_work;
 
+/* Local response norm: channel c of a pixel over (bias + alpha / size x sum of the squares of `size` channels around it, from
+ * c - (size - 1) / 2 on, those that there are)^beta. PAPER: krizhevsky2012 sec. 3.3. */
+typedef struct pp_response {
+    uint32_t size;            /* 1 to 2^20 */
+    double alpha, beta, bias; /* alpha at least 0, bias above 0, beta any number */
+} pp_response;
+/* Channels [*from, *to) whose squares the response norm of channel c of n takes. */
+void pp_response_window(const pp_response *r, uint32_t c, uint32_t n, uint32_t *from, uint32_t *to);
+/* What a value is multiplied with, of the sum of their squares. */
+double pp_response_factor(const pp_response *r, double squares);
+
 /* Where a pixel comes from: pixel (raster order) of input k; k = n_inputs: row `pixel` of the weight, which never changes. */
 typedef struct pp_source {
     uint32_t input, pixel;
@@ -133,6 +145,7 @@ typedef struct pp_op {
     pp_shape offset;         /* slice: where the part begins (h, w, c) */
     pp_tensor weight, bias;  /* bias.ndim == 0: none; scale, norms: [C] both */
     double epsilon;          /* norm, group norm: added to the variance */
+    pp_response response;    /* response norm */
     bool batch_norm;         /* followed by a batch norm folded into it: counts 2 Cout parameters */
     uint64_t absent;         /* weights that do not exist (zero for ever): neither parameters nor MACs */
     bool fixed;              /* weights are given, not learned: no parameters */
@@ -198,6 +211,7 @@ pp_status pp_build_norm(pp_builder *b, const char *name, uint32_t input, double 
 /* Group norm (groups 1: layer norm of the map; C: instance norm). PAPER: wu2018 eq. 1 to 7. */
 pp_status pp_build_group_norm(pp_builder *b, const char *name, uint32_t input, uint32_t groups, double epsilon,
                               const pp_tensor *weight, const pp_tensor *bias, uint32_t *out);
+pp_status pp_build_response_norm(pp_builder *b, const char *name, uint32_t input, const pp_response *response, uint32_t *out);
 pp_status pp_build_softmax(pp_builder *b, const char *name, uint32_t input, uint32_t groups, uint32_t *out);
 /* `like`: groups, transposed, whole, factor. */
 pp_status pp_build_product(pp_builder *b, const char *name, uint32_t left, uint32_t right, const pp_op *like,

@@ -267,7 +267,29 @@ static pp_status convert_layer_norm(pp_onnx_net *v)
                             pp_net_constant(v, 2));
 }
 
+static pp_status convert_lrn(pp_onnx_net *v)
+{
+    const pp_onnx_stream *x;
+    const int64_t size = pp_onnx_attr_i(v->node, "size", 0);
+    uint32_t op = 0;
+    PP_TRY(pp_net_stream(v, 0, &x));
+    if (size < 1 || size > PP_DIM_MAX)
+        return pp_net_fail(v, PP_ERANGE, "size %lld, expected 1 to %u", (long long)size, (unsigned)PP_DIM_MAX);
+    if (x->ndim < 2 || !pp_net_are_channels(v, x, 1, 2))
+        return pp_net_refuse(v, "only over the channels");
+    const pp_response r = {(uint32_t)size, pp_onnx_attr_f(v->node, "alpha", 1e-4), pp_onnx_attr_f(v->node, "beta", 0.75), pp_onnx_attr_f(v->node, "bias", 1)};
+    pp_onnx_stream s = *x;
+    PP_TRY(pp_net_settle(v, &s));
+    const char *name = pp_net_name(v);
+    if (!name)
+        return PP_ENOMEM;
+    PP_TRY(pp_build_response_norm(v->b, name, s.op, &r, &op));
+    s = pp_net_after(v, &s, op);
+    return pp_net_give(v, 0, &s);
+}
+
 const pp_net_row pp_net_ops_norm_[] = {
+    {"LRN", convert_lrn},
     {"LayerNormalization", convert_layer_norm},
     {"InstanceNormalization", convert_group_norm},
     {"GroupNormalization", convert_group_norm},

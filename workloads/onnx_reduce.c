@@ -1,4 +1,5 @@
 /* ONNX operators that reduce or normalise along axes. */
+#include "workloads/network_internal.h"
 #include "workloads/onnx_internal.h"
 
 #include <math.h>
@@ -314,7 +315,34 @@ static pp_status run_group_norm(pp_onnx_call *c)
     return PP_OK;
 }
 
+/* Over dimension 1, whatever stands behind it. */
+static pp_status run_lrn(pp_onnx_call *c)
+{
+    const pp_onnx_tensor *x = pp_onnx_in(c, 0);
+    const int64_t size = pp_onnx_attr_i(c->node, "size", 0);
+    const double alpha = pp_onnx_attr_f(c->node, "alpha", 1e-4), beta = pp_onnx_attr_f(c->node, "beta", 0.75), bias = pp_onnx_attr_f(c->node, "bias", 1);
+    void *data = NULL;
+    if (!x || x->ndim < 2)
+        return pp_onnx_fail(c->path, c->node, PP_EFORMAT, "its input must be a map [N,C,...]");
+    if (size < 1 || size > PP_DIM_MAX)
+        return pp_onnx_fail(c->path, c->node, PP_ERANGE, "size %lld, expected 1 to %u", (long long)size, (unsigned)PP_DIM_MAX);
+    PP_TRY(pp_onnx_result(c, 0, x->type, x->ndim, x->dim, &data));
+    const lines l = lines_of(x, 1, false);
+    PP_TRY(pp_onnx_charge(c, pp_onnx_count(x) * (l.n < (uint64_t)size ? l.n : (uint64_t)size)));
+    const int64_t n = (int64_t)l.n, before = (size - 1) / 2;
+    const uint64_t count = pp_onnx_count(x);
+    for (uint64_t i = 0; i < count; i++) {
+        const int64_t ch = (int64_t)(i / l.inner % l.n);
+        double sum = 0;
+        for (int64_t k = ch > before ? ch - before : 0; k < n && k < ch - before + size; k++)
+            sum += pow(pp_onnx_f64(x, i + (uint64_t)(k - ch) * l.inner), 2);
+        pp_onnx_store(data, x->type, i, pp_onnx_f64(x, i) / pow(bias + alpha / (double)size * sum, beta));
+    }
+    return PP_OK;
+}
+
 const pp_onnx_row pp_onnx_ops_reduce_[] = {
+    {"LRN", run_lrn},
     {"ReduceSum", run_reduce},
     {"ReduceMean", run_reduce},
     {"ReduceMax", run_reduce},

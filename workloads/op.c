@@ -1,6 +1,8 @@
 /* Operator kinds: one row each, and what follows from a row. */
 #include "workloads/network_internal.h"
 
+#include <math.h>
+
 typedef struct span {
     uint32_t lo, hi;
 } span;
@@ -144,6 +146,7 @@ static const pp_op_traits traits[PP_OP_KIND_COUNT] = {
     [PP_OP_SLICE] = {.name = "slice", .min_in = 1, .max_in = 1, .reads = reads_part},
     [PP_OP_NORM] = {.name = "norm", .learned = true, .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_GROUP_NORM] = {.name = "group_norm", .learned = true, .min_in = 1, .max_in = 1, .reads = reads_all},
+    [PP_OP_RESPONSE_NORM] = {.name = "response_norm", .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_SOFTMAX] = {.name = "softmax", .min_in = 1, .max_in = 1, .reads = reads_same},
     [PP_OP_PRODUCT] = {.name = "product", .min_in = 2, .max_in = 2, .reads = reads_sequence},
     [PP_OP_OFFSET] = {.name = "offset", .learned = true, .min_in = 1, .max_in = 1, .reads = reads_same},
@@ -153,6 +156,18 @@ static const pp_op_traits traits[PP_OP_KIND_COUNT] = {
     [PP_OP_PIXEL_SHUFFLE] = {.name = "pixel_shuffle", .window = true, .min_in = 1, .max_in = 1,
                              .reads = reads_nearest},
 };
+
+void pp_response_window(const pp_response *r, uint32_t c, uint32_t n, uint32_t *from, uint32_t *to)
+{
+    const uint32_t before = (r->size - 1) / 2, behind = r->size - before; /* c among the latter */
+    *from = c > before ? c - before : 0;
+    *to = behind < n - c ? c + behind : n;
+}
+
+double pp_response_factor(const pp_response *r, double squares)
+{
+    return pow(r->bias + r->alpha / r->size * squares, -r->beta);
+}
 
 const pp_op_traits *pp_op_traits_(pp_op_kind kind)
 {

@@ -169,6 +169,17 @@ static float group_norm_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
     return (float)(v * (double)pp_tensor_f32(&r->op->weight, c) + (double)pp_tensor_f32(&r->op->bias, c));
 }
 
+static float response_norm_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
+{
+    const float *pixel = r->in[0] + at(r->op->out, y, x, 0);
+    uint32_t from, to;
+    double sum = 0;
+    pp_response_window(&r->op->response, c, r->op->out.c, &from, &to);
+    for (uint32_t k = from; k < to; k++)
+        sum += (double)pixel[k] * (double)pixel[k];
+    return (float)((double)pixel[c] * pp_response_factor(&r->op->response, sum));
+}
+
 static float softmax_at(const ref_op *r, uint32_t y, uint32_t x, uint32_t c)
 {
     const uint32_t n = r->op->out.c / r->op->groups;
@@ -240,7 +251,7 @@ static float (*const element[PP_OP_KIND_COUNT])(const ref_op *r, uint32_t y, uin
     [PP_OP_SUBSAMPLE] = subsample_at, [PP_OP_SCALE] = scale_at,   [PP_OP_MUL] = mul_at,
     [PP_OP_SHUFFLE] = shuffle_at,   [PP_OP_SLICE] = slice_at,     [PP_OP_UPSAMPLE] = upsample_at,
     [PP_OP_NORM] = norm_at,         [PP_OP_SOFTMAX] = softmax_at, [PP_OP_PIXEL_SHUFFLE] = pixel_shuffle_at,
-    [PP_OP_GROUP_NORM] = group_norm_at,
+    [PP_OP_GROUP_NORM] = group_norm_at, [PP_OP_RESPONSE_NORM] = response_norm_at,
     [PP_OP_PRODUCT] = product_at,   [PP_OP_OFFSET] = offset_at,   [PP_OP_ARRANGE] = arrange_at,
 };
 

@@ -1,4 +1,5 @@
 /* Operators of TensorFlow Lite as ONNX nodes. */
+#include "workloads/network_internal.h"
 #include "workloads/tflite_internal.h"
 
 #include <math.h>
@@ -326,6 +327,24 @@ static pp_status run_leaky(pp_lite *l)
     PP_TRY(operands(l, 1, n.in, &map));
     n.attr[0] = pp_lite_float("alpha", pp_flat_f32(&l->options, 0, 0));
     return give_node(l, &n, map, 0);
+}
+
+/* radius, bias, alpha, beta; alpha is that of a square, ONNX has that of their mean. */
+static pp_status run_response_norm(pp_lite *l)
+{
+    pp_lite_node n = {.op = "LRN", .n_in = 1, .n_attrs = 4};
+    pp_lite_tensor *x;
+    const int64_t radius = pp_flat_i32(&l->options, 0, 0);
+    PP_TRY(pp_lite_input(l, 0, &x));
+    PP_TRY(pp_lite_map(l, l->in[0], &n.in[0]));
+    if (radius < 0 || radius >= PP_DIM_MAX / 2)
+        return pp_lite_fail(l, PP_ERANGE, "radius %lld, expected 0 to %u", (long long)radius, (unsigned)PP_DIM_MAX / 2 - 1);
+    const int64_t size = 2 * radius + 1;
+    n.attr[0] = pp_lite_int("size", size);
+    n.attr[1] = pp_lite_float("bias", pp_flat_f32(&l->options, 1, 0));
+    n.attr[2] = pp_lite_float("alpha", pp_flat_f32(&l->options, 2, 0) * (float)size);
+    n.attr[3] = pp_lite_float("beta", pp_flat_f32(&l->options, 3, 0));
+    return give_node(l, &n, true, 0);
 }
 
 static pp_status run_gelu(pp_lite *l)
@@ -693,7 +712,7 @@ static const row rows[] = {
     {8, "FLOOR", run_unary},
     {9, "FULLY_CONNECTED", run_fully_connected},
     {11, "L2_NORMALIZATION", NULL},
-    {13, "LOCAL_RESPONSE_NORMALIZATION", NULL},
+    {13, "LOCAL_RESPONSE_NORMALIZATION", run_response_norm},
     {14, "LOGISTIC", run_unary},
     {16, "LSTM", NULL},
     {17, "MAX_POOL_2D", run_pool},

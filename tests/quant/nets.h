@@ -171,6 +171,8 @@ static inline pp_network *modern_net(uint64_t seed)
     up = add_join(b, "finer.sum", PP_OP_ADD, up, add_act(b, "finer.act", finer, PP_ACT_RELU));
     ok(pp_build_slice(b, "cut", half, (pp_shape){1, 1, 0}, (pp_shape){10, 8, 12}, &cut));
     uint32_t sum = add_act(b, "sum.act", add_join(b, "sum", PP_OP_ADD, up, cut), PP_ACT_TANH);
+    const pp_response response = {.size = 4, .alpha = 2, .beta = 0.75, .bias = 0.5};
+    ok(pp_build_response_norm(b, "response", sum, &response, &sum));
     sum = norm_behind(b, &rng, "layer", sum);
     uint32_t share;
     ok(pp_build_softmax(b, "share", sum, 3, &share));

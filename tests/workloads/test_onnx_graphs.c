@@ -549,6 +549,53 @@ static void blocks_with_layer_norms(void **state)
     check(13, (const double[]){.4501660, .5498340});
 }
 
+/* As AlexNet and GoogLeNet have it. */
+static void local_response_norms(void **state)
+{
+    (void)state;
+    /* Even: the channel and the one behind it. 0, .2, .4 over 1 + (.04, .2, .16) / 2. */
+    start("1x3x1x1");
+    put_node(&g, "LRN", "x", "y", "size:i=2 alpha:f=1 beta:f=1 bias:f=1");
+    check(13, (const double[]){0, .2 / 1.1, .4 / 1.08});
+    /* Odd: both neighbours, over sqrt(1/4 + (.04, .2, .2)). */
+    start("1x3x1x1");
+    put_node(&g, "LRN", "x", "y", "size:i=3 alpha:f=3 beta:f=0.5 bias:f=0.25");
+    check(13, (const double[]){0, .2 / sqrt(.45), .4 / sqrt(.45)});
+    /* More than there are; of a vector; an exponent below zero: x (1 + .2 / 9). */
+    start("1x3");
+    put_node(&g, "LRN", "x", "y", "size:i=9 alpha:f=1 beta:f=-1");
+    check(13, (const double[]){0, .2 * (1 + .2 / 9), .4 * (1 + .2 / 9)});
+    /* What is given by default, between a convolution and a pool; a scale behind it stays an operator. */
+    start("1x2x4x4");
+    put_floats(&g, "w", "7x2x1x1", "1 2 -3 4 5 -6 7 8 9 10 -1 1 0 3");
+    put_floats(&g, "k", "", "3");
+    put_node(&g, "Conv", "x w", "c", "");
+    put_node(&g, "Relu", "c", "r", "");
+    put_node(&g, "LRN", "r", "n", "size:i=5 alpha:f=0.02");
+    put_node(&g, "Mul", "n k", "m", "");
+    put_node(&g, "MaxPool", "m", "y", "kernel_shape:I=2,2 strides:I=2,2");
+    pp_network *net = check_net(13, NULL);
+    assert_int_equal(count_kind(net, PP_OP_RESPONSE_NORM), 1);
+    assert_int_equal(count_kind(net, PP_OP_SCALE), 1);
+    pp_network_free(net);
+    /* Channels last, and first again. */
+    start("1x2x3x5");
+    put_node(&g, "Transpose", "x", "t", "perm:I=0,3,1,2");
+    put_node(&g, "LRN", "t", "n", "size:i=3 alpha:f=2");
+    put_node(&g, "Transpose", "n", "y", "perm:I=0,2,3,1");
+    pp_network_free(check_last(13, NULL));
+    start("1x2x3x4");
+    put_node(&g, "Transpose", "x", "t", "perm:I=0,2,1,3");
+    put_node(&g, "LRN", "t", "y", "size:i=3");
+    refuses(13, "(LRN): only over the channels");
+    start("1x3x1x1");
+    put_node(&g, "LRN", "x", "y", "");
+    refuses(13, "size 0, expected 1 to");
+    start("1x3x1x1");
+    put_node(&g, "LRN", "x", "y", "size:i=3 bias:f=0");
+    refuses(13, "bias above 0");
+}
+
 static void weights_beside_the_file(void **state)
 {
     (void)state;
@@ -688,6 +735,7 @@ int main(void)
                                        cmocka_unit_test(batch_norms_are_folded),
                                        cmocka_unit_test(activations_in_parts_become_one),
                                        cmocka_unit_test(bounds_and_slopes),
+                                       cmocka_unit_test(local_response_norms),
                                        cmocka_unit_test(shuffles_and_views),
                                        cmocka_unit_test(channels_last),
                                        cmocka_unit_test(gates_and_broadcasts),

@@ -237,6 +237,27 @@ static void elementwise_operators(void **state)
     checked((const double[]){0, -.3, -.2, -.3});
 }
 
+/* x / sqrt(1/4 + squares of the channel and its neighbours): 0, .2 and .4 have (.04, .2, .2). */
+static void response_norm_of_a_map(void **state)
+{
+    (void)state;
+    lite_start();
+    lite_value("x", "1x1x1x3");
+    lite_value("y", "1x1x1x3");
+    lite_node(13, "x", "y", "0:i=1 1:f=0.25 2:f=1 3:f=0.5");
+    checked((const double[]){0, .2 / sqrt(.45), .4 / sqrt(.45)});
+    lite_start();
+    lite_value("x", "1x2x2x9");
+    lite_value("y", "1x2x2x9");
+    lite_node(13, "x", "y", "0:i=2 1:f=1 2:f=0.7 3:f=0.75");
+    checked(NULL);
+    lite_start();
+    lite_value("x", "1x1x1x3");
+    lite_value("y", "1x1x1x3");
+    lite_node(13, "x", "y", "0:i=-1 1:f=1");
+    refused("radius -1");
+}
+
 static void layer_norm_with_rsqrt(void **state)
 {
     (void)state;
@@ -512,7 +533,7 @@ int main(void)
                                        cmocka_unit_test(weights_in_codes),
                                        cmocka_unit_test(linear_layers_and_views),
                                        cmocka_unit_test(elementwise_operators),
-                                       cmocka_unit_test(layer_norm_with_rsqrt), cmocka_unit_test(attention),
+                                       cmocka_unit_test(response_norm_of_a_map), cmocka_unit_test(layer_norm_with_rsqrt), cmocka_unit_test(attention),
                                        cmocka_unit_test(pools_pads_and_parts),
                                        cmocka_unit_test(larger_maps),
                                        cmocka_unit_test(sizes_left_open),

@@ -118,6 +118,10 @@ static inline void random_step(random_net *r, pp_rng *rng, pp_builder *b, uint32
         snprintf(name, sizeof name, "op%u.f", step);
         assert_ok(pp_build_group_norm(b, name, *x, groups, 1e-3, &gain, &shift, x));
         snprintf(name, sizeof name, "op%u", step);
+        const pp_response response = {.size = 1 + step % 6, .alpha = 0.5, .beta = 0.75, .bias = 1};
+        snprintf(name, sizeof name, "op%u.g", step);
+        assert_ok(pp_build_response_norm(b, name, *x, &response, x));
+        snprintf(name, sizeof name, "op%u", step);
         pp_op like = {.groups = groups, .transposed = true, .whole = whole, .factor = 0.25};
         assert_ok(pp_build_product(b, name, *x, *x, &like, &y));
         const uint64_t dim[2] = {pixels, pp_builder_shape(b, y).c}, own[2] = {1, c};
