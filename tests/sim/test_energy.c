@@ -89,6 +89,18 @@ static void slow_product(slow *s, uint32_t stage, const pp_op *op)
             s->kv_bits += 8;
 }
 
+/* Layer norm: shift and factor of each value. Local response norm: its square goes into the sum that slides over the channels
+ * and out of it again, and a power of that times the value. */
+static void slow_norm(slow *s, const pp_stage *g, bool local)
+{
+    for (uint32_t i = 0; i < g->in.h * g->in.w * g->in.c; i++) {
+        s->count[PP_ACTION_BUFFER_READ] += 8;
+        s->count[PP_ACTION_SCALE] += 2;
+        s->count[PP_ACTION_ADD] += local ? 2 : 0;
+        s->count[PP_ACTION_ACTIVATION] += local;
+    }
+}
+
 static void slow_digital(slow *s, uint32_t stage)
 {
     const pp_stage *g = stage_of(s, stage);
@@ -106,6 +118,8 @@ static void slow_digital(slow *s, uint32_t stage)
         slow_pool(s, &ops[g->pool]);
     if (ops[g->first_op].kind == PP_OP_PRODUCT) {
         slow_product(s, stage, &ops[g->first_op]);
+    } else if (ops[g->first_op].kind == PP_OP_NORM || ops[g->first_op].kind == PP_OP_RESPONSE_NORM) {
+        slow_norm(s, g, ops[g->first_op].kind == PP_OP_RESPONSE_NORM);
     } else if (g->matrix == PP_NONE) { /* concatenation: each value of each input is read once */
         assert_int_equal(ops[g->first_op].kind, PP_OP_CONCAT);
         for (uint32_t i = 0; i < g->fire.h * g->fire.w * g->fire.c; i++)
@@ -215,6 +229,22 @@ static void counts_are_those_of_the_enumeration(const mapped *x)
     pp_run_result_free(r);
 }
 
+/* Stages a (with the pooling), local, b, layer, c, fc. */
+static void norms(fixture *f, pp_shape input)
+{
+    static const pp_response response = {.size = 5, .alpha = 1, .beta = 0.75, .bias = 2};
+    const pp_window pool = fixture_window(2, 2, 0);
+    pp_builder *b;
+    must(pp_builder_new(&b, "norms", input));
+    uint32_t x = fixture_conv(b, "a", 0, 9, 3, 1, 1, true);
+    must(pp_build_pool(b, "pool", PP_OP_MAX_POOL, x, &pool, &x));
+    must(pp_build_response_norm(b, "local", x, &response, &x));
+    x = fixture_conv(b, "b", x, 6, 3, 1, 1, false);
+    must(pp_build_norm(b, "layer", x, 1e-5, NULL, NULL, &x));
+    x = fixture_conv(b, "c", x, 7, 1, 1, 1, true);
+    fixture_head(f, b, x, 5);
+}
+
 static void counting(void **state)
 {
     (void)state;
@@ -231,6 +261,8 @@ static void counting(void **state)
         {fixture_inception, 64, 0, 1, "none", "1"},       /* concatenation, strides, groups, fused pooling */
         {fixture_inception, 27, 2, 1, "none", "3"},
         {fixture_inception, 96, 0, 4, "8:1x2", "1"},
+        {norms, 64, 0, 1, "none", "1"},
+        {norms, 64, 0, 1, "8:1x2", "2"},
         {fixture_attention, 64, 0, 1, "none", "1"},
         {fixture_attention, 64, 0, 1, "4:2x2", "1"}, /* rows that fire together read keys and values once */
     };
