@@ -38,18 +38,19 @@ static bool put_word(letters *to, const char *word)
 
 /* ---- files go without their folder: a report knows nothing of the machine ---- */
 
-/* The file that `text` names, up to a ':' behind its name (MODEL:output=NAME), without its folder; false: it names none. */
+/* The file that `text` names, up to a ':' behind its name (MODEL:output=NAME), without its folder; false: it names none.
+ * *ok false: no memory. */
 static bool put_file(letters *to, const char *text, bool *ok)
 {
     char *path;
     *ok = pp_path_named(&path, text) == PP_OK;
     char *base = path != NULL ? pp_path_base(path) : NULL;
-    const bool found = path != NULL;
-    if (found)
+    const bool taken = path != NULL || !*ok;
+    if (path != NULL)
         *ok = base != NULL && put(to, base) && put(to, text + strlen(path));
     free(base);
     free(path);
-    return found;
+    return taken;
 }
 
 /* A file, file:FILE, or a list of these and others. */
@@ -57,7 +58,7 @@ static bool put_files(letters *to, const char *text)
 {
     const size_t scheme = strncmp(text, "file:", 5) == 0 ? 5 : 0, n = strcspn(text, ",|");
     bool ok = put(to, scheme > 0 ? "file:" : "");
-    if (!ok || put_file(to, text + scheme, &ok) || !ok)
+    if (!ok || put_file(to, text + scheme, &ok))
         return ok;
     if (text[n] == 0)
         return put(to, text + scheme);

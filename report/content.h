@@ -75,8 +75,7 @@ pp_status pp_content_draw(const pp_content *c, const pp_content_plot *o, const c
 /* The whole report as one HTML page without outside parts (docs/report-html.md). */
 pp_status pp_report_html(const pp_content *c, void *stdio_file);
 
-/* Differences beyond tolerances, in words (docs/report-html.md); json: NULL, or an object that takes them in place of
- * the text. *equal: none found. PP_EUSAGE: a tolerance names nothing. */
+/* What passes as equal. */
 typedef struct pp_diff_limits {
     double relative; /* |a - b| <= relative x max(|a|, |b|) is equal, */
     double absolute; /* and so is |a - b| <= absolute, in the figure's own units */
@@ -95,6 +94,8 @@ typedef struct pp_diff_options {
     size_t n_of;
     size_t max_rows;  /* rows that are named one by one, for each table */
 } pp_diff_options;
+/* Differences beyond tolerances, in words (docs/report-html.md); json: NULL, or an object that takes them in place of
+ * the text. *equal: none found. PP_EUSAGE: a tolerance names nothing. */
 pp_status pp_report_diff(const pp_content *a, const pp_content *b, const pp_diff_options *options, void *stdio_file,
                          pp_json *json, bool *equal);
 
